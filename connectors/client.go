@@ -1,0 +1,245 @@
+package connectors
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/hashicorp/go-retryablehttp"
+)
+
+// Effect says what a call may do to the CRM, and with that whether it may be repeated.
+type Effect string
+
+// The effects.
+const (
+	Read       Effect = "read"       // changes nothing
+	Idempotent Effect = "idempotent" // changes the same thing to the same state, however often
+	Once       Effect = "once"       // creates, or spends something: never repeated when it may have been executed
+)
+
+// Call is one request to a CRM.
+type Call struct {
+	Method string
+	URL    string // absolute; anything secret goes into Header or Body
+	Route  string // the path with {id} for what varies: for logs, attempts and metrics
+	Header http.Header
+	Body   []byte
+	Effect Effect
+	SendBy time.Time // no first byte after this; zero: no limit
+}
+
+// Reply is a complete answer, whatever its status.
+type Reply struct {
+	Status int
+	Header http.Header
+	Body   []byte
+}
+
+// Doer makes calls. Client is the real one; Trace and Planner wrap another.
+type Doer interface {
+	// Do answers with a complete Reply, or with a *TransportError.
+	Do(ctx context.Context, call Call) (Reply, error)
+}
+
+// TransportError says that there is no complete answer.
+type TransportError struct {
+	Sent   bool // bytes may have reached the CRM: it may have been executed
+	Status int  // of an answer whose body was cut or too large; 0: none
+	Err    error
+}
+
+// Error never holds the URL's query.
+func (e *TransportError) Error() string {
+	if e.Sent {
+		return "no complete answer: " + e.Err.Error()
+	}
+	return "not sent: " + e.Err.Error()
+}
+
+// Unwrap gives what lies beneath.
+func (e *TransportError) Unwrap() error { return e.Err }
+
+// Errors that a TransportError may hold.
+var (
+	ErrSendDeadline = errors.New("the time to send had passed")
+	ErrBodyTooLarge = errors.New("the answer was larger than allowed")
+)
+
+const (
+	maxBody     = 4 << 20          // a full page of 200 records is well below
+	callTimeout = 30 * time.Second // a Salesforce or HubSpot call of ours takes well under a second
+	maxBlip     = 2 * time.Second  // longer waits belong to the log
+	retries     = 2
+)
+
+// Client is the shared retry helper: go-retryablehttp, told what may be repeated. It mends
+// blips of a second or two inside a drain; everything longer is the log's. It follows no redirect (a
+// followed 302 turns a POST into a GET that ends in 200), sends no idempotency header (Go's client
+// would then repeat a POST on its own) and reads at most 4 MiB.
+type Client struct {
+	http *retryablehttp.Client
+	now  func() time.Time
+}
+
+// NewClient makes a client over transport, which may be nil for a new one with sane limits.
+func NewClient(transport http.RoundTripper, now func() time.Time) *Client {
+	if transport == nil {
+		t := http.DefaultTransport.(*http.Transport).Clone()
+		t.Proxy = nil // tokens go to the CRM alone; a proxy must be asked for
+		t.MaxIdleConnsPerHost = 32
+		t.ResponseHeaderTimeout = callTimeout
+		transport = t
+	}
+	rc := &retryablehttp.Client{
+		HTTPClient: &http.Client{
+			Transport:     transport,
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+		RetryMax:     retries,
+		RetryWaitMin: 200 * time.Millisecond,
+		RetryWaitMax: maxBlip,
+		CheckRetry:   checkRetry,
+		Backoff:      backoff,
+		ErrorHandler: retryablehttp.PassthroughErrorHandler,
+	}
+	return &Client{http: rc, now: now}
+}
+
+// progress is what one Call's attempts have come to; CheckRetry finds it in the context.
+type progress struct {
+	effect Effect
+	sendBy time.Time
+	now    func() time.Time
+	sent   atomic.Bool // a connection was had in some attempt that was not retried as harmless
+}
+
+type progressKey struct{}
+
+// Do makes the call and its short retries; the whole takes at most 30 seconds.
+func (c *Client) Do(ctx context.Context, call Call) (Reply, error) {
+	if !call.SendBy.IsZero() && !c.now().Before(call.SendBy) {
+		return Reply{}, &TransportError{Err: ErrSendDeadline}
+	}
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	p := &progress{effect: call.Effect, sendBy: call.SendBy, now: c.now}
+	ctx = context.WithValue(ctx, progressKey{}, p)
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { p.sent.Store(true) }})
+
+	var body any
+	if call.Body != nil {
+		body = call.Body
+	}
+	req, err := retryablehttp.NewRequestWithContext(ctx, call.Method, call.URL, body)
+	if err != nil {
+		return Reply{}, &TransportError{Err: withoutURL(err)}
+	}
+	req.Header = call.Header.Clone()
+	if req.Header == nil {
+		req.Header = http.Header{}
+	}
+	req.Header.Set("User-Agent", "crm-connectors")
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return Reply{}, &TransportError{Sent: p.sent.Load(), Err: withoutURL(err)}
+	}
+	defer func() { _ = resp.Body.Close() }()
+	data, err := io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
+	switch {
+	case err != nil:
+		return Reply{}, &TransportError{Sent: true, Status: resp.StatusCode, Err: withoutURL(err)}
+	case len(data) > maxBody:
+		return Reply{}, &TransportError{Sent: true, Status: resp.StatusCode, Err: ErrBodyTooLarge}
+	}
+	return Reply{Status: resp.StatusCode, Header: resp.Header, Body: data}, nil
+}
+
+// checkRetry lets a call be repeated within the drain only where that cannot execute it twice.
+func checkRetry(ctx context.Context, resp *http.Response, err error) (bool, error) {
+	p, ok := ctx.Value(progressKey{}).(*progress)
+	if !ok || ctx.Err() != nil {
+		return false, ctx.Err()
+	}
+	if p.effect == Once && !p.sendBy.IsZero() && !p.now().Before(p.sendBy) {
+		return false, nil
+	}
+	if err != nil {
+		return !p.sent.Load() || p.effect != Once, nil
+	}
+	switch {
+	case resp.StatusCode == http.StatusTooManyRequests:
+		wait, given := RetryAfter(resp.Header, p.now())
+		again := given && wait <= maxBlip // no executed call is answered 429
+		if again {
+			p.sent.Store(false)
+		}
+		return again, nil
+	case resp.StatusCode >= 500:
+		return p.effect != Once, nil
+	}
+	return false, nil
+}
+
+// backoff honours a short Retry-After, else doubles from 200 ms with full jitter.
+func backoff(low, high time.Duration, attempt int, resp *http.Response) time.Duration {
+	if resp != nil {
+		if wait, ok := RetryAfter(resp.Header, time.Now()); ok && wait <= high {
+			return wait
+		}
+	}
+	ceiling := min(high, low<<attempt)
+	return low/2 + rand.N(ceiling)
+}
+
+// RetryAfter reads the header of that name, in seconds or as a date. The bool says that it was there and
+// made sense.
+func RetryAfter(h http.Header, now time.Time) (time.Duration, bool) {
+	v := h.Get("Retry-After")
+	if v == "" {
+		return 0, false
+	}
+	if s, err := strconv.Atoi(v); err == nil && s >= 0 && s <= 7*24*3600 {
+		return time.Duration(s) * time.Second, true
+	}
+	if at, err := http.ParseTime(v); err == nil {
+		return max(0, at.Sub(now)), true
+	}
+	return 0, false
+}
+
+// withoutURL drops the URL that net/url puts into errors: its query may hold an email address.
+func withoutURL(err error) error {
+	var ue *url.Error
+	if errors.As(err, &ue) {
+		return fmt.Errorf("%s: %w", ue.Op, ue.Err)
+	}
+	return err
+}
+
+// JSONHeader is the header of a call with a bearer token and a JSON body.
+func JSONHeader(token Secret) http.Header {
+	h := http.Header{}
+	h.Set("Authorization", "Bearer "+token.Reveal())
+	h.Set("Accept", "application/json")
+	h.Set("Content-Type", "application/json")
+	return h
+}
+
+// FormCall is a POST of a form, as token endpoints want it. It is never repeated.
+func FormCall(endpoint, route string, form url.Values) Call {
+	h := http.Header{}
+	h.Set("Accept", "application/json")
+	h.Set("Content-Type", "application/x-www-form-urlencoded")
+	return Call{Method: http.MethodPost, URL: endpoint, Route: route, Header: h,
+		Body: bytes.NewBufferString(form.Encode()).Bytes(), Effect: Once}
+}

@@ -1,0 +1,72 @@
+package connectors
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// Secret is text that must not be shown: it prints and encodes as "redacted". Reveal gives the text.
+type Secret string
+
+const redacted = "redacted"
+
+// Reveal is the one way to the text; every use is a place to review.
+func (s Secret) Reveal() string { return string(s) }
+
+// Format writes "redacted" for every verb, so that no log or error can carry the text.
+func (s Secret) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(redacted)) }
+
+// String is "redacted".
+func (s Secret) String() string { return redacted }
+
+// MarshalText is "redacted" too, which covers JSON.
+func (s Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
+
+// App is our registration with a CRM. Salesforce may give a self-hoster one for each org.
+type App struct {
+	ClientID     string
+	ClientSecret Secret
+	RedirectURL  string // our callback, character for character as registered
+	LoginURL     string // where people sign in and tokens are issued: scheme and host; empty: the CRM's usual one
+}
+
+// Account is a signed-in CRM account: whose it is and what opens it.
+type Account struct {
+	App          App
+	ID           string // HubSpot hub id, Salesforce org id (18 characters)
+	InstanceURL  string // Salesforce: where the org lives; HubSpot: empty
+	AccessToken  Secret
+	RefreshToken Secret
+}
+
+// Grant is what a token endpoint gave.
+type Grant struct {
+	AccessToken  Secret
+	RefreshToken Secret    // empty on refresh: keep the one that was used
+	ExpiresAt    time.Time // zero: the CRM does not say (Salesforce)
+	Scopes       []string
+	AccountID    string
+	AccountName  string // for people: a domain or user name; may be empty
+	UserID       string // the CRM's id of who consented; may be empty
+	InstanceURL  string
+}
+
+// Authorizer is the OAuth side of a CRM.
+type Authorizer interface {
+	// AuthorizeURL is where the browser is sent. The challenge for verifier is S256 (RFC 7636). An error
+	// names the setting of app that is wrong.
+	AuthorizeURL(app App, state string, verifier Secret) (string, error)
+
+	// Exchange turns a code into a grant and the identity of the account. It is not repeated: a code
+	// works once. Errors are *Error.
+	Exchange(ctx context.Context, app App, code string, verifier Secret) (Grant, error)
+
+	// Refresh trades the refresh token. It is not repeated within the call, for the old token may be spent.
+	// Errors are *Error: ClassNeedsReconnect only for a grant that is proven dead, ClassMisconfigured when
+	// our own registration is refused, ClassInDoubt when the answer was lost, ClassRetry otherwise.
+	Refresh(ctx context.Context, account Account) (Grant, error)
+
+	// Revoke ends the grant at the CRM. Revoking what is revoked already succeeds.
+	Revoke(ctx context.Context, account Account) error
+}

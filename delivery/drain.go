@@ -1,0 +1,222 @@
+package delivery
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	"crm-connectors/connectors"
+	"crm-connectors/store"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+)
+
+const (
+	// claimSize is how many rows are marked as perhaps sent at a time. It is one for as long as connectors send one
+	// row a call: a row that is claimed and not yet sent when the process dies counts as in doubt for nothing.
+	claimSize = 1
+	findSize  = 1
+)
+
+type endDrain = func(ctx context.Context, tx pgx.Tx, next *time.Time) error
+
+// turn is one drain of one connection.
+type turn struct {
+	engine    *Engine
+	conn      store.Connection
+	connector connectors.Connector
+	account   connectors.Account
+}
+
+// drain works on a connection until nothing is due or its slice is over, and ends by calling end in a transaction that
+// has seen, under the connection's lock, that nothing was left behind.
+func (e *Engine) drain(ctx context.Context, connectionID uuid.UUID, end endDrain) error {
+	conn, err := e.store.BeginDrain(ctx, connectionID)
+	if err != nil {
+		return fmt.Errorf("begin drain: %w", err)
+	}
+	sliceEnd := e.cfg.Now().Add(e.cfg.Slice)
+	t := &turn{engine: e, conn: conn, connector: e.connectors[connectors.CRM(conn.CRM)]}
+	ready, err := t.open(ctx)
+	if err != nil {
+		return err
+	}
+	for {
+		worked := false
+		yield := !ready || e.isStopping() || !e.cfg.Now().Before(sliceEnd)
+		if !yield {
+			if worked, err = t.round(ctx); err != nil {
+				return err
+			}
+		}
+		if worked {
+			continue
+		}
+		more, err := e.store.FinishDrain(ctx, connectionID, yield, end)
+		if err != nil || !more {
+			return err
+		}
+	}
+}
+
+// open readies the account, with a refresh if the token is about to end. False means that the connection cannot be used
+// now; why is recorded on it.
+func (t *turn) open(ctx context.Context) (bool, error) {
+	if t.conn.Status != store.ConnectionConnected {
+		return false, nil
+	}
+	if t.connector == nil {
+		return false, t.wait(ctx, &connectors.Error{Class: connectors.ClassMisconfigured, Code: "crm_not_configured",
+			Cause: "This service is not set up for " + t.conn.CRM + ".", Action: "Set the client id and secret of " + t.conn.CRM + " and restart the service."})
+	}
+	var err error
+	if t.account, err = t.engine.account(t.conn); err != nil {
+		t.engine.log.Error().Err(err).Stringer("connection_id", t.conn.ID).Msg("tokens do not open")
+		return false, t.wait(ctx, &connectors.Error{Class: connectors.ClassMisconfigured, Code: "tokens_unreadable",
+			Cause: "The stored tokens cannot be opened with this service's keyset.", Action: "Give the service the keyset that sealed them, or reconnect."})
+	}
+	if at := t.conn.TokenExpiresAt; at != nil && at.Sub(t.engine.cfg.Now()) < refreshMargin {
+		if cause := t.refresh(ctx); cause != nil {
+			return false, t.giveUp(ctx, cause)
+		}
+	}
+	return true, nil
+}
+
+// round does one step of work: a look for what is in doubt, or a delivery. It says whether there was any.
+func (t *turn) round(ctx context.Context) (bool, error) {
+	doubtful, err := t.engine.store.ClaimDoubtful(ctx, t.conn.ID, t.conn.DrainEpoch, findSize, t.engine.cfg.Lease)
+	if err != nil {
+		return false, err
+	}
+	for _, c := range doubtful {
+		if err := t.find(ctx, c); err != nil {
+			return false, err
+		}
+	}
+	sendBy := t.engine.cfg.Now().Add(t.engine.cfg.Lease.Send) // counted from before the claim, so never past the lease's own
+	claimed, err := t.engine.store.Claim(ctx, t.conn.ID, t.conn.DrainEpoch, claimSize, t.engine.cfg.Lease)
+	if err != nil {
+		return false, err
+	}
+	if len(claimed) > 0 {
+		if err := t.deliver(ctx, claimed, sendBy); err != nil {
+			return false, err
+		}
+	}
+	return len(doubtful)+len(claimed) > 0, nil
+}
+
+// deliver sends claimed rows and settles them. Rows whose token was refused are sent once more after one refresh; if that
+// does not help, the connection is in error and they are blocked.
+func (t *turn) deliver(ctx context.Context, claimed []store.Claimed, sendBy time.Time) error {
+	started := t.engine.cfg.Now()
+	writes := make([]connectors.Write, len(claimed))
+	results := make([]connectors.Result, len(claimed))
+	var todo []int
+	for i, c := range claimed {
+		w, err := toWrite(c)
+		if err != nil {
+			results[i].Err = unreadable(err)
+			continue
+		}
+		w.SendBy = sendBy
+		writes[i] = w
+		todo = append(todo, i)
+	}
+	for try := 0; len(todo) > 0; try++ {
+		t.send(ctx, writes, results, todo)
+		refused := refusedRows(results, todo)
+		if len(refused) == 0 {
+			break
+		}
+		cause := results[refused[0]].Err
+		if try == 0 {
+			if cause = t.refresh(ctx); cause == nil {
+				todo = refused
+				continue
+			}
+		} else {
+			cause = sessionRejected(cause)
+		}
+		for _, i := range refused {
+			results[i].Err = retryAs(cause)
+		}
+		break
+	}
+	if err := t.connectionTrouble(ctx, results); err != nil {
+		return err
+	}
+	settlements := make([]store.Settlement, len(claimed))
+	for i, c := range claimed {
+		settlements[i] = t.engine.settlement(c, results[i], started, t.engine.cfg.Now())
+	}
+	return t.settle(ctx, claimed, settlements)
+}
+
+// send delivers the rows named by todo. A connector that panics leaves its rows in doubt and the process alive.
+func (t *turn) send(ctx context.Context, writes []connectors.Write, results []connectors.Result, todo []int) {
+	batch := make([]connectors.Write, len(todo))
+	for n, i := range todo {
+		batch[n] = writes[i]
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			t.engine.log.Error().Interface("panic", p).Bytes("stack", debug.Stack()).Stringer("connection_id", t.conn.ID).Msg("connector panicked")
+			for _, i := range todo {
+				results[i] = connectors.Result{Err: connectors.AsError(errors.New("connector panicked"))}
+			}
+		}
+	}()
+	for n, r := range t.connector.Deliver(ctx, t.account, batch) {
+		r.Calls = append(results[todo[n]].Calls, r.Calls...)
+		results[todo[n]] = r
+	}
+}
+
+func refusedRows(results []connectors.Result, todo []int) []int {
+	var out []int
+	for _, i := range todo {
+		if e := results[i].Err; e != nil && e.Class == connectors.ClassNeedsAuth {
+			out = append(out, i)
+		}
+	}
+	return out
+}
+
+// connectionTrouble acts on errors that concern the whole connection: a CRM that says wait, a missing right.
+// Each cause is acted upon once, however many rows met it.
+func (t *turn) connectionTrouble(ctx context.Context, results []connectors.Result) error {
+	acted := map[string]bool{}
+	for _, r := range results {
+		if r.Err == nil || acted[r.Err.Code] {
+			continue
+		}
+		switch {
+		case r.Err.Class == connectors.ClassNeedsReconnect, r.Err.Class == connectors.ClassMisconfigured, r.Err.Pause:
+			acted[r.Err.Code] = true
+			if err := t.giveUp(ctx, r.Err); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// settle records the outcome of an attempt. The attempt is over, so its record is kept even when the turn is being
+// cancelled.
+func (t *turn) settle(ctx context.Context, claimed []store.Claimed, settlements []store.Settlement) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 15*time.Second)
+	defer cancel()
+	moved, err := t.engine.store.Settle(ctx, settlements)
+	if err != nil {
+		return err
+	}
+	for i, c := range claimed {
+		t.engine.logAttempt(c, settlements[i], moved == int64(len(settlements)))
+	}
+	return nil
+}

@@ -1,0 +1,269 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+)
+
+// Outcome is one accepted outcome, on its way to become a write for each object and CRM.
+type Outcome struct {
+	WorkspaceID   uuid.UUID
+	SourceEventID string
+	ThreadID      string
+	CRMs          []string // empty: every CRM that the workspace has connected
+	Objects       []Object
+}
+
+// Object is one thing of an outcome. What others depend on comes before them.
+type Object struct {
+	Type        string
+	ID          string
+	Action      string
+	Payload     json.RawMessage
+	DependsOn   string // Type of another object of the outcome that must be written first; empty: none
+	OrderingKey string // rows of one key and connection are written in source order; empty: any order
+}
+
+// Errors of one outcome; the others of the same call are not touched by them.
+type (
+	// ConflictError says that a key was used before with another payload.
+	ConflictError struct{ Key, StoredHash, SentHash string }
+	// NotConnectedError says that the workspace has no live connection to the CRM; empty: to any.
+	NotConnectedError struct{ CRM string }
+)
+
+func (e *ConflictError) Error() string {
+	return fmt.Sprintf("idempotency key %s was used with another payload", e.Key)
+}
+
+func (e *NotConnectedError) Error() string {
+	if e.CRM == "" {
+		return "the workspace has connected no CRM"
+	}
+	return "the workspace has not connected " + e.CRM
+}
+
+// Appended is what became of one outcome: its writes, old and new, in source order, or Err.
+type Appended struct {
+	SyncID uuid.UUID
+	Writes []Write
+	Err    error // *ConflictError or *NotConnectedError
+}
+
+var errRefused = errors.New("an outcome was refused")
+
+// Append takes outcomes into the log, each whole or not at all, and wakes the delivery of what is new, all in one
+// transaction. It is idempotent: a repeat answers with the rows that exist.
+func (s *Store) Append(ctx context.Context, outcomes []Outcome, wake Wake) ([]Appended, error) {
+	out := make([]Appended, len(outcomes))
+	for {
+		err := s.inTx(ctx, func(tx pgx.Tx) error {
+			conns, err := lockConnections(ctx, tx, outcomes)
+			if err != nil {
+				return err
+			}
+			rows, err := expand(outcomes, out, conns)
+			if err != nil || len(rows) == 0 {
+				return err
+			}
+			stored, fresh, err := insertRows(ctx, tx, rows)
+			if err != nil {
+				return err
+			}
+			if collect(out, rows, stored) {
+				return errRefused // none of that outcome's rows may stay
+			}
+			for id := range fresh {
+				if err := wake(ctx, tx, id); err != nil {
+					return fmt.Errorf("wake delivery: %w", err)
+				}
+			}
+			return nil
+		})
+		if errors.Is(err, errRefused) {
+			continue // without the outcomes that now have an error
+		}
+		return out, err
+	}
+}
+
+// newRow is a row before it is one; outcome is the place of its outcome in the call.
+type newRow struct {
+	outcome      int
+	ID           uuid.UUID  `json:"id"`
+	SyncID       uuid.UUID  `json:"sync_id"`
+	WorkspaceID  uuid.UUID  `json:"workspace_id"`
+	CRM          string     `json:"crm"`
+	ConnectionID uuid.UUID  `json:"connection_id"`
+	AccountID    string     `json:"crm_account_id"`
+	ObjectType   string     `json:"object_type"`
+	ObjectID     string     `json:"object_id"`
+	Action       string     `json:"action"`
+	Event        string     `json:"source_event_id"`
+	Key          string     `json:"idempotency_key"`
+	Payload      any        `json:"payload_json"`
+	Hash         string     `json:"payload_hash"`
+	ThreadID     *string    `json:"thread_id"`
+	DependsOn    *uuid.UUID `json:"depends_on"`
+	OrderingKey  *string    `json:"ordering_key"`
+	Status       string     `json:"status"`
+	BlockedFrom  *string    `json:"blocked_from"`
+}
+
+type lockedConnection struct {
+	ID          uuid.UUID `db:"id"`
+	WorkspaceID uuid.UUID `db:"workspace_id"`
+	CRM         string    `db:"crm"`
+	Status      string    `db:"status"`
+	AccountID   string    `db:"account_id"`
+}
+
+// lockConnections reads the live connections of the outcomes' workspaces and holds them in place, so that a drain
+// that is about to end waits for what is appended. They are locked in one order, so that callers cannot deadlock.
+func lockConnections(ctx context.Context, tx pgx.Tx, outcomes []Outcome) ([]lockedConnection, error) {
+	ids := make([]uuid.UUID, 0, 1)
+	for _, o := range outcomes {
+		if !slices.Contains(ids, o.WorkspaceID) {
+			ids = append(ids, o.WorkspaceID)
+		}
+	}
+	conns, err := many[lockedConnection](tx.Query(ctx, `select id, workspace_id, crm, status, account_id from crm_connections
+		where workspace_id = any($1) and status in ('connected', 'error') order by id for share`, ids))
+	if err != nil {
+		return nil, fmt.Errorf("lock connections: %w", err)
+	}
+	return conns, nil
+}
+
+// expand makes the rows of every outcome that has no error yet; outcomes without a connection get theirs.
+func expand(outcomes []Outcome, out []Appended, conns []lockedConnection) ([]newRow, error) {
+	var rows []newRow
+	for i, o := range outcomes {
+		out[i].SyncID, out[i].Writes = SyncID(o.WorkspaceID, o.SourceEventID), nil
+		if out[i].Err != nil {
+			continue
+		}
+		wanted := slices.Clone(o.CRMs)
+		if len(wanted) == 0 {
+			for _, c := range conns {
+				if c.WorkspaceID == o.WorkspaceID {
+					wanted = append(wanted, c.CRM)
+				}
+			}
+			if len(wanted) == 0 {
+				out[i].Err = &NotConnectedError{}
+				continue
+			}
+			slices.Sort(wanted)
+		}
+		mine := len(rows)
+		for _, crm := range wanted {
+			at := slices.IndexFunc(conns, func(c lockedConnection) bool { return c.WorkspaceID == o.WorkspaceID && c.CRM == crm })
+			if at < 0 {
+				out[i].Err = &NotConnectedError{CRM: crm}
+				rows = rows[:mine]
+				break
+			}
+			more, err := outcomeRows(i, o, out[i].SyncID, conns[at])
+			if err != nil {
+				return nil, err
+			}
+			rows = append(rows, more...)
+		}
+	}
+	return rows, nil
+}
+
+func outcomeRows(i int, o Outcome, syncID uuid.UUID, c lockedConnection) ([]newRow, error) {
+	rows := make([]newRow, 0, len(o.Objects))
+	for _, obj := range o.Objects {
+		hash, err := PayloadHash(obj.Payload)
+		if err != nil {
+			return nil, err
+		}
+		key := IdempotencyKey(o.WorkspaceID.String(), c.CRM, obj.Type, obj.ID, obj.Action, o.SourceEventID)
+		r := newRow{outcome: i, ID: writeID(o.WorkspaceID, c.CRM, key), SyncID: syncID, WorkspaceID: o.WorkspaceID, CRM: c.CRM,
+			ConnectionID: c.ID, AccountID: c.AccountID, ObjectType: obj.Type, ObjectID: obj.ID, Action: obj.Action, Event: o.SourceEventID,
+			Key: key, Payload: obj.Payload, Hash: hash, Status: Queued}
+		if o.ThreadID != "" {
+			r.ThreadID = &o.ThreadID
+		}
+		if obj.OrderingKey != "" {
+			r.OrderingKey = &obj.OrderingKey
+		}
+		if c.Status != ConnectionConnected {
+			from := Queued
+			r.Status, r.BlockedFrom = Blocked, &from
+		}
+		for j := range rows {
+			if rows[j].ObjectType == obj.DependsOn {
+				r.DependsOn = &rows[j].ID
+			}
+		}
+		rows = append(rows, r)
+	}
+	return rows, nil
+}
+
+// insertRows stores what is new, in one statement, and gives all rows as they stand, by id, and the connections that
+// got new work.
+func insertRows(ctx context.Context, tx pgx.Tx, rows []newRow) (map[uuid.UUID]Write, map[uuid.UUID]bool, error) {
+	ids := make([]uuid.UUID, len(rows))
+	for i, r := range rows {
+		ids[i] = r.ID
+	}
+	batch := &pgx.Batch{}
+	batch.Queue(`insert into crm_write_log (id, sync_id, workspace_id, crm, connection_id, crm_account_id, object_type, object_id, action,
+			source_event_id, idempotency_key, payload_json, payload_hash, thread_id, depends_on, ordering_key, status, blocked_from)
+		select id, sync_id, workspace_id, crm, connection_id, crm_account_id, object_type, object_id, action, source_event_id,
+			idempotency_key, payload_json, payload_hash, thread_id, depends_on, ordering_key, status, blocked_from
+		from jsonb_to_recordset($1::jsonb) as r (id uuid, sync_id uuid, workspace_id uuid, crm text, connection_id uuid, crm_account_id text,
+			object_type text, object_id text, action text, source_event_id text, idempotency_key text, payload_json jsonb,
+			payload_hash text, thread_id text, depends_on uuid, ordering_key text, status text, blocked_from text)
+		on conflict (workspace_id, crm, idempotency_key) do nothing returning connection_id`, rows)
+	batch.Queue(`select `+writeColumns+` from crm_write_log w where w.id = any($1)`, ids)
+	results := tx.SendBatch(ctx, batch)
+	defer func() { _ = results.Close() }()
+	inserted, err := results.Query()
+	if err != nil {
+		return nil, nil, fmt.Errorf("append: %w", err)
+	}
+	conns, err := pgx.CollectRows(inserted, pgx.RowTo[uuid.UUID])
+	if err != nil {
+		return nil, nil, fmt.Errorf("append: %w", err)
+	}
+	stored, err := many[Write](results.Query())
+	if err != nil {
+		return nil, nil, fmt.Errorf("read appended rows: %w", err)
+	}
+	byID, fresh := make(map[uuid.UUID]Write, len(stored)), map[uuid.UUID]bool{}
+	for _, w := range stored {
+		byID[w.ID] = w
+	}
+	for _, c := range conns {
+		fresh[c] = true
+	}
+	return byID, fresh, results.Close()
+}
+
+// collect hands the stored rows to their outcomes and says whether one of them turned out to be refused.
+func collect(out []Appended, rows []newRow, stored map[uuid.UUID]Write) (refused bool) {
+	for _, r := range rows {
+		w, ok := stored[r.ID]
+		if ok && w.PayloadHash == r.Hash {
+			out[r.outcome].Writes = append(out[r.outcome].Writes, w)
+			continue
+		}
+		if out[r.outcome].Err == nil {
+			out[r.outcome].Err = &ConflictError{Key: r.Key, StoredHash: w.PayloadHash, SentHash: r.Hash}
+			refused = true
+		}
+	}
+	return refused
+}

@@ -1,0 +1,177 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+)
+
+// DependencyFailed is the error code of a write whose contact could not be written.
+const DependencyFailed = "contact_failed"
+
+// Lease is how long a claim holds a row and how long its holder may begin to send, both from the claim.
+type Lease struct {
+	Hold time.Duration // after this a sweep takes the row for abandoned
+	Send time.Duration // after this no byte may leave; well below Hold
+}
+
+// Claimed is a row that the caller may now send, with what it needs beside the row itself.
+type Claimed struct {
+	Write
+	ContactType string `db:"contact_type"` // of the write it depends on, or what the email was last known as
+	ContactID   string `db:"contact_id"`
+	Email       string `db:"contact_email"`
+	DealID      string `db:"deal_id"` // the CRM's deal that the thread is linked to
+}
+
+const claimedColumns = writeColumns + `,
+	coalesce(d.crm_object_type, l.crm_object_type, '') as contact_type, coalesce(d.crm_object_id, l.crm_object_id, '') as contact_id,
+	coalesce(d.object_id, '') as contact_email,
+	coalesce((select x.crm_deal_id from thread_links t join deals x on x.id = t.deal_id and x.workspace_id = t.workspace_id
+		where t.workspace_id = w.workspace_id and t.thread_id::text = w.thread_id and x.crm = w.crm limit 1), '') as deal_id`
+
+const claimedJoins = `
+	left join crm_write_log d on d.id = w.depends_on
+	left join crm_object_links l on w.object_type = 'contact' and l.workspace_id = w.workspace_id and l.crm = w.crm
+		and l.crm_account_id = w.crm_account_id and l.email = w.ordering_key`
+
+// open is what a row must be to be sent, beside due: its contact written, and no older row of its ordering key unfinished.
+const open = `w.status = 'queued'
+	and (w.depends_on is null or exists (select from crm_write_log d where d.id = w.depends_on and d.status = 'succeeded'))
+	and (w.ordering_key is null or not exists (select from crm_write_log o where o.connection_id = w.connection_id
+		and o.ordering_key = w.ordering_key and o.seq < w.seq
+		and o.status in ('queued', 'sending', 'in_doubt', 'reconciling', 'blocked')))`
+
+// BeginDrain makes the caller the newest drain of the connection: older ones claim nothing more. It gives the connection
+// as it stands.
+func (s *Store) BeginDrain(ctx context.Context, connectionID uuid.UUID) (Connection, error) {
+	return one[Connection](s.pool.Query(ctx, `update crm_connections set drain_epoch = drain_epoch + 1
+		where id = $1 returning `+connectionColumns, connectionID))
+}
+
+// Claim takes up to limit due rows of the connection for sending, contacts first, and has committed when it returns:
+// from here on each row counts as perhaps sent. It gives none when the drain is not the newest, the connection is not
+// live or its CRM asked for a pause.
+func (s *Store) Claim(ctx context.Context, connectionID uuid.UUID, epoch int64, limit int, lease Lease) ([]Claimed, error) {
+	var out []Claimed
+	err := s.inTx(ctx, func(tx pgx.Tx) error {
+		if ok, err := mayDrain(ctx, tx, connectionID, epoch); err != nil || !ok {
+			return err
+		}
+		if err := failDependents(ctx, tx, connectionID); err != nil {
+			return err
+		}
+		var err error
+		out, err = many[Claimed](tx.Query(ctx, `
+			with due as (
+				select w.id from crm_write_log w where w.connection_id = $1 and w.next_attempt_at <= now() and `+open+`
+				order by w.object_type <> 'contact', w.seq limit $2 for update skip locked),
+			taken as (
+				update crm_write_log w set status = 'sending', attempt = attempt + 1, updated_at = now(),
+					lease_until = now() + make_interval(secs => $3), send_deadline = now() + make_interval(secs => $4)
+				from due where w.id = due.id returning w.*)
+			select `+claimedColumns+` from taken w `+claimedJoins+` order by w.object_type <> 'contact', w.seq`,
+			connectionID, limit, lease.Hold.Seconds(), lease.Send.Seconds()))
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("claim: %w", err)
+	}
+	return out, nil
+}
+
+// ClaimDoubtful takes up to limit rows whose fate is to be looked for. From here on a late sender of an earlier attempt
+// can change nothing.
+func (s *Store) ClaimDoubtful(ctx context.Context, connectionID uuid.UUID, epoch int64, limit int, lease Lease) ([]Claimed, error) {
+	var out []Claimed
+	err := s.inTx(ctx, func(tx pgx.Tx) error {
+		if ok, err := mayDrain(ctx, tx, connectionID, epoch); err != nil || !ok {
+			return err
+		}
+		var err error
+		out, err = many[Claimed](tx.Query(ctx, `
+			with due as (
+				select id from crm_write_log where connection_id = $1 and status = 'in_doubt' and next_attempt_at <= now()
+				order by seq limit $2 for update skip locked),
+			taken as (
+				update crm_write_log w set status = 'reconciling', attempt = attempt + 1, updated_at = now(),
+					lease_until = now() + make_interval(secs => $3)
+				from due where w.id = due.id returning w.*)
+			select `+claimedColumns+` from taken w `+claimedJoins+` order by w.seq`, connectionID, limit, lease.Hold.Seconds()))
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("claim doubtful: %w", err)
+	}
+	return out, nil
+}
+
+func mayDrain(ctx context.Context, tx pgx.Tx, connectionID uuid.UUID, epoch int64) (bool, error) {
+	var ok bool
+	err := tx.QueryRow(ctx, `select status = 'connected' and (paused_until is null or paused_until <= now())
+		from crm_connections where id = $1 and drain_epoch = $2 for share`, connectionID, epoch).Scan(&ok)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return false, nil
+	}
+	return ok, err
+}
+
+// failDependents settles rows whose contact will not be written: without it they would wait for ever.
+func failDependents(ctx context.Context, tx pgx.Tx, connectionID uuid.UUID) error {
+	_, err := tx.Exec(ctx, `
+		update crm_write_log w set status = 'failed', settled_at = now(), updated_at = now(), error_class = 'rejected', error_code = $2,
+			error_cause = 'The contact that this write belongs to could not be written: ' || d.error_cause,
+			error_action = 'Mend the contact''s write and retry it; this write follows by itself.'
+		from crm_write_log d
+		where w.connection_id = $1 and w.status = 'queued' and d.id = w.depends_on and d.status in ('failed', 'cancelled')`,
+		connectionID, DependencyFailed)
+	if err != nil {
+		return fmt.Errorf("fail dependents: %w", err)
+	}
+	return nil
+}
+
+// FinishDrain ends a drain without losing a wake-up. Under the connection's row lock, which appenders wait for, it looks
+// whether something is due now: then it returns true and the caller goes on. Otherwise it calls end, in the same
+// transaction, with the time at which something will be due, or nil if nothing is known to be. With yield it ends even
+// though something is due, so that others get their turn.
+func (s *Store) FinishDrain(ctx context.Context, connectionID uuid.UUID, yield bool, end func(ctx context.Context, tx pgx.Tx, next *time.Time) error) (more bool, err error) {
+	err = s.inTx(ctx, func(tx pgx.Tx) error {
+		var live bool
+		var wait *time.Time
+		err := tx.QueryRow(ctx, `select status = 'connected', case when paused_until > now() then paused_until end
+			from crm_connections where id = $1 for update`, connectionID).Scan(&live, &wait)
+		if err != nil {
+			return err
+		}
+		var next *time.Time
+		if live {
+			if err := tx.QueryRow(ctx, `
+				select min(next_attempt_at) from crm_write_log w where w.connection_id = $1 and (w.status = 'in_doubt' or (`+open+`)
+					or (w.status = 'queued' and exists (select from crm_write_log d where d.id = w.depends_on and d.status in ('failed', 'cancelled'))))`,
+				connectionID).Scan(&next); err != nil {
+				return err
+			}
+		}
+		if next != nil && wait != nil && wait.After(*next) {
+			next = wait
+		}
+		if next != nil {
+			if err := tx.QueryRow(ctx, `select $1::timestamptz <= now()`, *next).Scan(&more); err != nil {
+				return err
+			}
+			if more = more && !yield; more {
+				return nil
+			}
+		}
+		return end(ctx, tx, next)
+	})
+	if err != nil {
+		return false, fmt.Errorf("finish drain: %w", err)
+	}
+	return more, nil
+}

@@ -1,0 +1,233 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+)
+
+// The states of a connection.
+const (
+	ConnectionConnected    = "connected"
+	ConnectionError        = "error"
+	ConnectionDisconnected = "disconnected"
+)
+
+// Connection is a workspace's link to one CRM account. Its tokens stay sealed: see Store.Tokens.
+type Connection struct {
+	ID                 uuid.UUID  `db:"id"`
+	WorkspaceID        uuid.UUID  `db:"workspace_id"`
+	CRM                string     `db:"crm"`
+	Status             string     `db:"status"`
+	AccountID          string     `db:"account_id"`
+	AccountName        string     `db:"account_name"`
+	InstanceURL        string     `db:"instance_url"`
+	LoginURL           string     `db:"login_url"`
+	Scopes             []string   `db:"scopes_json"`
+	SealedAccessToken  string     `db:"access_token_ciphertext"`
+	SealedRefreshToken string     `db:"refresh_token_ciphertext"`
+	TokenExpiresAt     *time.Time `db:"token_expires_at"`
+	TokenGeneration    int64      `db:"token_generation"`
+	DrainEpoch         int64      `db:"drain_epoch"`
+	PausedUntil        *time.Time `db:"paused_until"`
+	LastErrorCode      string     `db:"last_error_code"`
+	LastError          *string    `db:"last_error"`
+	LastErrorAction    string     `db:"last_error_action"`
+	ConnectedAt        *time.Time `db:"connected_at"`
+	LastCheckedAt      *time.Time `db:"last_checked_at"`
+}
+
+const connectionColumns = `id, workspace_id, crm, status, account_id, account_name, instance_url, login_url, scopes_json,
+	access_token_ciphertext, refresh_token_ciphertext, token_expires_at, token_generation, drain_epoch, paused_until,
+	last_error_code, last_error, last_error_action, connected_at, last_checked_at`
+
+// Connections lists a workspace's connections, by CRM.
+func (s *Store) Connections(ctx context.Context, workspaceID uuid.UUID) ([]Connection, error) {
+	return many[Connection](s.pool.Query(ctx,
+		`select `+connectionColumns+` from crm_connections where workspace_id = $1 order by crm`, workspaceID))
+}
+
+// Connection is the workspace's connection to crm, or ErrNotFound.
+func (s *Store) Connection(ctx context.Context, workspaceID uuid.UUID, crm string) (Connection, error) {
+	return one[Connection](s.pool.Query(ctx,
+		`select `+connectionColumns+` from crm_connections where workspace_id = $1 and crm = $2`, workspaceID, crm))
+}
+
+// ConnectionByID is one connection, or ErrNotFound.
+func (s *Store) ConnectionByID(ctx context.Context, id uuid.UUID) (Connection, error) {
+	return one[Connection](s.pool.Query(ctx, `select `+connectionColumns+` from crm_connections where id = $1`, id))
+}
+
+// NewGrant is what a finished OAuth flow brings.
+type NewGrant struct {
+	WorkspaceID  uuid.UUID
+	CRM          string
+	AccountID    string
+	AccountName  string
+	UserID       string
+	InstanceURL  string
+	LoginURL     string
+	Scopes       []string
+	AccessToken  string
+	RefreshToken string
+	ExpiresAt    time.Time // zero: unknown
+}
+
+// Connect stores a grant and makes the connection live. Rows that were blocked go on where they were if the
+// CRM account is the one they were made for; rows of another account wait for a person (account_changed), because
+// "absent here" says nothing about the account they were sent to.
+func (s *Store) Connect(ctx context.Context, g NewGrant, wake Wake) (Connection, error) {
+	access, err := s.keys.Seal(g.AccessToken, g.WorkspaceID.String(), g.CRM, "access_token")
+	if err != nil {
+		return Connection{}, err
+	}
+	refresh, err := s.keys.Seal(g.RefreshToken, g.WorkspaceID.String(), g.CRM, "refresh_token")
+	if err != nil {
+		return Connection{}, err
+	}
+	scopes, err := json.Marshal(append([]string{}, g.Scopes...))
+	if err != nil {
+		return Connection{}, fmt.Errorf("connect: %w", err)
+	}
+	var c Connection
+	err = s.inTx(ctx, func(tx pgx.Tx) error {
+		c, err = one[Connection](tx.Query(ctx, `
+			insert into crm_connections (workspace_id, crm, status, account_id, account_name, crm_user_id, instance_url, login_url,
+				scopes_json, access_token_ciphertext, refresh_token_ciphertext, token_expires_at, token_generation,
+				token_refreshed_at, connected_at, last_checked_at)
+			values (@workspace, @crm, 'connected', @account, @name, @user, @instance, @login, @scopes, @access, @refresh,
+				@expires, 1, now(), now(), now())
+			on conflict (workspace_id, crm) do update set status = 'connected', account_id = excluded.account_id,
+				account_name = excluded.account_name, crm_user_id = excluded.crm_user_id, instance_url = excluded.instance_url,
+				login_url = excluded.login_url, scopes_json = excluded.scopes_json,
+				access_token_ciphertext = excluded.access_token_ciphertext,
+				refresh_token_ciphertext = excluded.refresh_token_ciphertext, token_expires_at = excluded.token_expires_at,
+				token_generation = crm_connections.token_generation + 1, token_refreshed_at = now(), refresh_lease_until = null,
+				paused_until = null, last_error_code = '', last_error = null, last_error_action = '',
+				connected_at = now(), last_checked_at = now(), updated_at = now()
+			returning `+connectionColumns, pgx.NamedArgs{
+			"workspace": g.WorkspaceID, "crm": g.CRM, "account": g.AccountID, "name": g.AccountName, "user": g.UserID,
+			"instance": g.InstanceURL, "login": g.LoginURL, "scopes": json.RawMessage(scopes), "access": access, "refresh": refresh,
+			"expires": nullTime(g.ExpiresAt)}))
+		if err != nil {
+			return fmt.Errorf("save connection: %w", err)
+		}
+		if _, err := tx.Exec(ctx, `
+			update crm_write_log set updated_at = now(), status = 'needs_review', blocked_from = null, settled_at = now(),
+				error_class = 'rejected', error_code = 'account_changed',
+				error_cause = 'The workspace was connected to another CRM account before this write was done.',
+				error_action = 'Look in the account it was made for; if the write is missing there, send the outcome again with a new source_event_id.'
+			where connection_id = $1 and crm_account_id <> $2 and status in ('queued', 'in_doubt', 'blocked')`, c.ID, c.AccountID); err != nil {
+			return fmt.Errorf("park rows of another account: %w", err)
+		}
+		if _, err := tx.Exec(ctx, `
+			update crm_write_log set status = blocked_from, blocked_from = null, next_attempt_at = now(), updated_at = now(),
+				error_class = '', error_code = '', error_cause = '', error_action = ''
+			where connection_id = $1 and status = 'blocked'`, c.ID); err != nil {
+			return fmt.Errorf("release blocked rows: %w", err)
+		}
+		return wake(ctx, tx, c.ID)
+	})
+	return c, err
+}
+
+// Disconnect forgets the tokens and holds what is not written yet. It says what the connection was,
+// so that the caller can still revoke, or ErrNotFound. Disconnecting twice changes nothing.
+func (s *Store) Disconnect(ctx context.Context, workspaceID uuid.UUID, crm string) error {
+	return s.inTx(ctx, func(tx pgx.Tx) error {
+		var id uuid.UUID
+		err := tx.QueryRow(ctx, `
+			update crm_connections set status = 'disconnected', access_token_ciphertext = '', refresh_token_ciphertext = '',
+				token_generation = token_generation + 1, token_expires_at = null, refresh_lease_until = null, updated_at = now()
+			where workspace_id = $1 and crm = $2 returning id`, workspaceID, crm).Scan(&id)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return ErrNotFound
+		}
+		if err != nil {
+			return fmt.Errorf("disconnect: %w", err)
+		}
+		return block(ctx, tx, id, "crm_disconnected", "The workspace disconnected this CRM.", "Connect the CRM again.")
+	})
+}
+
+// Trouble is why a connection cannot be used, for its owner to read.
+type Trouble struct{ Code, Cause, Action string }
+
+// FailConnection marks the connection as in error and blocks its open rows, if its tokens are still those of
+// generation: a connection that was refreshed or reconnected meanwhile is left alone. It says whether it did.
+func (s *Store) FailConnection(ctx context.Context, id uuid.UUID, generation int64, t Trouble) (bool, error) {
+	failed := false
+	err := s.inTx(ctx, func(tx pgx.Tx) error {
+		tag, err := tx.Exec(ctx, `
+			update crm_connections set status = 'error', last_error_code = $3, last_error = $4, last_error_action = $5,
+				last_checked_at = now(), updated_at = now()
+			where id = $1 and token_generation = $2 and status = 'connected'`, id, generation, t.Code, t.Cause, t.Action)
+		if err != nil {
+			return fmt.Errorf("fail connection: %w", err)
+		}
+		if failed = tag.RowsAffected() == 1; !failed {
+			return nil
+		}
+		return block(ctx, tx, id, t.Code, t.Cause, t.Action)
+	})
+	return failed, err
+}
+
+func block(ctx context.Context, tx pgx.Tx, connectionID uuid.UUID, code, cause, action string) error {
+	_, err := tx.Exec(ctx, `
+		update crm_write_log set status = 'blocked', blocked_from = status, updated_at = now(),
+			error_class = 'needs_reconnect', error_code = $2, error_cause = $3, error_action = $4
+		where connection_id = $1 and status in ('queued', 'in_doubt')`, connectionID, code, cause, action)
+	if err != nil {
+		return fmt.Errorf("block rows: %w", err)
+	}
+	return nil
+}
+
+// NoteTrouble records a problem that is ours or passing: the connection stays connected and its rows wait until the
+// pause is over. A zero pause records without waiting.
+func (s *Store) NoteTrouble(ctx context.Context, id uuid.UUID, t Trouble, pause time.Duration) error {
+	_, err := s.pool.Exec(ctx, `
+		update crm_connections set last_error_code = $2, last_error = $3, last_error_action = $4, last_checked_at = now(),
+			paused_until = case when $5 > 0 then greatest(paused_until, now() + make_interval(secs => $5)) else paused_until end,
+			updated_at = now()
+		where id = $1`, id, t.Code, t.Cause, t.Action, pause.Seconds())
+	if err != nil {
+		return fmt.Errorf("note trouble: %w", err)
+	}
+	return nil
+}
+
+// NoteHealthy clears a recorded problem of a connection that works again.
+func (s *Store) NoteHealthy(ctx context.Context, id uuid.UUID) error {
+	_, err := s.pool.Exec(ctx, `
+		update crm_connections set last_error_code = '', last_error = null, last_error_action = '', last_checked_at = now(), updated_at = now()
+		where id = $1 and status = 'connected'`, id)
+	if err != nil {
+		return fmt.Errorf("note healthy: %w", err)
+	}
+	return nil
+}
+
+func nullTime(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}
+
+// DealID is the CRM's id of the deal that a thread is linked to, or the empty text.
+func (s *Store) DealID(ctx context.Context, workspaceID uuid.UUID, crm, threadID string) (string, error) {
+	var id string
+	err := s.pool.QueryRow(ctx, `select d.crm_deal_id from thread_links t join deals d on d.id = t.deal_id and d.workspace_id = t.workspace_id
+		where t.workspace_id = $1 and t.thread_id::text = $2 and d.crm = $3 limit 1`, workspaceID, threadID, crm).Scan(&id)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return "", nil
+	}
+	return id, err
+}

@@ -1,0 +1,106 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+)
+
+// maxReclaims is how many workers a row may take down before it is put aside for a person.
+const maxReclaims = 3
+
+// Sweep takes rows from workers that died or hang: their lease is over by the database's clock. What was being
+// sent becomes in doubt, and never queued, for nobody knows how far it came. grace is how long after the last moment to
+// send a request may still be executed at the CRM. It says how many rows it took.
+func (s *Store) Sweep(ctx context.Context, grace time.Duration, wake Wake) (int, error) {
+	var taken []uuid.UUID
+	err := s.inTx(ctx, func(tx pgx.Tx) error {
+		rows, err := tx.Query(ctx, `
+			with lost as (
+				select id, attempt, status, lease_until from crm_write_log where status in ('sending', 'reconciling') and lease_until < now()
+				order by lease_until limit 1000 for update skip locked),
+			moved as (
+				update crm_write_log w set lease_until = null, send_deadline = null, updated_at = now(), reclaims = w.reclaims + 1,
+					status = case when w.reclaims + 1 >= $2 then 'needs_review' else 'in_doubt' end,
+					settled_at = case when w.reclaims + 1 >= $2 then now() end,
+					next_attempt_at = now(),
+					empty_reads = case when lost.status = 'sending' then 0 else w.empty_reads end,
+					reconcile_at = case when lost.status = 'sending' then now() + make_interval(secs => $1) else w.reconcile_at end,
+					error_class = 'in_doubt', error_code = case when w.reclaims + 1 >= $2 then 'worker_lost_repeatedly' else 'worker_lost' end,
+					error_cause = 'The process that carried this write ended before it could say what became of it.',
+					error_action = case when w.reclaims + 1 >= $2
+						then 'Look for the record in the CRM; this write has taken down several workers and is not tried again by itself.'
+						else 'The service looks for the record before it tries again; nothing to do.' end
+				from lost where w.id = lost.id returning w.id, w.connection_id, lost.attempt, lost.status as was),
+			noted as (
+				insert into crm_write_attempts (write_id, attempt, kind, started_at, ended_at, outcome, error_code, cause)
+				select id, attempt, case was when 'sending' then 'send' else 'find' end, now(), now(), 'abandoned', 'worker_lost',
+					'The lease ran out.' from moved)
+			select connection_id from moved`, grace.Seconds(), maxReclaims)
+		if err != nil {
+			return err
+		}
+		if taken, err = pgx.CollectRows(rows, pgx.RowTo[uuid.UUID]); err != nil {
+			return err
+		}
+		return wakeAll(ctx, tx, taken, wake)
+	})
+	if err != nil {
+		return 0, fmt.Errorf("sweep: %w", err)
+	}
+	return len(taken), nil
+}
+
+// WakeDue wakes every live connection that has something due since before the given age: what a lost job left
+// behind. In a healthy system it finds none.
+func (s *Store) WakeDue(ctx context.Context, age time.Duration, wake Wake) (int, error) {
+	var due []uuid.UUID
+	err := s.inTx(ctx, func(tx pgx.Tx) error {
+		rows, err := tx.Query(ctx, `
+			select c.id from crm_connections c
+			where c.status = 'connected' and (c.paused_until is null or c.paused_until < now() - make_interval(secs => $1))
+				and exists (select from crm_write_log w where w.connection_id = c.id
+					and w.next_attempt_at < now() - make_interval(secs => $1) and (w.status = 'in_doubt' or (`+open+`)))
+			limit 1000`, age.Seconds())
+		if err != nil {
+			return err
+		}
+		if due, err = pgx.CollectRows(rows, pgx.RowTo[uuid.UUID]); err != nil {
+			return err
+		}
+		return wakeAll(ctx, tx, due, wake)
+	})
+	if err != nil {
+		return 0, fmt.Errorf("wake due: %w", err)
+	}
+	return len(due), nil
+}
+
+// ParkOldDoubt hands rows that were in doubt for longer than age to a person and says how many.
+func (s *Store) ParkOldDoubt(ctx context.Context, age time.Duration) (int64, error) {
+	tag, err := s.pool.Exec(ctx, `
+		update crm_write_log set status = 'needs_review', settled_at = now(), updated_at = now(),
+			error_action = 'Look for the record in the CRM: the service could not tell whether it was written.'
+		where status = 'in_doubt' and reconcile_at < now() - make_interval(secs => $1)`, age.Seconds())
+	if err != nil {
+		return 0, fmt.Errorf("park old doubt: %w", err)
+	}
+	return tag.RowsAffected(), nil
+}
+
+func wakeAll(ctx context.Context, tx pgx.Tx, ids []uuid.UUID, wake Wake) error {
+	seen := map[uuid.UUID]bool{}
+	for _, id := range ids {
+		if seen[id] {
+			continue
+		}
+		seen[id] = true
+		if err := wake(ctx, tx, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -22,7 +22,6 @@ import (
 	"time"
 
 	"crm-connectors/connectors"
-	"crm-connectors/migrations"
 	"crm-connectors/store"
 
 	"github.com/jackc/pgx/v5"
@@ -113,7 +112,7 @@ func New(cfg Config) (*Engine, error) {
 	river.AddWorker(workers, &keepAliveWorker{engine: e})
 	timeout := cfg.Slice + overSlice
 	rc := &river.Config{
-		Schema: migrations.RiverSchema, Workers: workers, Logger: slog.New(zerolog.NewSlogHandler(cfg.Log.Level(zerolog.WarnLevel))),
+		Schema: store.JobSchema, Workers: workers, Logger: slog.New(zerolog.NewSlogHandler(cfg.Log.Level(zerolog.WarnLevel))),
 		Queues:        map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: cfg.Workers}, upkeepQueue: {MaxWorkers: 2}},
 		FetchCooldown: fetchCooldown, FetchPollInterval: pollInterval, PollOnly: cfg.PollOnly,
 		JobTimeout: timeout, RescueStuckJobsAfter: timeout + 10*time.Second,

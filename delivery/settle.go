@@ -120,10 +120,23 @@ func (e *Engine) logAttempt(c store.Claimed, s store.Settlement, moved bool) {
 	case store.Failed, store.NeedsReview, store.InDoubt:
 		level = zerolog.WarnLevel
 	}
-	e.log.WithLevel(level).Str("event", "attempt").Stringer("write_id", c.ID).Stringer("workspace_id", c.WorkspaceID).
-		Stringer("connection_id", c.ConnectionID).Str("crm", c.CRM).Str("object", c.ObjectType).Str("key", c.IdempotencyKey).
-		Int64("attempt", c.Attempt).Str("kind", s.Kind).Str("result", s.Result).Str("status", s.Status).
-		Str("crm_object_id", s.CRMObjectID).Str("error_code", s.ErrorCode).Str("cause", s.ErrorCause).Int("http_status", s.HTTPStatus).
-		Str("crm_request_id", s.RequestID).Float64("retry_in_s", s.RetryIn).RawJSON("calls", s.Calls).
-		Dur("took", s.EndedAt.Sub(s.StartedAt)).Bool("kept", moved).Msg("attempt")
+	line := e.log.WithLevel(level).Str("event", "attempt").Str("crm", c.CRM).Str("object", c.ObjectType).Str("kind", s.Kind).
+		Str("result", s.Result).Str("status", s.Status).Int64("attempt", c.Attempt).Stringer("write_id", c.ID).
+		Stringer("workspace_id", c.WorkspaceID).Stringer("connection_id", c.ConnectionID).Str("key", c.IdempotencyKey).
+		RawJSON("calls", s.Calls).Dur("took_ms", s.EndedAt.Sub(s.StartedAt))
+	for name, value := range map[string]string{"crm_object_id": s.CRMObjectID, "error_code": s.ErrorCode, "cause": s.ErrorCause, "crm_request_id": s.RequestID} {
+		if value != "" {
+			line.Str(name, value)
+		}
+	}
+	if s.HTTPStatus != 0 {
+		line.Int("http_status", s.HTTPStatus)
+	}
+	if s.RetryIn > 0 {
+		line.Float64("retry_in_s", s.RetryIn)
+	}
+	if !moved {
+		line.Bool("lost_its_turn", true)
+	}
+	line.Msg("attempt")
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // Outcome is one accepted outcome, on its way to become a write for each object and CRM.
@@ -89,8 +90,16 @@ func (s *Store) Append(ctx context.Context, outcomes []Outcome, wake Wake) ([]Ap
 		if errors.Is(err, errRefused) {
 			continue // without the outcomes that now have an error
 		}
+		if isDeadlock(err) {
+			continue // two calls met each other's outcomes in another order; the other call went through
+		}
 		return out, err
 	}
+}
+
+func isDeadlock(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && pg.Code == "40P01"
 }
 
 // newRow is a row before it is one; outcome is the place of its outcome in the call.
@@ -252,12 +261,20 @@ func insertRows(ctx context.Context, tx pgx.Tx, rows []newRow) (map[uuid.UUID]Wr
 	return byID, fresh, results.Close()
 }
 
-// collect hands the stored rows to their outcomes and says whether one of them turned out to be refused.
+// collect hands the stored rows to their outcomes and says whether one of them turned out to be refused. An outcome
+// that differs from an earlier one of this call, which is itself refused, is judged anew without it.
 func collect(out []Appended, rows []newRow, stored map[uuid.UUID]Write) (refused bool) {
+	first := make(map[uuid.UUID]int, len(rows)) // the outcome that brought the row
 	for _, r := range rows {
+		if _, ok := first[r.ID]; !ok {
+			first[r.ID] = r.outcome
+		}
 		w, ok := stored[r.ID]
 		if ok && w.PayloadHash == r.Hash {
 			out[r.outcome].Writes = append(out[r.outcome].Writes, w)
+			continue
+		}
+		if by := first[r.ID]; by != r.outcome && out[by].Err != nil {
 			continue
 		}
 		if out[r.outcome].Err == nil {

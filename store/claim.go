@@ -39,12 +39,18 @@ const claimedJoins = `
 	left join crm_object_links l on w.object_type = 'contact' and l.workspace_id = w.workspace_id and l.crm = w.crm
 		and l.crm_account_id = w.crm_account_id and l.email = w.ordering_key`
 
-// open is what a row must be to be sent, beside due: its contact written, and no older row of its ordering key unfinished.
+// open is what a row must be to be sent, beside due: its contact written, no older row of its ordering key unfinished,
+// and no newer one on its way (an old row that is retried would race it, and could make a second record).
 const open = `w.status = 'queued'
 	and (w.depends_on is null or exists (select from crm_write_log d where d.id = w.depends_on and d.status = 'succeeded'))
 	and (w.ordering_key is null or not exists (select from crm_write_log o where o.connection_id = w.connection_id
-		and o.ordering_key = w.ordering_key and o.seq < w.seq
-		and o.status in ('queued', 'sending', 'in_doubt', 'reconciling', 'blocked')))`
+		and o.ordering_key = w.ordering_key
+		and o.status in ('queued', 'sending', 'in_doubt', 'reconciling', 'blocked')
+		and (o.seq < w.seq or o.status in ('sending', 'in_doubt', 'reconciling'))))`
+
+// workable is what a drain can do something about: look for, send, or fail because the contact did.
+const workable = `(w.status = 'in_doubt' or (` + open + `)
+	or (w.status = 'queued' and exists (select from crm_write_log d where d.id = w.depends_on and d.status in ('failed', 'cancelled'))))`
 
 // BeginDrain makes the caller the newest drain of the connection: older ones claim nothing more. It gives the connection
 // as it stands.
@@ -151,9 +157,7 @@ func (s *Store) FinishDrain(ctx context.Context, connectionID uuid.UUID, yield b
 		var next *time.Time
 		if live {
 			if err := tx.QueryRow(ctx, `
-				select min(next_attempt_at) from crm_write_log w where w.connection_id = $1 and (w.status = 'in_doubt' or (`+open+`)
-					or (w.status = 'queued' and exists (select from crm_write_log d where d.id = w.depends_on and d.status in ('failed', 'cancelled'))))`,
-				connectionID).Scan(&next); err != nil {
+				select min(next_attempt_at) from crm_write_log w where w.connection_id = $1 and `+workable, connectionID).Scan(&next); err != nil {
 				return err
 			}
 		}

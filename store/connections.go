@@ -80,7 +80,8 @@ type NewGrant struct {
 
 // Connect stores a grant and makes the connection live. Rows that were blocked go on where they were if the
 // CRM account is the one they were made for; rows of another account wait for a person (account_changed), because
-// "absent here" says nothing about the account they were sent to.
+// "absent here" says nothing about the account they were sent to. A drain that still works with another account's
+// tokens claims nothing more.
 func (s *Store) Connect(ctx context.Context, g NewGrant, wake Wake) (Connection, error) {
 	access, err := s.keys.Seal(g.AccessToken, g.WorkspaceID.String(), g.CRM, "access_token")
 	if err != nil {
@@ -108,6 +109,7 @@ func (s *Store) Connect(ctx context.Context, g NewGrant, wake Wake) (Connection,
 				access_token_ciphertext = excluded.access_token_ciphertext,
 				refresh_token_ciphertext = excluded.refresh_token_ciphertext, token_expires_at = excluded.token_expires_at,
 				token_generation = crm_connections.token_generation + 1, token_refreshed_at = now(), refresh_lease_until = null,
+				drain_epoch = crm_connections.drain_epoch + (crm_connections.account_id <> excluded.account_id)::int,
 				paused_until = null, last_error_code = '', last_error = null, last_error_action = '',
 				connected_at = now(), last_checked_at = now(), updated_at = now()
 			returning `+connectionColumns, pgx.NamedArgs{
@@ -117,13 +119,8 @@ func (s *Store) Connect(ctx context.Context, g NewGrant, wake Wake) (Connection,
 		if err != nil {
 			return fmt.Errorf("save connection: %w", err)
 		}
-		if _, err := tx.Exec(ctx, `
-			update crm_write_log set updated_at = now(), status = 'needs_review', blocked_from = null, settled_at = now(),
-				error_class = 'rejected', error_code = 'account_changed',
-				error_cause = 'The workspace was connected to another CRM account before this write was done.',
-				error_action = 'Look in the account it was made for; if the write is missing there, send the outcome again with a new source_event_id.'
-			where connection_id = $1 and crm_account_id <> $2 and status in ('queued', 'in_doubt', 'blocked')`, c.ID, c.AccountID); err != nil {
-			return fmt.Errorf("park rows of another account: %w", err)
+		if err := parkStrangers(ctx, tx, `c.id = $1`, c.ID); err != nil {
+			return err
 		}
 		if _, err := tx.Exec(ctx, `
 			update crm_write_log set status = blocked_from, blocked_from = null, next_attempt_at = now(), updated_at = now(),
@@ -136,8 +133,24 @@ func (s *Store) Connect(ctx context.Context, g NewGrant, wake Wake) (Connection,
 	return c, err
 }
 
-// Disconnect forgets the tokens and holds what is not written yet. It says what the connection was,
-// so that the caller can still revoke, or ErrNotFound. Disconnecting twice changes nothing.
+// parkStrangers hands rows of another CRM account than the connection's to a person. which narrows them, by w (the
+// write) or c (its connection) and $1.
+func parkStrangers(ctx context.Context, tx pgx.Tx, which string, arg any) error {
+	_, err := tx.Exec(ctx, `
+		update crm_write_log w set updated_at = now(), status = 'needs_review', blocked_from = null, settled_at = now(),
+			error_class = 'rejected', error_code = 'account_changed',
+			error_cause = 'The workspace was connected to another CRM account before this write was done.',
+			error_action = 'Look in the account it was made for; if the write is missing there, send the outcome again with a new source_event_id.'
+		from crm_connections c where c.id = w.connection_id and w.crm_account_id <> c.account_id
+			and w.status in ('queued', 'in_doubt', 'blocked') and `+which, arg)
+	if err != nil {
+		return fmt.Errorf("park rows of another account: %w", err)
+	}
+	return nil
+}
+
+// Disconnect forgets the tokens and holds what is not written yet, or gives ErrNotFound. A caller that wants to revoke
+// the tokens opens them before. Disconnecting twice does no harm.
 func (s *Store) Disconnect(ctx context.Context, workspaceID uuid.UUID, crm string) error {
 	return s.inTx(ctx, func(tx pgx.Tx) error {
 		var id uuid.UUID

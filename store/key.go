@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
 )
@@ -40,8 +41,26 @@ func PayloadHash(payload json.RawMessage) (string, error) {
 	if err := enc.Encode(v); err != nil { // maps are encoded in byte order of their keys
 		return "", fmt.Errorf("payload: %w", err)
 	}
-	sum := sha256.Sum256(bytes.TrimSuffix(canonical.Bytes(), []byte("\n")))
+	sum := sha256.Sum256(bytes.TrimSuffix(rawSeparators(canonical.Bytes()), []byte("\n")))
 	return hex.EncodeToString(sum[:]), nil
+}
+
+// rawSeparators writes out U+2028 and U+2029, which Go's encoder always escapes and JSON does not demand.
+func rawSeparators(b []byte) []byte {
+	out := make([]byte, 0, len(b))
+	for i := 0; i < len(b); i++ {
+		switch {
+		case b[i] != '\\':
+			out = append(out, b[i])
+		case bytes.HasPrefix(b[i:], []byte(`\u2028`)), bytes.HasPrefix(b[i:], []byte(`\u2029`)):
+			out = utf8.AppendRune(out, '\u2020'+rune(b[i+5]-'0'))
+			i += 5
+		default: // an escape of two characters, or the first two of a longer one
+			out = append(out, b[i], b[i+1])
+			i++
+		}
+	}
+	return out
 }
 
 // idSpace makes the ids that are derived from what a row is about, so that a repeat finds the same row.

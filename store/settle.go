@@ -45,38 +45,54 @@ const settlementRecord = `jsonb_to_recordset($1::jsonb) as v (id uuid, attempt b
 	error_code text, error_class text, error_cause text, error_action text, kind text, started_at timestamptz, ended_at timestamptz,
 	result text, http_status int, request_id text, calls jsonb)`
 
+// moveRows blocks what would wait on a connection that is no longer live.
+const moveRows = `
+	update crm_write_log w set
+		status = case when hold then 'blocked' else v.status end,
+		blocked_from = case when hold then v.status end,
+		lease_until = null, send_deadline = null, updated_at = now(),
+		next_attempt_at = now() + make_interval(secs => v.retry_in),
+		failures = w.failures + v.failed::int,
+		empty_reads = case when v.begins_doubt then 0 else w.empty_reads + v.empty_read::int end,
+		reconcile_at = case when v.begins_doubt then now() + make_interval(secs => v.doubt_for)
+			when v.status in ('in_doubt') then w.reconcile_at end,
+		crm_object_type = case when v.crm_object_id = '' then w.crm_object_type else v.crm_object_type end,
+		crm_object_id = case when v.crm_object_id = '' then w.crm_object_id else v.crm_object_id end,
+		outcome = v.outcome, notes_json = coalesce(v.notes, '[]'), error_code = v.error_code, error_class = v.error_class,
+		error_cause = v.error_cause, error_action = v.error_action,
+		settled_at = case when v.status in ('succeeded', 'failed', 'needs_review', 'cancelled') then now() end
+	from ` + settlementRecord + `,
+		lateral (select c.status <> 'connected' and v.status in ('queued', 'in_doubt') as hold
+			from crm_write_log x join crm_connections c on c.id = x.connection_id where x.id = v.id) as h
+	where w.id = v.id and w.attempt = v.attempt and w.status in ('sending', 'reconciling')`
+
 // Settle records attempts and moves their rows on, all at once. It says how many rows moved: fewer than given means that
 // the caller lost its turn for the rest, whose attempts are recorded all the same, as evidence for whoever finds out. A row that would wait
-// on a connection that is no longer live is blocked instead. Contacts that were written are remembered by email.
+// on a connection that is no longer live is blocked instead; one whose connection went to another CRM account waits for a
+// person, as after Connect. Contacts that were written are remembered by email.
 func (s *Store) Settle(ctx context.Context, settlements []Settlement) (int64, error) {
 	if len(settlements) == 0 {
 		return 0, nil
 	}
+	ids := make([]uuid.UUID, len(settlements))
+	for i, v := range settlements {
+		ids[i] = v.ID
+	}
 	var moved int64
 	err := s.inTx(ctx, func(tx pgx.Tx) error {
-		tag, err := tx.Exec(ctx, `
-			update crm_write_log w set
-				status = case when hold then 'blocked' else v.status end,
-				blocked_from = case when hold then v.status end,
-				lease_until = null, send_deadline = null, updated_at = now(),
-				next_attempt_at = now() + make_interval(secs => v.retry_in),
-				failures = w.failures + v.failed::int,
-				empty_reads = case when v.begins_doubt then 0 else w.empty_reads + v.empty_read::int end,
-				reconcile_at = case when v.begins_doubt then now() + make_interval(secs => v.doubt_for)
-					when v.status in ('in_doubt') then w.reconcile_at end,
-				crm_object_type = case when v.crm_object_id = '' then w.crm_object_type else v.crm_object_type end,
-				crm_object_id = case when v.crm_object_id = '' then w.crm_object_id else v.crm_object_id end,
-				outcome = v.outcome, notes_json = coalesce(v.notes, '[]'), error_code = v.error_code, error_class = v.error_class,
-				error_cause = v.error_cause, error_action = v.error_action,
-				settled_at = case when v.status in ('succeeded', 'failed', 'needs_review', 'cancelled') then now() end
-			from `+settlementRecord+`,
-				lateral (select c.status <> 'connected' and v.status in ('queued', 'in_doubt') as hold
-					from crm_write_log x join crm_connections c on c.id = x.connection_id where x.id = v.id) as h
-			where w.id = v.id and w.attempt = v.attempt and w.status in ('sending', 'reconciling')`, settlements)
+		// A connection that fails or changes meanwhile either sees these rows as settled or is seen here.
+		if _, err := tx.Exec(ctx, `select from crm_connections where id in (select connection_id from crm_write_log where id = any($1))
+			order by id for share`, ids); err != nil {
+			return fmt.Errorf("lock connections: %w", err)
+		}
+		tag, err := tx.Exec(ctx, moveRows, settlements)
 		if err != nil {
 			return fmt.Errorf("move rows: %w", err)
 		}
 		moved = tag.RowsAffected()
+		if err := parkStrangers(ctx, tx, `w.id = any($1)`, ids); err != nil {
+			return err
+		}
 		if _, err := tx.Exec(ctx, `
 			insert into crm_write_attempts (write_id, attempt, kind, started_at, ended_at, outcome, http_status, request_id, error_code,
 				cause, crm_object_id, calls_json)

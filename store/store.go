@@ -16,6 +16,8 @@ import (
 	"errors"
 	"fmt"
 
+	"crm-connectors/migrations"
+
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -23,6 +25,9 @@ import (
 
 // ErrNotFound says that there is no such row, or none that the caller may see.
 var ErrNotFound = errors.New("not found")
+
+// JobSchema is the schema in which the delivery keeps its jobs.
+const JobSchema = migrations.RiverSchema
 
 // Store is the database. It is safe for concurrent use.
 type Store struct {

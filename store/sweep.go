@@ -12,19 +12,28 @@ import (
 // maxReclaims is how many workers a row may take down before it is put aside for a person.
 const maxReclaims = 3
 
+type lostRow struct {
+	ID           uuid.UUID `db:"id"`
+	ConnectionID uuid.UUID `db:"connection_id"`
+}
+
 // Sweep takes rows from workers that died or hang: their lease is over by the database's clock. What was being
 // sent becomes in doubt, and never queued, for nobody knows how far it came. grace is how long after the last moment to
-// send a request may still be executed at the CRM. It says how many rows it took.
+// send a request may still be executed at the CRM. It holds the connections in place as Append does, so that a drain
+// that is about to end sees what it made due. It says how many rows it took.
 func (s *Store) Sweep(ctx context.Context, grace time.Duration, wake Wake) (int, error) {
-	var taken []uuid.UUID
+	var taken []lostRow
 	err := s.inTx(ctx, func(tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, `
 			with lost as (
-				select id, attempt, status, lease_until from crm_write_log where status in ('sending', 'reconciling') and lease_until < now()
-				order by lease_until limit 1000 for update skip locked),
+				select w.id, w.attempt, w.status, c.status <> 'connected' as down
+				from crm_write_log w join crm_connections c on c.id = w.connection_id
+				where w.status in ('sending', 'reconciling') and w.lease_until < now()
+				order by w.lease_until limit 1000 for update of w skip locked for share of c skip locked),
 			moved as (
 				update crm_write_log w set lease_until = null, send_deadline = null, updated_at = now(), reclaims = w.reclaims + 1,
-					status = case when w.reclaims + 1 >= $2 then 'needs_review' else 'in_doubt' end,
+					status = case when w.reclaims + 1 >= $2 then 'needs_review' when lost.down then 'blocked' else 'in_doubt' end,
+					blocked_from = case when w.reclaims + 1 < $2 and lost.down then 'in_doubt' end,
 					settled_at = case when w.reclaims + 1 >= $2 then now() end,
 					next_attempt_at = now(),
 					empty_reads = case when lost.status = 'sending' then 0 else w.empty_reads end,
@@ -33,20 +42,28 @@ func (s *Store) Sweep(ctx context.Context, grace time.Duration, wake Wake) (int,
 					error_cause = 'The process that carried this write ended before it could say what became of it.',
 					error_action = case when w.reclaims + 1 >= $2
 						then 'Look for the record in the CRM; this write has taken down several workers and is not tried again by itself.'
+						when lost.down then 'Connect the CRM again; the service then looks for the record before it tries again.'
 						else 'The service looks for the record before it tries again; nothing to do.' end
 				from lost where w.id = lost.id returning w.id, w.connection_id, lost.attempt, lost.status as was),
 			noted as (
 				insert into crm_write_attempts (write_id, attempt, kind, started_at, ended_at, outcome, error_code, cause)
 				select id, attempt, case was when 'sending' then 'send' else 'find' end, now(), now(), 'abandoned', 'worker_lost',
 					'The lease ran out.' from moved)
-			select connection_id from moved`, grace.Seconds(), maxReclaims)
+			select id, connection_id from moved`, grace.Seconds(), maxReclaims)
 		if err != nil {
 			return err
 		}
-		if taken, err = pgx.CollectRows(rows, pgx.RowTo[uuid.UUID]); err != nil {
+		if taken, err = many[lostRow](rows, nil); err != nil {
 			return err
 		}
-		return wakeAll(ctx, tx, taken, wake)
+		ids, conns := make([]uuid.UUID, len(taken)), make([]uuid.UUID, len(taken))
+		for i, l := range taken {
+			ids[i], conns[i] = l.ID, l.ConnectionID
+		}
+		if err := parkStrangers(ctx, tx, `w.id = any($1)`, ids); err != nil {
+			return err
+		}
+		return wakeAll(ctx, tx, conns, wake)
 	})
 	if err != nil {
 		return 0, fmt.Errorf("sweep: %w", err)
@@ -63,7 +80,7 @@ func (s *Store) WakeDue(ctx context.Context, age time.Duration, wake Wake) (int,
 			select c.id from crm_connections c
 			where c.status = 'connected' and (c.paused_until is null or c.paused_until < now() - make_interval(secs => $1))
 				and exists (select from crm_write_log w where w.connection_id = c.id
-					and w.next_attempt_at < now() - make_interval(secs => $1) and (w.status = 'in_doubt' or (`+open+`)))
+					and w.next_attempt_at < now() - make_interval(secs => $1) and `+workable+`)
 			limit 1000`, age.Seconds())
 		if err != nil {
 			return err

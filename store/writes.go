@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -153,6 +154,10 @@ func (s *Store) Attempts(ctx context.Context, writeID uuid.UUID) ([]Attempt, err
 		cause, crm_object_id, calls_json from crm_write_attempts where write_id = $1 order by id`, writeID))
 }
 
+// anotherAccount is a NotRetriableError's connection status when the write was made for an account that the workspace has
+// left.
+const anotherAccount = "connected to another account"
+
 // NotRetriableError says why a write is not tried again.
 type NotRetriableError struct{ Status, ConnectionStatus string }
 
@@ -165,14 +170,20 @@ func (e *NotRetriableError) Error() string {
 func (s *Store) Retry(ctx context.Context, workspaceID, id uuid.UUID, wake Wake) (Write, error) {
 	var w Write
 	err := s.inTx(ctx, func(tx pgx.Tx) error {
-		var err error
-		if w, err = one[Write](tx.Query(ctx, `select `+writeColumns+` from crm_write_log w
-			where w.id = $1 and ($2 or w.workspace_id = $3) for update`, id, workspaceID == uuid.Nil, workspaceID)); err != nil {
-			return err
-		}
+		// The connection first, as everywhere: whoever fails or renews it holds it and then wants its rows.
 		var status string
-		if err := tx.QueryRow(ctx, `select status from crm_connections where id = $1 for share`, w.ConnectionID).Scan(&status); err != nil {
+		err := tx.QueryRow(ctx, `select case when c.account_id = w.crm_account_id then c.status else $4 end
+			from crm_write_log w join crm_connections c on c.id = w.connection_id
+			where w.id = $1 and ($2 or w.workspace_id = $3) for share of c`,
+			id, workspaceID == uuid.Nil, workspaceID, anotherAccount).Scan(&status)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return ErrNotFound
+		}
+		if err != nil {
 			return fmt.Errorf("retry: %w", err)
+		}
+		if w, err = one[Write](tx.Query(ctx, `select `+writeColumns+` from crm_write_log w where w.id = $1 for update`, id)); err != nil {
+			return err
 		}
 		if status != ConnectionConnected || (w.Status != Failed && w.Status != Queued) {
 			return &NotRetriableError{Status: w.Status, ConnectionStatus: status}

@@ -1,0 +1,235 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"net"
+	"net/url"
+	"os"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"crm-connectors/connectors"
+	"crm-connectors/store"
+)
+
+const (
+	transactionPoolerPort = 6543
+	callbackPath          = "/functions/v1/%s-oauth-callback"
+)
+
+var (
+	salesforceVersion = regexp.MustCompile(`^v[0-9]{2,3}\.0$`)
+	hostPort          = regexp.MustCompile(`^([a-z0-9.-]+|\[[0-9a-f:]+\])(:[0-9]{1,5})?$`)
+)
+
+// checker turns variables into a Config and gathers what is wrong on the way.
+type checker struct {
+	problems []Problem
+	examples map[string]string
+}
+
+func (c *checker) add(name, wrong string) {
+	if slices.ContainsFunc(c.problems, func(p Problem) bool { return p.Name == name }) {
+		return // the first thing that is wrong with a variable is enough
+	}
+	c.problems = append(c.problems, Problem{Name: name, Wrong: wrong, Example: c.examples[name]})
+}
+
+// byPlace sorts problems as 'help config' lists their variables.
+func (c *checker) byPlace(a, b Problem) int {
+	place := func(p Problem) int {
+		return slices.IndexFunc(allVariables(), func(v variable) bool { return v.name == p.Name })
+	}
+	return place(a) - place(b)
+}
+
+func (c *checker) config(v variables) Config {
+	cfg := Config{
+		DBMaxConns:   int32(c.between("DB_MAX_CONNS", v.DBMaxConns, 2, 1000)),
+		Keyring:      c.keyring(v),
+		ServiceKeys:  c.serviceKeys(v),
+		JWKS:         c.jwks(v.JWKS),
+		JWKSURL:      c.jwksURL(v),
+		JWTSecret:    connectors.Secret(v.JWTSecret),
+		AppBaseURL:   c.webURL("APP_BASE_URL", v.AppBaseURL),
+		ListenAddr:   c.listen(v),
+		TrustedHosts: c.trustedHosts(v.TrustedHosts),
+		DrainWorkers: c.between("DRAIN_WORKERS", v.DrainWorkers, 1, 10_000),
+		LogLevel:     c.oneOf("LOG_LEVEL", v.LogLevel, "debug", "info", "warn", "error"),
+		LogFormat:    c.oneOf("LOG_FORMAT", v.LogFormat, "json", "console"),
+	}
+	cfg.DatabaseURL, cfg.PollOnly = c.database(v)
+	cfg.RedirectOrigins = c.origins("REDIRECT_ORIGINS", v.RedirectOrigins)
+	cfg.CORSOrigins = []string{"*"}
+	if !slices.Equal(v.CORSOrigins, cfg.CORSOrigins) {
+		cfg.CORSOrigins = c.origins("CORS_ORIGINS", v.CORSOrigins)
+	}
+	if v.AppBaseURL == "" {
+		c.add("APP_BASE_URL", "is not set")
+	}
+	if cfg.ShutdownGrace = v.ShutdownGrace; v.ShutdownGrace < time.Second || v.ShutdownGrace > 10*time.Minute {
+		c.add("SHUTDOWN_GRACE", "is not between 1s and 10m")
+	}
+	for _, u := range []struct{ name, value string }{
+		{"PUBLIC_URL", v.PublicURL}, {"SUPABASE_PUBLIC_URL", v.SupabasePublicURL}, {"SUPABASE_URL", v.SupabaseURL},
+	} {
+		if cfg.PublicURL == "" && u.value != "" {
+			cfg.PublicURL = c.anyURL(u.name, u.value)
+		}
+	}
+	cfg.HubSpot, cfg.Salesforce = c.hubspot(v, cfg), c.salesforce(v, cfg)
+	if v.HubSpotClientID+v.HubSpotClientSecret+v.SalesforceClientID+v.SalesforceClientSecret == "" {
+		c.add("HUBSPOT_CLIENT_ID", "is not set, and neither is SALESFORCE_CLIENT_ID: at least one CRM is needed")
+	}
+	return cfg
+}
+
+func (c *checker) between(name string, n, low, high int) int {
+	if n < low || n > high {
+		c.add(name, "is not between "+strconv.Itoa(low)+" and "+strconv.Itoa(high))
+		return low
+	}
+	return n
+}
+
+func (c *checker) oneOf(name, value string, allowed ...string) string {
+	value = strings.ToLower(value)
+	if !slices.Contains(allowed, value) {
+		c.add(name, "is none of "+strings.Join(allowed, ", "))
+	}
+	return value
+}
+
+func (c *checker) database(v variables) (connectors.Secret, bool) {
+	name, value := "DATABASE_URL", v.DatabaseURL
+	if value == "" && v.SupabaseDBURL != "" {
+		name, value = "SUPABASE_DB_URL", v.SupabaseDBURL
+	}
+	if value == "" {
+		c.add(name, "is not set")
+		return "", false
+	}
+	parsed, err := pgconn.ParseConfig(value)
+	if err != nil || !strings.Contains(value, "://") {
+		c.add(name, "is not the URL of a Postgres")
+		return "", false
+	}
+	pollOnly := parsed.Port == transactionPoolerPort
+	if v.PollOnly != "auto" {
+		if pollOnly, err = strconv.ParseBool(v.PollOnly); err != nil {
+			c.add("RIVER_POLL_ONLY", "is none of auto, true, false")
+		}
+	}
+	return connectors.Secret(value), pollOnly
+}
+
+func (c *checker) keyring(v variables) *store.Keyring {
+	name, text := "TOKEN_KEYSET", []byte(v.TokenKeyset)
+	if v.TokenKeyset != "" && v.TokenKeysetFile != "" {
+		c.add(name, "is set, and so is TOKEN_KEYSET_FILE: which one counts is unclear")
+		return nil
+	}
+	if v.TokenKeysetFile != "" {
+		var err error
+		name = "TOKEN_KEYSET_FILE"
+		if text, err = os.ReadFile(v.TokenKeysetFile); err != nil {
+			reason := err
+			var path *os.PathError
+			if errors.As(err, &path) {
+				reason = path.Err // without the value
+			}
+			c.add(name, "cannot be read: "+reason.Error())
+			return nil
+		}
+	} else if v.TokenKeyset == "" {
+		c.add(name, "is not set, nor is TOKEN_KEYSET_FILE")
+		return nil
+	}
+	ring, err := store.ParseKeyring(text)
+	if err != nil {
+		c.add(name, "is not usable: "+err.Error())
+		return nil
+	}
+	return ring
+}
+
+// serviceKeys reads the plural form if it is there, else the single key; the legacy key comes on top.
+func (c *checker) serviceKeys(v variables) map[string]connectors.Secret {
+	keys := map[string]connectors.Secret{}
+	if v.SecretKeys != "" {
+		var named map[string]string
+		if err := json.Unmarshal([]byte(v.SecretKeys), &named); err != nil || len(named) == 0 {
+			c.add("SUPABASE_SECRET_KEYS", "is not a JSON object of names and keys")
+		}
+		for name, key := range named {
+			if name == "" || strings.TrimSpace(key) == "" {
+				c.add("SUPABASE_SECRET_KEYS", "has an empty name or key")
+			}
+			keys[name] = connectors.Secret(key)
+		}
+	} else if v.SecretKey != "" {
+		keys["default"] = connectors.Secret(v.SecretKey)
+	}
+	if v.ServiceRoleKey != "" {
+		keys["service_role"] = connectors.Secret(v.ServiceRoleKey)
+	}
+	if len(keys) == 0 {
+		c.add("SUPABASE_SECRET_KEYS", "is not set, nor is SUPABASE_SECRET_KEY or SUPABASE_SERVICE_ROLE_KEY: no service could sign in")
+	}
+	return keys
+}
+
+// jwks accepts both forms in use: an object with keys, and the bare list.
+func (c *checker) jwks(text string) string {
+	if text == "" {
+		return ""
+	}
+	var set struct{ Keys []json.RawMessage }
+	err := json.Unmarshal([]byte(text), &set)
+	if strings.HasPrefix(text, "[") {
+		err = json.Unmarshal([]byte(text), &set.Keys)
+	}
+	if err != nil || len(set.Keys) == 0 {
+		c.add("SUPABASE_JWKS", "is not a JSON Web Key Set")
+	}
+	return text
+}
+
+// jwksURL may lack TLS: inside a container network the project is http://kong:8000.
+func (c *checker) jwksURL(v variables) string {
+	if v.JWKSURL != "" {
+		return c.anyURL("SUPABASE_JWKS_URL", v.JWKSURL)
+	}
+	project := c.anyURL("SUPABASE_URL", v.SupabaseURL)
+	if v.SupabasePublicURL != "" {
+		project = c.anyURL("SUPABASE_PUBLIC_URL", v.SupabasePublicURL)
+	}
+	if project == "" {
+		return ""
+	}
+	return project + "/auth/v1/.well-known/jwks.json"
+}
+
+func (c *checker) listen(v variables) string {
+	name := "PORT"
+	if v.ListenAddr != "" {
+		name = "LISTEN_ADDR"
+	}
+	addr := listenAddr(v.ListenAddr, v.Port)
+	_, port, err := net.SplitHostPort(addr)
+	if _, portErr := strconv.ParseUint(port, 10, 16); err != nil || portErr != nil {
+		c.add(name, map[string]string{"PORT": "is not a port", "LISTEN_ADDR": "is not an address with a port"}[name])
+	}
+	return addr
+}
+
+func isLoopback(u *url.URL) bool {
+	ip := net.ParseIP(u.Hostname())
+	return u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
+}

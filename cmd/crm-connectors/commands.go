@@ -1,0 +1,22 @@
+package main
+
+// The groups of the list of commands, in its order.
+const (
+	groupTry     = "Try it"
+	groupRun     = "Run it"
+	groupOperate = "Look after it"
+)
+
+// commands is the table of all subcommands, in the order of the list within each group.
+func commands() []command {
+	return []command{
+		devCommand(),
+		demoCommand(),
+		simCommand(),
+		serveCommand(),
+		migrateCommand(),
+		keysCommand(),
+		healthCommand(),
+		versionCommand(),
+	}
+}

@@ -1,0 +1,122 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	environment "github.com/caarlos0/env/v11"
+
+	"crm-connectors/connectors"
+	"crm-connectors/store"
+)
+
+// Config is what serve needs, checked. It prints without its secrets.
+type Config struct {
+	DatabaseURL connectors.Secret
+	DBMaxConns  int32
+	PollOnly    bool // no LISTEN: the database is behind a transaction pooler
+
+	Keyring     *store.Keyring
+	ServiceKeys map[string]connectors.Secret // by name: what services authenticate with
+	JWKS        string                       // public keys of people's sessions, inline; goes before JWKSURL
+	JWKSURL     string                       // empty when neither it nor a project URL is set
+	JWTSecret   connectors.Secret            // empty: HS256 sessions are refused
+
+	AppBaseURL      string   // no slash at its end, as all URLs here
+	RedirectOrigins []string // besides AppBaseURL's own
+	CORSOrigins     []string // "*" for all
+	PublicURL       string   // may be empty when both redirect URIs are given
+	ListenAddr      string
+
+	HubSpot      *HubSpotConfig    // nil: off
+	Salesforce   *SalesforceConfig // nil: off; at least one of both is on
+	TrustedHosts []string          // lower case
+
+	DrainWorkers  int
+	LogLevel      string // debug, info, warn, error
+	LogFormat     string // json, console
+	ShutdownGrace time.Duration
+}
+
+// HubSpotConfig is our HubSpot app and where HubSpot is.
+type HubSpotConfig struct {
+	App        connectors.App // LoginURL is HUBSPOT_AUTH_BASE_URL
+	APIBaseURL string
+	APIVersion string
+}
+
+// SalesforceConfig is our Salesforce app and where people sign in.
+type SalesforceConfig struct {
+	App        connectors.App // LoginURL is SALESFORCE_AUTH_BASE_URL
+	APIVersion string         // with its v
+}
+
+// Problem is one variable that is missing or malformed.
+type Problem struct {
+	Name    string // of the variable
+	Wrong   string // what is wrong with it; never its value
+	Example string // a good value
+}
+
+// ConfigError lists all that is wrong with the environment.
+type ConfigError struct{ Problems []Problem }
+
+func (e *ConfigError) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "the environment is not complete (%s help config explains each variable):", program)
+	for _, p := range e.Problems {
+		fmt.Fprintf(&b, "\n  %s %s\n      for example %s=%s", p.Name, p.Wrong, p.Name, p.Example)
+	}
+	return b.String()
+}
+
+// LoadConfig reads the environment through getenv. An empty variable counts as not set. The error is a
+// *ConfigError with every problem; it holds no value of any variable.
+func LoadConfig(getenv func(string) string) (Config, error) {
+	c := &checker{examples: map[string]string{}}
+	values := map[string]string{}
+	byField := map[string]string{}
+	for _, v := range allVariables() {
+		c.examples[v.name], byField[v.field] = v.example, v.name
+		if value := strings.TrimSpace(getenv(v.name)); value != "" {
+			values[v.name] = value
+		}
+	}
+	raw, err := environment.ParseAsWithOptions[variables](environment.Options{Environment: values})
+	var all environment.AggregateError
+	if errors.As(err, &all) {
+		for _, one := range all.Errors {
+			var parse environment.ParseError
+			if !errors.As(one, &parse) {
+				return Config{}, fmt.Errorf("read the environment: %w", one)
+			}
+			wrong := "is not a whole number"
+			if parse.Type == reflect.TypeFor[time.Duration]() {
+				wrong = "is not a duration"
+			}
+			c.add(byField[parse.Name], wrong)
+		}
+	}
+	cfg := c.config(raw)
+	if len(c.problems) > 0 {
+		slices.SortStableFunc(c.problems, c.byPlace)
+		return Config{}, &ConfigError{Problems: c.problems}
+	}
+	return cfg, nil
+}
+
+// listenAddr is where serve listens and health asks.
+func listenAddr(addr, port string) string {
+	switch {
+	case addr != "":
+		return addr
+	case port != "":
+		return ":" + port
+	default:
+		return ":9000"
+	}
+}

@@ -1,0 +1,43 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+)
+
+func serveCommand() command {
+	c := command{name: "serve", group: groupRun, summary: "Run the service (production)", usage: `Usage: crm-connectors serve
+
+Runs the service until SIGTERM or SIGINT, then finishes what is under way. Any number of replicas may
+run against one database; each applies missing migrations when it starts. It is configured by environment
+variables alone: 'crm-connectors help config' lists them.
+
+Example
+  crm-connectors serve`}
+	c.run = func(ctx context.Context, e env) error {
+		if err := parseFlags(newFlags(c), c, e); err != nil {
+			return err
+		}
+		cfg, err := LoadConfig(e.getenv)
+		if err != nil {
+			return err
+		}
+		log, err := newLogger(cfg.LogLevel, cfg.LogFormat, e.stdout)
+		if err != nil {
+			return err
+		}
+		// Listen first: a port that is taken fails before the database is touched, and ready means ready.
+		l, err := new(net.ListenConfig).Listen(ctx, "tcp", cfg.ListenAddr)
+		if err != nil {
+			return fmt.Errorf("listen on %s: %w", cfg.ListenAddr, err)
+		}
+		s, err := newService(ctx, cfg, log)
+		if err != nil {
+			_ = l.Close()
+			return err
+		}
+		return s.run(ctx, l)
+	}
+	return c
+}

@@ -1,0 +1,179 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"crm-connectors/api"
+	"crm-connectors/connectors"
+	"crm-connectors/connectors/hubspot"
+	"crm-connectors/connectors/salesforce"
+	"crm-connectors/delivery"
+	"crm-connectors/handlers"
+	"crm-connectors/migrations"
+	"crm-connectors/store"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/rs/zerolog"
+)
+
+// service is the whole program but its listener: this is where the rooms meet.
+type service struct {
+	pool    *pgxpool.Pool
+	engine  *delivery.Engine
+	handler http.Handler
+	grace   time.Duration
+	log     zerolog.Logger
+}
+
+// newService connects to the database, brings it up to date and wires the rooms. The caller runs or closes it.
+func newService(ctx context.Context, cfg Config, log zerolog.Logger) (_ *service, err error) {
+	pool, err := openPool(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			pool.Close()
+		}
+	}()
+	applied, err := migrations.Up(ctx, pool, slog.New(zerolog.NewSlogHandler(log.Level(zerolog.WarnLevel))))
+	if err != nil {
+		return nil, err
+	}
+	log.Info().Str("event", "migrated").Int64("version", applied.Version).Int("applied", applied.New).Msg("database is up to date")
+	crms, apps, err := crmsOf(cfg)
+	if err != nil {
+		return nil, err
+	}
+	st := store.New(pool, cfg.Keyring)
+	engine, err := delivery.New(delivery.Config{Pool: pool, Store: st, Connectors: crms, Apps: apps, Log: log, Workers: cfg.DrainWorkers, PollOnly: cfg.PollOnly})
+	if err != nil {
+		return nil, err
+	}
+	validator, err := api.NewValidator()
+	if err != nil {
+		return nil, err
+	}
+	h, err := handlers.New(handlers.Config{Store: st, Engine: engine, Connectors: crms, Apps: apps, Validator: validator,
+		AppBaseURL: cfg.AppBaseURL, RedirectOrigins: cfg.RedirectOrigins, Log: log})
+	if err != nil {
+		return nil, err
+	}
+	router, err := api.NewRouter(api.Config{Handler: h, Auth: serviceKeys(cfg), Log: log, Origins: cfg.CORSOrigins, Ready: st.Ping})
+	if err != nil {
+		return nil, err
+	}
+	return &service{pool: pool, engine: engine, handler: router, grace: cfg.ShutdownGrace, log: log}, nil
+}
+
+// crmsOf lists the CRMs that this process is set up for. A new CRM is a line here.
+func crmsOf(cfg Config) ([]connectors.Connector, map[connectors.CRM]connectors.App, error) {
+	client := connectors.NewClient(nil, time.Now)
+	var crms []connectors.Connector
+	apps := map[connectors.CRM]connectors.App{}
+	if c := cfg.HubSpot; c != nil {
+		crm, err := hubspot.New(hubspot.Config{APIURL: c.APIBaseURL, AuthorizeURL: c.App.LoginURL, Version: c.APIVersion, HTTP: client, Now: time.Now})
+		if err != nil {
+			return nil, nil, err
+		}
+		crms, apps[connectors.HubSpot] = append(crms, crm), c.App
+	}
+	if c := cfg.Salesforce; c != nil {
+		crm, err := salesforce.New(salesforce.Config{LoginURL: c.App.LoginURL, Version: c.APIVersion, HTTP: client, Now: time.Now, TrustedHosts: cfg.TrustedHosts})
+		if err != nil {
+			return nil, nil, err
+		}
+		crms, apps[connectors.Salesforce] = append(crms, crm), c.App
+	}
+	return crms, apps, nil
+}
+
+func serviceKeys(cfg Config) *api.ServiceKeys {
+	keys := map[string]string{}
+	for name, key := range cfg.ServiceKeys {
+		keys[name] = key.Reveal()
+	}
+	return api.NewServiceKeys(keys, "")
+}
+
+// openPool opens the pool and makes sure that the database answers, so that a wrong address fails the start.
+func openPool(ctx context.Context, cfg Config) (*pgxpool.Pool, error) {
+	pc, err := pgxpool.ParseConfig(cfg.DatabaseURL.Reveal())
+	if err != nil {
+		return nil, errors.New("DATABASE_URL cannot be read") // pgx's error quotes it
+	}
+	pc.MaxConns = cfg.DBMaxConns
+	if cfg.PollOnly && pc.ConnConfig.DefaultQueryExecMode == pgx.QueryExecModeCacheStatement {
+		pc.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe // prepared statements do not survive a transaction pooler
+	}
+	pool, err := pgxpool.NewWithConfig(ctx, pc)
+	if err != nil {
+		return nil, fmt.Errorf("database: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
+	defer cancel()
+	if err := pool.Ping(ctx); err != nil {
+		pool.Close()
+		return nil, fmt.Errorf("the database at %s:%d does not answer: %w", pc.ConnConfig.Host, pc.ConnConfig.Port, err)
+	}
+	return pool, nil
+}
+
+// run serves on l until ctx ends. Then it stops taking requests, lets those in flight and the drains finish for the
+// length of the grace, and closes. What had not begun is left in the log for the next process.
+func (s *service) run(ctx context.Context, l net.Listener) error {
+	defer s.close()
+	work := context.WithoutCancel(ctx) // the signal stops intake, not what is under way
+	if err := s.engine.Start(work); err != nil {
+		return err
+	}
+	srv := api.NewServer(l.Addr().String(), s.handler)
+	failed := make(chan error, 1)
+	go func() { failed <- srv.Serve(l) }()
+	s.log.Info().Str("event", "serving").Stringer("addr", l.Addr()).Stringer("version", thisBuild()).Msg("serving")
+	var err error
+	select {
+	case err = <-failed:
+		err = fmt.Errorf("serve: %w", err)
+	case <-ctx.Done():
+		s.log.Info().Str("event", "stopping").Dur("grace", s.grace).Msg("stopping")
+	}
+	grace, cancel := context.WithTimeout(work, s.grace)
+	defer cancel()
+	err = errors.Join(err, srv.Shutdown(grace), s.engine.Stop(grace))
+	s.log.Info().Str("event", "stopped").AnErr("error", err).Msg("stopped")
+	return err
+}
+
+func (s *service) close() { s.pool.Close() }
+
+// newLogger writes one line an event to w.
+func newLogger(level, format string, w io.Writer) (zerolog.Logger, error) {
+	parsed, err := zerolog.ParseLevel(level)
+	if err != nil {
+		return zerolog.Nop(), fmt.Errorf("log level: %w", err)
+	}
+	if format == "console" {
+		w = zerolog.ConsoleWriter{Out: w, TimeFormat: time.TimeOnly, NoColor: !isTerminal(w)}
+	}
+	return zerolog.New(w).Level(parsed).With().Timestamp().Logger(), nil
+}
+
+// isTerminal tells a person's screen from a file or pipe, where colours are noise.
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}

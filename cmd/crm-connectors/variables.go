@@ -1,0 +1,90 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"reflect"
+	"strings"
+	"time"
+)
+
+// variables are the environment variables of serve, as they are written; LoadConfig judges them. The tags are
+// also the text of 'help config' and of its error messages.
+type variables struct {
+	DatabaseURL   string `env:"DATABASE_URL" group:"Database" help:"Postgres; required" example:"postgres://crm:PASSWORD@db.example.com:5432/postgres"`
+	SupabaseDBURL string `env:"SUPABASE_DB_URL" group:"Database" help:"the same, under Supabase's name" example:"postgres://crm:PASSWORD@db.example.com:5432/postgres"`
+	DBMaxConns    int    `env:"DB_MAX_CONNS" envDefault:"20" group:"Database" help:"connections this process may hold" example:"20"`
+	PollOnly      string `env:"RIVER_POLL_ONLY" envDefault:"auto" group:"Database" help:"true: no LISTEN, as behind a transaction pooler; auto: true on port 6543" example:"true"`
+
+	TokenKeyset     string `env:"TOKEN_KEYSET" group:"Secrets" help:"Tink AEAD keyset that seals CRM tokens, as JSON or base64 of it; required" example:"{\"primaryKeyId\":1,\"key\":[...]}"`
+	TokenKeysetFile string `env:"TOKEN_KEYSET_FILE" group:"Secrets" help:"file that holds the keyset, instead" example:"/run/secrets/token-keyset.json"`
+	SecretKeys      string `env:"SUPABASE_SECRET_KEYS" group:"Secrets" help:"keys of Conduit's services by name, as a JSON object; this or one of the next two is required" example:"{\"default\":\"KEY\"}"`
+	SecretKey       string `env:"SUPABASE_SECRET_KEY" group:"Secrets" help:"one such key, named default; ignored beside SUPABASE_SECRET_KEYS" example:"KEY"`
+	ServiceRoleKey  string `env:"SUPABASE_SERVICE_ROLE_KEY" group:"Secrets" help:"the legacy service_role key" example:"KEY"`
+	JWKS            string `env:"SUPABASE_JWKS" group:"Secrets" help:"public keys of people's sessions, as JSON" example:"{\"keys\":[...]}"`
+	JWKSURL         string `env:"SUPABASE_JWKS_URL" group:"Secrets" help:"where those keys are; default: below SUPABASE_URL" example:"https://project.example.com/auth/v1/.well-known/jwks.json"`
+	JWTSecret       string `env:"JWT_SECRET" group:"Secrets" help:"shared secret of HS256 sessions, where they are still used" example:"SECRET"`
+
+	AppBaseURL        string   `env:"APP_BASE_URL" group:"Addresses" help:"Conduit's web application, where people return to; required" example:"https://app.example.com"`
+	RedirectOrigins   []string `env:"REDIRECT_ORIGINS" group:"Addresses" help:"more origins that people may return to" example:"https://staging.example.com"`
+	CORSOrigins       []string `env:"CORS_ORIGINS" envDefault:"*" group:"Addresses" help:"origins whose pages may call" example:"https://app.example.com,https://staging.example.com"`
+	PublicURL         string   `env:"PUBLIC_URL" group:"Addresses" help:"this service as browsers see it, without /functions/v1" example:"https://project.example.com"`
+	SupabasePublicURL string   `env:"SUPABASE_PUBLIC_URL" group:"Addresses" help:"the same, under Supabase's name" example:"https://project.example.com"`
+	SupabaseURL       string   `env:"SUPABASE_URL" group:"Addresses" help:"the project as this service sees it" example:"https://project.example.com"`
+	ListenAddr        string   `env:"LISTEN_ADDR" group:"Addresses" help:"where to listen; goes before PORT" example:"127.0.0.1:9000"`
+	Port              string   `env:"PORT" envDefault:"9000" group:"Addresses" help:"where to listen, on all addresses" example:"9000"`
+
+	HubSpotClientID     string `env:"HUBSPOT_CLIENT_ID" group:"HubSpot" help:"our app; without it HubSpot is off" example:"00000000-0000-0000-0000-000000000000"`
+	HubSpotClientSecret string `env:"HUBSPOT_CLIENT_SECRET" group:"HubSpot" help:"its secret" example:"SECRET"`
+	HubSpotRedirectURI  string `env:"HUBSPOT_REDIRECT_URI" group:"HubSpot" help:"as registered; default: below PUBLIC_URL" example:"https://project.example.com/functions/v1/hubspot-oauth-callback"`
+	HubSpotAPIVersion   string `env:"HUBSPOT_API_VERSION" envDefault:"v3" group:"HubSpot" help:"v3, 2026-03 or 2026-09" example:"v3"`
+	HubSpotAPIBaseURL   string `env:"HUBSPOT_API_BASE_URL" envDefault:"https://api.hubapi.com" group:"HubSpot" help:"the API" example:"https://api.hubapi.com"`
+	HubSpotAuthBaseURL  string `env:"HUBSPOT_AUTH_BASE_URL" envDefault:"https://app.hubspot.com" group:"HubSpot" help:"where people sign in" example:"https://app.hubspot.com"`
+
+	SalesforceClientID     string `env:"SALESFORCE_CLIENT_ID" group:"Salesforce" help:"our app; without it Salesforce is off" example:"CONSUMER_KEY"`
+	SalesforceClientSecret string `env:"SALESFORCE_CLIENT_SECRET" group:"Salesforce" help:"its secret" example:"SECRET"`
+	SalesforceRedirectURI  string `env:"SALESFORCE_REDIRECT_URI" group:"Salesforce" help:"as registered; default: below PUBLIC_URL" example:"https://project.example.com/functions/v1/salesforce-oauth-callback"`
+	SalesforceAPIVersion   string `env:"SALESFORCE_API_VERSION" envDefault:"v66.0" group:"Salesforce" help:"of the REST API" example:"v66.0"`
+	SalesforceAuthBaseURL  string `env:"SALESFORCE_AUTH_BASE_URL" envDefault:"https://login.salesforce.com" group:"Salesforce" help:"where people sign in" example:"https://login.salesforce.com"`
+
+	TrustedHosts  []string      `env:"CRM_TRUSTED_HOSTS" group:"Running" help:"hosts besides the CRMs' own that may receive secrets, with or without TLS" example:"127.0.0.1:9101,sim.example.com"`
+	DrainWorkers  int           `env:"DRAIN_WORKERS" envDefault:"50" group:"Running" help:"connections delivered at once by this process" example:"50"`
+	LogLevel      string        `env:"LOG_LEVEL" envDefault:"info" group:"Running" help:"debug, info, warn or error" example:"info"`
+	LogFormat     string        `env:"LOG_FORMAT" envDefault:"json" group:"Running" help:"json or console" example:"json"`
+	ShutdownGrace time.Duration `env:"SHUTDOWN_GRACE" envDefault:"25s" group:"Running" help:"how long work may go on after SIGTERM" example:"25s"`
+}
+
+// variable is what the tags say of one environment variable.
+type variable struct {
+	field, name, group, help, example, standard string
+}
+
+// allVariables are in the order of the struct.
+func allVariables() []variable {
+	var all []variable
+	for _, f := range reflect.VisibleFields(reflect.TypeFor[variables]()) {
+		all = append(all, variable{
+			field: f.Name, name: f.Tag.Get("env"), group: f.Tag.Get("group"),
+			help: f.Tag.Get("help"), example: f.Tag.Get("example"), standard: f.Tag.Get("envDefault"),
+		})
+	}
+	return all
+}
+
+func writeConfigHelp(w io.Writer) {
+	var b strings.Builder
+	fmt.Fprintf(&b, "The environment variables of '%s serve'. All that is missing or malformed is reported at once.\n", program)
+	group := ""
+	for _, v := range allVariables() {
+		if v.group != group {
+			group = v.group
+			fmt.Fprintf(&b, "\n%s\n", group)
+		}
+		fmt.Fprintf(&b, "  %-26s %s", v.name, v.help)
+		if v.standard != "" {
+			fmt.Fprintf(&b, " (default %s)", v.standard)
+		}
+		b.WriteByte('\n')
+	}
+	_, _ = io.WriteString(w, b.String())
+}

@@ -1,0 +1,61 @@
+package handlers
+
+import (
+	"context"
+	"errors"
+
+	"crm-connectors/api"
+	"crm-connectors/store"
+)
+
+// ListConnections shows a workspace's connections, and never a token.
+func (h *Handlers) ListConnections(ctx context.Context, r api.ListConnectionsRequestObject) (api.ListConnectionsResponseObject, error) {
+	conns, err := h.store.Connections(ctx, r.Params.WorkspaceId)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]api.Connection, 0, len(conns))
+	for _, c := range conns {
+		out = append(out, connection(c))
+	}
+	return api.ListConnections200JSONResponse{Connections: out}, nil
+}
+
+func connection(c store.Connection) api.Connection {
+	out := api.Connection{Id: c.ID, WorkspaceId: c.WorkspaceID, Crm: api.Crm(c.CRM), Status: api.ConnectionStatus(c.Status), AccountId: c.AccountID,
+		AccountName: filled(c.AccountName), InstanceUrl: filled(c.InstanceURL), Scopes: c.Scopes, LastCheckedAt: c.LastCheckedAt, PausedUntil: c.PausedUntil}
+	if c.ConnectedAt != nil {
+		out.ConnectedAt = *c.ConnectedAt
+	}
+	if c.LastError != nil {
+		out.LastError = &api.ConnectionError{Code: c.LastErrorCode, Cause: *c.LastError, Action: c.LastErrorAction}
+	}
+	return out
+}
+
+// DisconnectCrm revokes the grant at the CRM where that can be done now, and forgets the tokens in any case. It may be
+// called again.
+func (h *Handlers) DisconnectCrm(ctx context.Context, r api.DisconnectCrmRequestObject) (api.DisconnectCrmResponseObject, error) {
+	crm := string(r.Body.Crm)
+	conn, err := h.store.Connection(ctx, r.Body.WorkspaceId, crm)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, fail(api.CodeConnectionNotFound, "This workspace has no connection to "+crm+".", nil)
+	}
+	if err != nil {
+		return nil, err
+	}
+	revoked := false
+	if conn.Status != store.ConnectionDisconnected {
+		if err := h.engine.Revoke(ctx, conn); err != nil {
+			h.log.Warn().Str("event", "revoke_failed").Stringer("connection_id", conn.ID).Str("crm", crm).Err(err).
+				Msg("the CRM did not confirm the revocation; the tokens are forgotten all the same")
+		} else {
+			revoked = true
+		}
+	}
+	if err := h.store.Disconnect(context.WithoutCancel(ctx), r.Body.WorkspaceId, crm); err != nil {
+		return nil, err
+	}
+	h.log.Info().Str("event", "disconnected").Stringer("connection_id", conn.ID).Str("crm", crm).Bool("revoked", revoked).Msg("disconnected")
+	return api.DisconnectCrm200JSONResponse{Ok: true, Revoked: revoked}, nil
+}

@@ -1,0 +1,128 @@
+// Package handlers does what each route of openapi.yaml promises: one method an operation, typed request in,
+// typed response out, and no HTTP.
+//
+//	connect:  start ─► state stored, authorize URL ─► (the CRM) ─► callback ─► state spent ─► code exchanged
+//	                                                                   ─► grant sealed and stored ─► back to the app
+//	sync:     outcome ─► curated? ─► rows in the log, delivery woken, one transaction ─► 202
+//	                                                          └ Prefer: wait ─► 200 once they are settled
+//
+// This is where errors of the rooms below become *api.Error, once. What is not one is a fault of ours: api logs it and
+// tells the caller nothing but that.
+package handlers
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+
+	"crm-connectors/api"
+	"crm-connectors/connectors"
+	"crm-connectors/delivery"
+	"crm-connectors/store"
+
+	"github.com/rs/zerolog"
+)
+
+// Config is what the handlers need; all of it.
+type Config struct {
+	Store           *store.Store
+	Engine          *delivery.Engine
+	Connectors      []connectors.Connector
+	Apps            map[connectors.CRM]connectors.App
+	Validator       *api.Validator
+	AppBaseURL      string   // where browsers are sent back to
+	RedirectOrigins []string // further origins that redirect_to may name in full
+	Log             zerolog.Logger
+	Now             func() time.Time // nil: time.Now
+}
+
+// Handlers implements api.StrictServerInterface.
+type Handlers struct {
+	cfg        Config
+	store      *store.Store
+	engine     *delivery.Engine
+	connectors map[connectors.CRM]connectors.Connector
+	redirects  redirects
+	log        zerolog.Logger
+}
+
+var _ api.StrictServerInterface = (*Handlers)(nil)
+
+// New checks the addresses in cfg.
+func New(cfg Config) (*Handlers, error) {
+	base, err := url.Parse(cfg.AppBaseURL)
+	if err != nil || base.Host == "" || (base.Scheme != "https" && base.Scheme != "http") {
+		return nil, fmt.Errorf("app base URL %q: want an absolute http or https URL", cfg.AppBaseURL)
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	h := &Handlers{cfg: cfg, store: cfg.Store, engine: cfg.Engine, connectors: map[connectors.CRM]connectors.Connector{},
+		redirects: redirects{base: base, origins: append([]string{base.Scheme + "://" + base.Host}, cfg.RedirectOrigins...)}, log: cfg.Log}
+	for _, c := range cfg.Connectors {
+		h.connectors[c.CRM()] = c
+	}
+	return h, nil
+}
+
+func fail(code api.ErrorCode, message string, details map[string]any) *api.Error {
+	return &api.Error{Code: code, Message: message, Details: details}
+}
+
+func notConnected(crm string) *api.Error {
+	if crm == "" {
+		return fail(api.CodeCrmNotConnected, "This workspace has connected no CRM. Connect HubSpot or Salesforce first.", nil)
+	}
+	return fail(api.CodeCrmNotConnected, "This workspace has not connected "+crm+". Connect it first.", map[string]any{"crm": crm})
+}
+
+// explain makes of an error of the store or the delivery what its caller may be told.
+func explain(err error) error {
+	var (
+		conflict  *store.ConflictError
+		missing   *store.NotConnectedError
+		retriable *store.NotRetriableError
+		crm       *connectors.Error
+	)
+	switch {
+	case errors.As(err, &conflict):
+		return fail(api.CodeIdempotencyConflict, "The same source event carried other data before. Send changed data under a new source_event_id.",
+			map[string]any{"idempotency_key": conflict.Key, "stored_payload_hash": conflict.StoredHash, "sent_payload_hash": conflict.SentHash})
+	case errors.As(err, &missing):
+		return notConnected(missing.CRM)
+	case errors.As(err, &retriable):
+		return fail(api.CodeWriteNotRetriable, whyNotRetriable(retriable), map[string]any{"status": retriable.Status, "connection_status": retriable.ConnectionStatus})
+	case errors.As(err, &crm):
+		return &api.Error{Code: api.CodeCrmNotConnected, Message: crm.Cause + " " + crm.Action, Details: map[string]any{"cause_code": crm.Code}, Err: err}
+	}
+	return err
+}
+
+func whyNotRetriable(e *store.NotRetriableError) string {
+	if e.ConnectionStatus != store.ConnectionConnected {
+		return "The connection is " + e.ConnectionStatus + ". Reconnect the CRM; its writes then go on by themselves."
+	}
+	switch e.Status {
+	case store.Succeeded:
+		return "The write succeeded already."
+	case store.InDoubt, store.Reconciling, store.NeedsReview:
+		return "The write may have reached the CRM. Repeating it could write it twice, so it has to be looked for first."
+	}
+	return "A write that is " + strings.ReplaceAll(e.Status, "_", " ") + " cannot be tried again."
+}
+
+func text(p *string) string {
+	if p == nil {
+		return ""
+	}
+	return *p
+}
+
+func filled(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}

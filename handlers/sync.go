@@ -1,0 +1,177 @@
+package handlers
+
+import (
+	"context"
+	"errors"
+	"regexp"
+	"strconv"
+	"time"
+
+	"crm-connectors/api"
+	"crm-connectors/store"
+
+	"github.com/google/uuid"
+)
+
+// Sync takes an outcome for every CRM that the workspace has connected.
+func (h *Handlers) Sync(ctx context.Context, r api.SyncRequestObject) (api.SyncResponseObject, error) {
+	a, err := h.sync(ctx, *r.Body, truth(r.Params.DryRun), text(r.Params.Prefer))
+	if err != nil {
+		return nil, err
+	}
+	if a.done {
+		return api.Sync200JSONResponse{SyncDoneJSONResponse: api.SyncDoneJSONResponse(a.result())}, nil
+	}
+	return api.Sync202JSONResponse{SyncQueuedJSONResponse: api.SyncQueuedJSONResponse(a.accepted())}, nil
+}
+
+// SyncCrm takes an outcome for one CRM.
+func (h *Handlers) SyncCrm(ctx context.Context, r api.SyncCrmRequestObject) (api.SyncCrmResponseObject, error) {
+	a, err := h.sync(ctx, *r.Body, truth(r.Params.DryRun), text(r.Params.Prefer), string(r.Target))
+	if err != nil {
+		return nil, err
+	}
+	if a.done {
+		return api.SyncCrm200JSONResponse{SyncDoneJSONResponse: api.SyncDoneJSONResponse(a.result())}, nil
+	}
+	return api.SyncCrm202JSONResponse{SyncQueuedJSONResponse: api.SyncQueuedJSONResponse(a.accepted())}, nil
+}
+
+// answer is what is known of a sync: writes, or the plans of a dry run.
+type answer struct {
+	syncID uuid.UUID
+	writes []store.Write
+	plans  []api.Plan
+	done   bool // settled, or a dry run
+	dryRun bool
+}
+
+func (a answer) accepted() api.SyncAccepted {
+	return api.SyncAccepted{Status: api.SyncStatusQueued, SyncId: a.syncID, JobId: a.syncID, Writes: renderWrites(a.writes)}
+}
+
+func (a answer) result() api.SyncResult {
+	out := api.SyncResult{Status: api.SyncStatusSettled, SyncId: &a.syncID}
+	if a.dryRun {
+		out.Status, out.Plans = api.SyncStatusDryRun, a.plans
+		return out
+	}
+	out.JobId, out.Writes = &a.syncID, renderWrites(a.writes)
+	return out
+}
+
+func (h *Handlers) sync(ctx context.Context, o api.Outcome, dryRun bool, prefer string, crms ...string) (answer, error) {
+	outcome, err := accept(o, crms...)
+	if err != nil {
+		return answer{}, err
+	}
+	if dryRun || truth(o.DryRun) {
+		plans, err := h.plan(ctx, outcome)
+		return answer{syncID: store.SyncID(outcome.WorkspaceID, outcome.SourceEventID), plans: plans, done: true, dryRun: true}, err
+	}
+	appended, err := h.store.Append(ctx, []store.Outcome{outcome}, h.engine.Wake)
+	if err != nil {
+		return answer{}, err
+	}
+	a := appended[0]
+	if a.Err != nil {
+		return answer{}, explain(a.Err)
+	}
+	if wait := preferredWait(prefer); wait > 0 {
+		return h.await(ctx, []answer{{syncID: a.SyncID, writes: a.Writes}}, wait)[0], nil
+	}
+	return answer{syncID: a.SyncID, writes: a.Writes}, nil
+}
+
+// GetSync shows what became of an outcome.
+func (h *Handlers) GetSync(ctx context.Context, r api.GetSyncRequestObject) (api.GetSyncResponseObject, error) {
+	writes, err := h.store.SyncWrites(ctx, uuid.Nil, r.Target)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, fail(api.CodeSyncNotFound, "There is no sync with this id.", nil)
+	}
+	if err != nil {
+		return nil, err
+	}
+	out := api.GetSync200JSONResponse{Status: api.SyncStatusQueued, SyncId: r.Target, JobId: r.Target, Writes: renderWrites(writes)}
+	if allSettled(writes) {
+		out.Status = api.SyncStatusSettled
+	}
+	return out, nil
+}
+
+var waitPreference = regexp.MustCompile(`(?i)(?:^|[,;\s])wait\s*=\s*"?(\d{1,3})"?(?:$|[,;\s])`)
+
+const maxWait = time.Minute
+
+// preferredWait reads "wait=10" of a Prefer header (RFC 7240), in seconds; 0 if there is none.
+func preferredWait(prefer string) time.Duration {
+	m := waitPreference.FindStringSubmatch(prefer)
+	if m == nil {
+		return 0
+	}
+	n, err := strconv.Atoi(m[1])
+	if err != nil {
+		return 0
+	}
+	return min(maxWait, time.Duration(n)*time.Second)
+}
+
+// await polls until every answer's writes are settled or the wait is over. It reads the log and nothing else, so it works
+// whichever replica does the writing.
+func (h *Handlers) await(ctx context.Context, answers []answer, wait time.Duration) []answer {
+	ctx, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	pause := 10 * time.Millisecond
+	for {
+		open := 0
+		for i := range answers {
+			if answers[i].done {
+				continue
+			}
+			if answers[i].done = allSettled(answers[i].writes); answers[i].done {
+				continue
+			}
+			open++
+			if now, err := h.store.SyncWrites(ctx, uuid.Nil, answers[i].syncID); err == nil {
+				answers[i].writes = sameRows(answers[i].writes, now)
+				answers[i].done = allSettled(answers[i].writes)
+			}
+		}
+		if open == 0 {
+			return answers
+		}
+		select {
+		case <-ctx.Done():
+			return answers
+		case <-time.After(pause):
+			pause = min(2*pause, 250*time.Millisecond)
+		}
+	}
+}
+
+// sameRows is what now has of the rows of before.
+func sameRows(before, now []store.Write) []store.Write {
+	fresh := make(map[uuid.UUID]store.Write, len(now))
+	for _, w := range now {
+		fresh[w.ID] = w
+	}
+	out := make([]store.Write, len(before))
+	for i, w := range before {
+		out[i] = w
+		if f, ok := fresh[w.ID]; ok {
+			out[i] = f
+		}
+	}
+	return out
+}
+
+func allSettled(writes []store.Write) bool {
+	for _, w := range writes {
+		if !store.Settled(w.Status) {
+			return false
+		}
+	}
+	return true
+}
+
+func truth(b *bool) bool { return b != nil && *b }

@@ -1,0 +1,123 @@
+package api
+
+import (
+	"fmt"
+	"net/http"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-chi/chi/v5/middleware"
+	"github.com/rs/zerolog"
+)
+
+// accessLog writes one line a request: never the query, which holds OAuth codes, nor a body. Health
+// checks are logged only when they fail.
+func accessLog(log zerolog.Logger, now func() time.Time) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			start := now()
+			ww := middleware.NewWrapResponseWriter(w, r.ProtoMajor)
+			method, path, x := r.Method, r.URL.Path, exchangeFrom(r.Context())
+			next.ServeHTTP(ww, r)
+
+			status := ww.Status()
+			if status == 0 {
+				status = http.StatusOK
+			}
+			if x.operation == healthOperation && status < http.StatusBadRequest {
+				return
+			}
+			line := log.WithLevel(accessLevel(x, status)).Str("component", "api").Str("method", method).
+				Str("path", path).Str("operation", x.operation).Int("status", status).
+				Dur("duration_ms", now().Sub(start)).Int("bytes", ww.BytesWritten()).Str("request_id", x.requestID)
+			if x.caller.Kind != "" {
+				line = line.Str("caller", string(x.caller.Kind)+":"+x.caller.Name+x.caller.UserID)
+			}
+			if x.code != "" {
+				line = line.Str("error_code", string(x.code))
+			}
+			line.Bool("client_gone", x.gone).Msg("request")
+		})
+	}
+}
+
+func accessLevel(x *exchange, status int) zerolog.Level {
+	switch {
+	case x.gone, status < http.StatusBadRequest:
+		return zerolog.InfoLevel
+	case status < http.StatusInternalServerError:
+		return zerolog.WarnLevel
+	}
+	return zerolog.ErrorLevel
+}
+
+// recoverer turns a panic into a 500. The stack goes to the log alone.
+func recoverer(p *responder) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			defer func() {
+				v := recover()
+				if v == nil {
+					return
+				}
+				if v == http.ErrAbortHandler { //nolint:errorlint // the server compares it like this
+					panic(v)
+				}
+				p.log.Error().Str("request_id", RequestIDFrom(r.Context())).Str("panic", fmt.Sprint(v)).
+					Bytes("stack", debug.Stack()).Msg("panic in a request")
+				p.fail(w, r, &Error{Code: CodeInternal, Err: fmt.Errorf("panic: %v", v)})
+			}()
+			next.ServeHTTP(w, r)
+		})
+	}
+}
+
+const (
+	corsMethods = "GET, POST, PUT, PATCH, DELETE, OPTIONS"
+	corsHeaders = "authorization, x-client-info, apikey, content-type, x-retry-count, traceparent, tracestate, baggage, " +
+		"x-region, idempotency-key, x-request-id, prefer, x-supabase-client-platform, x-supabase-client-platform-version, " +
+		"x-supabase-client-runtime, x-supabase-client-runtime-version"
+	corsExposed = "sb-error-code, sb-request-id, x-request-id, retry-after"
+)
+
+// cors puts its headers on every response, failures included, and answers every preflight itself, for a
+// preflight never has credentials. No credentials mode: the tokens are in headers, not cookies.
+func cors(origins []string) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			h := w.Header()
+			if len(origins) == 0 {
+				h.Set("Access-Control-Allow-Origin", "*")
+			} else {
+				h.Add("Vary", "Origin")
+				if o := r.Header.Get("Origin"); o != "" && slices.ContainsFunc(origins, func(a string) bool { return strings.EqualFold(a, o) }) {
+					h.Set("Access-Control-Allow-Origin", o)
+				}
+			}
+			h.Set("Access-Control-Expose-Headers", corsExposed)
+			if r.Method == http.MethodOptions {
+				h.Set("Access-Control-Allow-Methods", corsMethods)
+				h.Set("Access-Control-Allow-Headers", corsHeaders)
+				h.Set("Access-Control-Max-Age", "7200")
+				w.WriteHeader(http.StatusNoContent)
+				return
+			}
+			next.ServeHTTP(w, r)
+		})
+	}
+}
+
+// harden sets what every answer of this service wants: nothing here may be cached, sniffed or
+// passed on as a referrer, least of all an OAuth callback's address.
+func harden(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Cache-Control", "no-store")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("x-served-by", "crm-connectors")
+		next.ServeHTTP(w, r)
+	})
+}

@@ -1,0 +1,183 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+	"unicode/utf8"
+
+	"github.com/getkin/kin-openapi/openapi3filter"
+	"github.com/go-chi/chi/v5"
+	"github.com/rs/zerolog"
+)
+
+// Config is what the router needs. Handler and Auth are required.
+type Config struct {
+	Handler        StrictServerInterface
+	Auth           Authenticator
+	Log            zerolog.Logger
+	Origins        []string                    // browsers' origins that may read answers; empty: every one
+	MaxBody        int64                       // bytes; 0: 1 MiB
+	MaxBatchBody   int64                       // bytes; 0: 32 MiB
+	Ready          func(context.Context) error // for /readyz; nil: always ready
+	RequestTimeout time.Duration               // from the first byte to the answer, then 504; 0: two minutes
+	Now            func() time.Time            // for the access log; nil: time.Now
+}
+
+const (
+	defaultMaxBody        = 1 << 20
+	defaultMaxBatchBody   = 32 << 20
+	defaultRequestTimeout = 2 * time.Minute // the gateway gives up after 150 seconds
+)
+
+// NewRouter gives the whole HTTP surface of the contract as one handler.
+func NewRouter(cfg Config) (http.Handler, error) {
+	if cfg.Handler == nil || cfg.Auth == nil {
+		return nil, errors.New("the router needs a handler and an authenticator")
+	}
+	cfg.defaults()
+	v, err := NewValidator()
+	if err != nil {
+		return nil, err
+	}
+	p := &responder{log: cfg.Log}
+	mux := operations(cfg.Handler, p)
+	if err := everyRouteIsInTheContract(mux, v); err != nil {
+		return nil, err
+	}
+
+	layers := []func(http.Handler) http.Handler{
+		withRequestID,
+		accessLog(cfg.Log, cfg.Now),
+		recoverer(p),
+		harden,
+		cors(cfg.Origins),
+		stripPrefix(p),
+		deadline(cfg.RequestTimeout),
+		health(p, cfg.Ready),
+		findRoute(p, mux, v.spec),
+		authenticate(p, cfg.Auth),
+		parameters(p),
+		body(p, v, limits{body: cfg.MaxBody, batch: cfg.MaxBatchBody}),
+	}
+	var h http.Handler = mux
+	for i := len(layers) - 1; i >= 0; i-- {
+		h = layers[i](h)
+	}
+	return h, nil
+}
+
+func (c *Config) defaults() {
+	if c.MaxBody <= 0 {
+		c.MaxBody = defaultMaxBody
+	}
+	if c.MaxBatchBody <= 0 {
+		c.MaxBatchBody = defaultMaxBatchBody
+	}
+	if c.RequestTimeout <= 0 {
+		c.RequestTimeout = defaultRequestTimeout
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+}
+
+// operations is the generated binding around the handlers.
+func operations(handler StrictServerInterface, p *responder) *chi.Mux {
+	mux := chi.NewRouter()
+	strict := NewStrictHandlerWithOptions(handler, []StrictMiddlewareFunc{neverEmpty}, StrictHTTPServerOptions{
+		RequestErrorHandlerFunc: func(w http.ResponseWriter, r *http.Request, err error) {
+			p.fail(w, r, &Error{Code: CodeValidationFailed, Message: "The body could not be read", Err: err})
+		},
+		ResponseErrorHandlerFunc: p.fail,
+	})
+	HandlerWithOptions(strict, ChiServerOptions{BaseRouter: mux,
+		ErrorHandlerFunc: func(w http.ResponseWriter, r *http.Request, err error) { p.fail(w, r, bindingFailure(err)) }})
+	return mux
+}
+
+// neverEmpty turns a handler's missing answer into a failure: an empty 200 would look like success.
+func neverEmpty(next StrictHandlerFunc, operation string) StrictHandlerFunc {
+	return func(ctx context.Context, w http.ResponseWriter, r *http.Request, request any) (any, error) {
+		response, err := next(ctx, w, r, request)
+		if err == nil && response == nil {
+			err = fmt.Errorf("%s gave neither an answer nor an error", operation)
+		}
+		return response, err
+	}
+}
+
+// bindingFailure names the parameter that the generated code could not read; validation has let few
+// such through, such as a header that was sent twice.
+func bindingFailure(err error) error {
+	var format *InvalidParamFormatError
+	var many *TooManyValuesForParamError
+	var required *RequiredParamError
+	switch {
+	case errors.As(err, &format):
+		return invalid(format.ParamName, "is not in the expected form")
+	case errors.As(err, &many):
+		return invalid(many.ParamName, "must be sent once")
+	case errors.As(err, &required):
+		return invalid(required.ParamName, "is required")
+	}
+	return &Error{Code: CodeValidationFailed, Err: err}
+}
+
+// parameters holds path, query and headers against the contract.
+func parameters(p *responder) func(http.Handler) http.Handler {
+	options := &openapi3filter.Options{ExcludeRequestBody: true, AuthenticationFunc: openapi3filter.NoopAuthenticationFunc}
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			m := matchFrom(r.Context())
+			if name := unstorable(m, r); name != "" {
+				p.fail(w, r, invalid(name, "must be text without NUL characters"))
+				return
+			}
+			err := openapi3filter.ValidateRequest(r.Context(), &openapi3filter.RequestValidationInput{
+				Request: r, PathParams: m.params, Route: m.route, Options: options})
+			if err != nil {
+				p.fail(w, r, parameterFailure(err))
+				return
+			}
+			next.ServeHTTP(w, r)
+		})
+	}
+}
+
+// unstorable names a query parameter of the contract that Postgres could not take as text.
+func unstorable(m *match, r *http.Request) string {
+	query := r.URL.Query()
+	for _, parameter := range m.route.Operation.Parameters {
+		for _, value := range query[parameter.Value.Name] {
+			if findNUL("", value) != "" || !utf8.ValidString(value) {
+				return parameter.Value.Name
+			}
+		}
+	}
+	return ""
+}
+
+// deadline ends a request that takes longer than anybody would wait.
+func deadline(timeout time.Duration) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			ctx, cancel := context.WithTimeout(r.Context(), timeout)
+			defer cancel()
+			next.ServeHTTP(w, r.WithContext(ctx))
+		})
+	}
+}
+
+// everyRouteIsInTheContract guards against generated code that is older than the embedded document.
+func everyRouteIsInTheContract(mux *chi.Mux, v *Validator) error {
+	return chi.Walk(mux, func(method, pattern string, _ http.Handler, _ ...func(http.Handler) http.Handler) error {
+		item := v.spec.Paths.Value(pattern)
+		if item == nil || item.GetOperation(method) == nil {
+			return fmt.Errorf("%s %s is served but not in the contract", method, pattern)
+		}
+		return nil
+	})
+}

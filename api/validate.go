@@ -1,0 +1,197 @@
+package api
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/oapi-codegen/runtime"
+)
+
+// Validator holds requests against the contract. It is safe for concurrent use.
+type Validator struct {
+	spec    *openapi3.T
+	outcome *openapi3.Schema
+	bodies  map[*openapi3.Operation]bodyRule
+	format  []openapi3.SchemaValidationOption
+}
+
+// bodyRule is how the body of one operation is judged.
+type bodyRule struct {
+	v       *Validator
+	schema  *openapi3.Schema
+	webhook bool // may be a database webhook around an outcome
+	batch   bool // its items are judged one by one, by the handler
+}
+
+const (
+	syncRequestRef  = "#/components/schemas/SyncRequest"
+	batchRequestRef = "#/components/schemas/BatchRequest"
+	jsonMedia       = "application/json"
+)
+
+// NewValidator reads the contract that is compiled in. It fails only if that is broken.
+func NewValidator() (*Validator, error) {
+	spec, err := GetSpec()
+	if err != nil {
+		return nil, fmt.Errorf("read the contract: %w", err)
+	}
+	outcome := spec.Components.Schemas["Outcome"]
+	if outcome == nil || outcome.Value == nil {
+		return nil, fmt.Errorf("the contract has no schema Outcome")
+	}
+	v := &Validator{spec: spec, outcome: outcome.Value, bodies: map[*openapi3.Operation]bodyRule{},
+		format: []openapi3.SchemaValidationOption{openapi3.VisitAsRequest(),
+			openapi3.WithStringFormatValidator("date-time", openapi3.NewCallbackValidator(parses(time.RFC3339))),
+			openapi3.WithStringFormatValidator("date", openapi3.NewCallbackValidator(parses(time.DateOnly)))}}
+	for path, item := range spec.Paths.Map() {
+		for method, op := range item.Operations() {
+			if op.RequestBody == nil {
+				continue
+			}
+			media := op.RequestBody.Value.Content.Get(jsonMedia)
+			if media == nil || media.Schema == nil {
+				return nil, fmt.Errorf("the contract has no JSON body for %s %s", method, path)
+			}
+			v.bodies[op] = v.rule(media.Schema)
+		}
+	}
+	return v, nil
+}
+
+// rule judges SyncRequest as the outcome alone: the webhook around it has been opened by then, and an
+// error can name the field where "matches none of two" could not.
+func (v *Validator) rule(ref *openapi3.SchemaRef) bodyRule {
+	switch ref.Ref {
+	case syncRequestRef:
+		return bodyRule{v: v, schema: v.outcome, webhook: true}
+	case batchRequestRef:
+		return bodyRule{v: v, schema: ref.Value, batch: true}
+	}
+	return bodyRule{v: v, schema: ref.Value}
+}
+
+// check gives the body to bind, or an *Error, or errNothingToCarry.
+func (b bodyRule) check(data []byte) (io.ReadCloser, error) {
+	if b.batch {
+		return b.checkBatch(data)
+	}
+	value, err := decodeJSON(data)
+	if err != nil {
+		return nil, err
+	}
+	if b.webhook {
+		if value, err = openWebhook(value); err != nil {
+			return nil, err
+		}
+		if data, err = json.Marshal(value); err != nil {
+			return nil, fmt.Errorf("encode the record of a webhook: %w", err)
+		}
+	}
+	if e := b.v.visit(b.schema, value); e != nil {
+		return nil, e
+	}
+	return newCheckedBody(data, value), nil
+}
+
+// checkBatch judges the frame of a batch and leaves its items unread: thousands of decoded maps would cost
+// many times the body's size.
+func (b bodyRule) checkBatch(data []byte) (io.ReadCloser, error) {
+	if at := invalidUTF8(data); at >= 0 {
+		return nil, brokenJSON(int64(at))
+	}
+	var frame map[string]json.RawMessage
+	if err := json.Unmarshal(data, &frame); err != nil {
+		if json.Valid(data) {
+			return nil, invalid("body", "must be an object")
+		}
+		return nil, brokenJSON(errorOffset(err, data))
+	}
+	value := make(map[string]any, len(frame))
+	for key := range frame {
+		value[key] = nil
+	}
+	if raw, ok := frame["outcomes"]; ok && !bytes.Equal(raw, []byte("null")) {
+		var items []unread
+		if err := json.Unmarshal(raw, &items); err != nil {
+			return nil, invalid("outcomes", "must be a list")
+		}
+		stand := make([]any, len(items))
+		for i := range stand {
+			stand[i] = map[string]any{}
+		}
+		value["outcomes"] = stand
+	}
+	if e := b.v.visit(b.schema, value); e != nil {
+		return nil, e
+	}
+	return io.NopCloser(bytes.NewReader(data)), nil // no other field is left, in whatever case
+}
+
+// unread is an item that is counted and not kept.
+type unread struct{}
+
+// UnmarshalJSON reads nothing.
+func (*unread) UnmarshalJSON([]byte) error { return nil }
+
+// Outcome validates and decodes one item of a batch by the rules of a single outcome.
+func (v *Validator) Outcome(raw json.RawMessage) (*Outcome, *Error) {
+	value, err := decodeJSON(raw)
+	if err != nil {
+		return nil, asItemError(err)
+	}
+	if e := v.visit(v.outcome, value); e != nil {
+		return nil, e
+	}
+	var out Outcome
+	if err := runtime.BindJSONValue(value, &out); err != nil {
+		return nil, &Error{Code: CodeValidationFailed, Message: "The outcome could not be read", Err: err}
+	}
+	return &out, nil
+}
+
+// visit judges value by schema. null for an optional field is dropped first, so that it means the
+// same as leaving the field out.
+func (v *Validator) visit(schema *openapi3.Schema, value any) *Error {
+	// Fields before combinations: "contct is not a known field" helps more than "one of contact, task ...".
+	for _, part := range schema.AllOf {
+		dropNulls(part.Value, value)
+		if err := part.Value.VisitJSON(value, v.format...); err != nil {
+			return schemaFailure("", err)
+		}
+	}
+	dropNulls(schema, value)
+	if err := schema.VisitJSON(value, v.format...); err != nil {
+		return schemaFailure("", err)
+	}
+	if field := findNUL("", value); field != "" {
+		return invalid(field, "holds a NUL character, which cannot be stored")
+	}
+	return nil
+}
+
+func dropNulls(schema *openapi3.Schema, value any) {
+	object, ok := value.(map[string]any)
+	if !ok {
+		return
+	}
+	for name, property := range schema.Properties {
+		child, there := object[name]
+		switch {
+		case there && child == nil && property.Value.Nullable:
+			delete(object, name)
+		case there:
+			dropNulls(property.Value, child)
+		}
+	}
+}
+
+func parses(layout string) func(string) error {
+	return func(s string) error {
+		_, err := time.Parse(layout, s)
+		return err
+	}
+}

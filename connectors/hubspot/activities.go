@@ -1,0 +1,99 @@
+package hubspot
+
+import (
+	"context"
+	"net/http"
+	"slices"
+
+	"crm-connectors/connectors"
+)
+
+// link is a record that a task or note is to be associated with.
+type link struct{ typ, id string }
+
+// createActivity creates a task or note together with its associations. Where HubSpot refuses it
+// and a linked record turns out to be gone, it is created without that link: a stale deal must not
+// keep a task out of the CRM.
+func (s *session) createActivity(ctx context.Context, typ string, properties map[string]string, links []link, email string) (connectors.Ref, connectors.Outcome, *connectors.Error) {
+	ref, failed := s.postActivity(ctx, typ, properties, links)
+	if failed != nil && mayBeStale(failed) && len(links) > 0 {
+		kept, lookup := s.dropGone(ctx, links, email)
+		switch {
+		case lookup != nil:
+			return connectors.Ref{}, "", lookup
+		case !slices.Equal(kept, links):
+			ref, failed = s.postActivity(ctx, typ, properties, kept)
+		}
+	}
+	if failed != nil {
+		return connectors.Ref{}, "", failed
+	}
+	return ref, connectors.Created, nil
+}
+
+func (s *session) postActivity(ctx context.Context, typ string, properties map[string]string, links []link) (connectors.Ref, *connectors.Error) {
+	body := newRecord{Properties: properties}
+	for _, l := range links {
+		body.Associations = append(body.Associations, association{
+			To: target{ID: l.id}, Types: []associationType{s.associationType(ctx, typ, l.typ)}})
+	}
+	rec, _, failed := s.one(ctx, http.MethodPost, s.paths.objects(typ), connectors.Once, body)
+	if failed != nil {
+		return connectors.Ref{}, failed
+	}
+	return connectors.Ref{Type: typ, ID: string(rec.ID)}, nil
+}
+
+// mayBeStale tells whether a refusal could be about a linked record. HubSpot documents no code for
+// it, so all are suspected that name no property or permission.
+func mayBeStale(e *connectors.Error) bool {
+	return e.Class == connectors.ClassRejected && slices.Contains([]string{codeValidation, codeNotFound, codeRejected}, e.Code)
+}
+
+// dropGone reads the linked records and leaves out those that are gone. A merged record is replaced
+// by what it became, and a contact by the one that has its email now. The error is one that forbids to go on.
+func (s *session) dropGone(ctx context.Context, links []link, email string) ([]link, *connectors.Error) {
+	var kept []link
+	for _, l := range links {
+		rec, failed := s.read(ctx, s.paths.record(l.typ, l.id))
+		if failed == nil && rec == nil && l.typ == contactsType && email != "" {
+			rec, failed = s.contactByEmail(ctx, email)
+		}
+		switch {
+		case failed != nil && (failed.Class == connectors.ClassRetry || failed.Class == connectors.ClassNeedsAuth):
+			return nil, failed
+		case failed != nil: // it cannot be seen, which does not say that it is gone
+			kept = append(kept, l)
+		case rec == nil && l.typ == dealsType:
+			s.note("association_dropped", "The deal "+connectors.Quote(l.id)+" is no longer in HubSpot; the record is not linked to it.")
+		case rec == nil:
+			s.note("association_dropped", "The contact "+connectors.Quote(l.id)+" is no longer in HubSpot; the record is not linked to it.")
+		default:
+			kept = append(kept, link{l.typ, string(rec.ID)})
+		}
+	}
+	return kept, nil
+}
+
+// linksOf are the records that a task or rollup belongs to: its contact, where one is known or HubSpot
+// has one with its email, and its deal.
+func (s *session) linksOf(ctx context.Context, w connectors.Write) ([]link, *connectors.Error) {
+	var out []link
+	contact := w.ContactRef.ID
+	if email := normalEmail(w.Email); contact == "" && email != "" {
+		rec, failed := s.contactByEmail(ctx, email)
+		if failed != nil {
+			return nil, failed
+		}
+		if rec != nil {
+			contact = string(rec.ID)
+		}
+	}
+	if contact != "" {
+		out = append(out, link{contactsType, contact})
+	}
+	if w.DealID != "" {
+		out = append(out, link{dealsType, w.DealID})
+	}
+	return out, nil
+}

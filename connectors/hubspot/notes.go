@@ -1,0 +1,35 @@
+package hubspot
+
+import (
+	"context"
+	"time"
+
+	"crm-connectors/connectors"
+)
+
+// createNote writes the weekly summary as a note on the timeline.
+func (s *session) createNote(ctx context.Context, w connectors.Write) (connectors.Ref, connectors.Outcome, *connectors.Error) {
+	week, err := time.Parse(time.DateOnly, w.Rollup.WeekStart)
+	if err != nil {
+		return connectors.Ref{}, "", invalid("rollup_week_invalid", "The week of the rollup does not start with a date such as 2026-11-16.")
+	}
+	links, failed := s.linksOf(ctx, w)
+	if failed != nil {
+		return connectors.Ref{}, "", failed
+	}
+	properties := map[string]string{
+		"hs_timestamp": timestamp(endOfWeek(week, s.now())),
+		"hs_note_body": paragraphs(w.Rollup.Summary),
+	}
+	return s.createActivity(ctx, notesType, properties, links, normalEmail(w.Email))
+}
+
+// endOfWeek is the last second of the week, in UTC, where the note belongs on the timeline; a week
+// that has not ended has now, for nothing on a timeline lies in the future.
+func endOfWeek(start, now time.Time) time.Time {
+	end := start.AddDate(0, 0, 7).Add(-time.Second)
+	if end.After(now) {
+		return now
+	}
+	return end
+}

@@ -1,0 +1,45 @@
+package hubspot
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"crm-connectors/connectors"
+)
+
+// timestamp is UTC to the millisecond, as HubSpot writes times itself.
+func timestamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
+
+// createTask creates a task to do. HubSpot has no other field for the due time than hs_timestamp,
+// which it requires.
+func (s *session) createTask(ctx context.Context, w connectors.Write) (connectors.Ref, connectors.Outcome, *connectors.Error) {
+	t := w.Task
+	if t.DueAt.IsZero() {
+		return connectors.Ref{}, "", invalid("task_due_missing", "The task has no due time, which HubSpot requires.")
+	}
+	links, failed := s.linksOf(ctx, w)
+	if failed != nil {
+		return connectors.Ref{}, "", failed
+	}
+	owner, failed := s.ownerID(ctx, t.OwnerEmail)
+	if failed != nil {
+		return connectors.Ref{}, "", failed
+	}
+	properties := map[string]string{
+		"hs_timestamp":    timestamp(t.DueAt),
+		"hs_task_subject": clean(t.Subject),
+		"hs_task_status":  "NOT_STARTED",
+		"hs_task_type":    "TODO",
+	}
+	for name, value := range map[string]string{
+		"hs_task_body":     lines(t.Body),
+		"hs_task_priority": strings.ToUpper(t.Priority),
+		"hubspot_owner_id": owner,
+	} {
+		if value != "" {
+			properties[name] = value
+		}
+	}
+	return s.createActivity(ctx, tasksType, properties, links, normalEmail(w.Email))
+}

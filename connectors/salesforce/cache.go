@@ -1,0 +1,70 @@
+package salesforce
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/singleflight"
+
+	"crm-connectors/connectors"
+)
+
+const cacheMost = 10_000 // entries; a few hundred bytes each
+
+// cache remembers short answers of Salesforce for cacheFor. Callers that miss together share one fetch.
+// Errors are not remembered.
+type cache struct {
+	now    func() time.Time
+	flight singleflight.Group
+	mu     sync.Mutex
+	kept   map[string]cached
+}
+
+type cached struct {
+	value   string
+	expires time.Time
+}
+
+func newCache(now func() time.Time) *cache { return &cache{now: now, kept: map[string]cached{}} }
+
+func (c *cache) get(key string) (string, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	e, ok := c.kept[key]
+	return e.value, ok && c.now().Before(e.expires)
+}
+
+func (c *cache) put(key, value string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.kept) >= cacheMost {
+		clear(c.kept) // rare, and refilled by use
+	}
+	c.kept[key] = cached{value: value, expires: c.now().Add(cacheFor)}
+}
+
+// orFetch gives the value of key, by fetch if need be. The fetch outlives the caller's context, because
+// others may be waiting for it; the shared client bounds it.
+func (c *cache) orFetch(ctx context.Context, key string, fetch func(context.Context) (string, *connectors.Error)) (string, *connectors.Error) {
+	if v, ok := c.get(key); ok {
+		return v, nil
+	}
+	done := c.flight.DoChan(key, func() (any, error) {
+		v, err := fetch(context.WithoutCancel(ctx))
+		if err != nil {
+			return "", err
+		}
+		c.put(key, v)
+		return v, nil
+	})
+	select {
+	case r := <-done:
+		if r.Err != nil {
+			return "", connectors.AsError(r.Err)
+		}
+		return r.Val.(string), nil
+	case <-ctx.Done():
+		return "", lost(connectors.Read, &connectors.TransportError{Sent: true, Err: ctx.Err()})
+	}
+}

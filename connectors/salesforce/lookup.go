@@ -1,0 +1,175 @@
+package salesforce
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+
+	"crm-connectors/connectors"
+)
+
+// fields are what an outcome may say about a person, under Salesforce's names. Lead has all of them,
+// Contact all but Company. Empty ones are left out of what is sent.
+type fields struct {
+	FirstName string `json:"FirstName,omitempty"`
+	LastName  string `json:"LastName,omitempty"`
+	Company   string `json:"Company,omitempty"`
+	Phone     string `json:"Phone,omitempty"`
+	Title     string `json:"Title,omitempty"`
+}
+
+// record is a lead or a contact as a query gives it.
+type record struct {
+	ID                     string `json:"Id"`
+	IsConverted            bool   `json:"IsConverted"`
+	ConvertedContactID     string `json:"ConvertedContactId"`
+	ConvertedOpportunityID string `json:"ConvertedOpportunityId"`
+	fields
+}
+
+// person is who an email address turned out to be.
+type person struct {
+	ref         connectors.Ref // the live lead, else the contact; zero: nobody
+	contact     string         // a contact, also where ref is a lead
+	opportunity string         // what the contact's lead was converted to
+	written     bool           // by this list
+	holds       fields         // what the record holds once it is written, as far as was asked
+	unsettled   bool           // the write of this person, earlier in the list, did not go through
+}
+
+// found is what the two queries gave, newest first.
+type found struct {
+	leads     []record // live
+	converted []record // with a contact
+	contacts  []record
+}
+
+func (f found) person() person {
+	var p person
+	switch {
+	case len(f.contacts) > 0:
+		p.contact = f.contacts[0].ID
+	case len(f.converted) > 0:
+		p.contact = f.converted[0].ConvertedContactID
+	}
+	if len(f.leads) > 0 {
+		p.ref = connectors.Ref{Type: typeLead, ID: f.leads[0].ID}
+		return p
+	}
+	if p.contact == "" {
+		return p
+	}
+	p.ref = connectors.Ref{Type: typeContact, ID: p.contact}
+	for _, lead := range f.converted {
+		if lead.ConvertedContactID == p.contact {
+			p.opportunity = lead.ConvertedOpportunityID
+			break
+		}
+	}
+	return p
+}
+
+// several says that the address alone does not decide.
+func (f found) several() bool {
+	return len(f.leads) > 1 || len(f.leads) == 0 && len(f.contacts) > 1
+}
+
+const perLookup = 5 // more than one is an ambiguity already
+
+// lookup asks for leads and contacts of an address in one call. want names the fields to bring along:
+// only those that are to be written, so that a field hidden from the user harms nobody else.
+func (st *step) lookup(ctx context.Context, email string, want fields) (found, *connectors.Error) {
+	if email == "" || units(email) > maxEmail {
+		return found{}, nil // no address of that length can be stored
+	}
+	leads := query{object: typeLead, where: []condition{equals("Email", email)},
+		fields: append([]string{"Id", "IsConverted", "ConvertedContactId", "ConvertedOpportunityId"}, want.names(typeLead)...),
+		order:  "IsConverted ASC, LastModifiedDate DESC", limit: perLookup}
+	contacts := query{object: typeContact, where: []condition{equals("Email", email)},
+		fields: append([]string{"Id"}, want.names(typeContact)...), order: "LastModifiedDate DESC", limit: perLookup}
+	pages, err := st.queries(ctx, leads, contacts)
+	if err != nil {
+		return found{}, err
+	}
+	var f found
+	for _, r := range pages[0] {
+		switch {
+		case !r.IsConverted:
+			f.leads = append(f.leads, r)
+		case r.ConvertedContactID != "":
+			f.converted = append(f.converted, r)
+		}
+	}
+	f.contacts = pages[1]
+	return f, nil
+}
+
+// leadByID reads one lead's conversion. The bool says that the lead is there and was converted to a contact.
+func (st *step) leadByID(ctx context.Context, id string) (record, bool, *connectors.Error) {
+	pages, err := st.queries(ctx, query{object: typeLead, where: []condition{equals("Id", id)}, limit: 1,
+		fields: []string{"Id", "IsConverted", "ConvertedContactId", "ConvertedOpportunityId"}})
+	if err != nil || len(pages[0]) == 0 {
+		return record{}, false, err
+	}
+	lead := pages[0][0]
+	return lead, lead.IsConverted && lead.ConvertedContactID != "", nil
+}
+
+// queries runs up to five queries in one composite call, which counts as one. Any that fails fails all.
+func (st *step) queries(ctx context.Context, qs ...query) ([][]record, *connectors.Error) {
+	type part struct {
+		Method      string `json:"method"`
+		ReferenceID string `json:"referenceId"`
+		URL         string `json:"url"`
+	}
+	body := struct {
+		AllOrNone          bool   `json:"allOrNone"`
+		CollateSubrequests bool   `json:"collateSubrequests"`
+		CompositeRequest   []part `json:"compositeRequest"`
+	}{}
+	place := map[string]int{}
+	for i, q := range qs {
+		body.CompositeRequest = append(body.CompositeRequest, part{http.MethodGet, q.object, q.path(st.c.cfg.Version)})
+		place[q.object] = i
+	}
+	reply, err := st.call(ctx, connectors.Read, http.MethodPost, "/composite", "/composite", body)
+	if err != nil {
+		return nil, err
+	}
+	var answer struct {
+		CompositeResponse []struct {
+			Body           json.RawMessage `json:"body"`
+			HTTPStatusCode int             `json:"httpStatusCode"`
+			ReferenceID    string          `json:"referenceId"`
+		} `json:"compositeResponse"`
+	}
+	if err := json.Unmarshal(reply.Body, &answer); err != nil {
+		return nil, unreadable(connectors.Read, reply.Status, err)
+	}
+	pages := make([][]record, len(qs))
+	answered := 0
+	for _, sub := range answer.CompositeResponse {
+		if sub.HTTPStatusCode != http.StatusOK {
+			return nil, classify(connectors.Read, connectors.Reply{Status: sub.HTTPStatusCode, Body: sub.Body}, st.c.cfg.Now())
+		}
+		var page struct {
+			Records []record `json:"records"`
+		}
+		i, asked := place[sub.ReferenceID]
+		if err := json.Unmarshal(sub.Body, &page); err != nil || !asked {
+			return nil, unreadable(connectors.Read, reply.Status, err)
+		}
+		for _, r := range page.Records { // ids become parts of paths
+			if _, ok := canonicalID(r.ID); !ok {
+				return nil, unreadable(connectors.Read, reply.Status, errors.New("a record has no id"))
+			}
+		}
+		pages[i] = page.Records
+		answered++
+	}
+	if answered != len(qs) {
+		return nil, unreadable(connectors.Read, reply.Status, nil)
+	}
+	return pages, nil
+}

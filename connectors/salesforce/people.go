@@ -1,0 +1,230 @@
+package salesforce
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"crm-connectors/connectors"
+)
+
+// noAssignment keeps the org's assignment rules away from our leads: without it they also run on
+// updates, and a harmless PATCH takes a lead away from its owner.
+var noAssignment = [2]string{"Sforce-Auto-Assign", "FALSE"}
+
+// newLead is the body of a create. Email goes into no other body.
+type newLead struct {
+	Email string `json:"Email"`
+	fields
+	LeadSource string `json:"LeadSource,omitempty"`
+}
+
+// names lists the fields that have a value and exist on object.
+func (f fields) names(object string) []string {
+	var out []string
+	for _, n := range []struct{ name, value string }{{"FirstName", f.FirstName}, {"LastName", f.LastName},
+		{"Company", f.Company}, {"Phone", f.Phone}, {"Title", f.Title}} {
+		if n.value != "" && (n.name != "Company" || object == typeLead) {
+			out = append(out, n.name)
+		}
+	}
+	return out
+}
+
+// missing is what f says and have does not.
+func (f fields) missing(have fields) fields {
+	for _, p := range []struct {
+		mine   *string
+		theirs string
+	}{{&f.FirstName, have.FirstName}, {&f.LastName, have.LastName}, {&f.Company, have.Company},
+		{&f.Phone, have.Phone}, {&f.Title, have.Title}} {
+		if *p.mine == p.theirs {
+			*p.mine = ""
+		}
+	}
+	return f
+}
+
+// over is f with the gaps filled from have.
+func (f fields) over(have fields) fields {
+	setDefault(&f.FirstName, have.FirstName)
+	setDefault(&f.LastName, have.LastName)
+	setDefault(&f.Company, have.Company)
+	setDefault(&f.Phone, have.Phone)
+	setDefault(&f.Title, have.Title)
+	return f
+}
+
+// on is f as far as object has its fields.
+func (f fields) on(object string) fields {
+	if object == typeContact {
+		f.Company = ""
+	}
+	return f
+}
+
+// fieldsOf takes the outcome's words in the form that Salesforce stores them, and notes what had to be cut.
+func (st *step) fieldsOf(c connectors.Contact) fields {
+	f := fields{
+		FirstName: st.cut("FirstName", oneLine(c.FirstName), maxFirstName),
+		LastName:  st.cut("LastName", oneLine(c.LastName), maxLastName),
+		Company:   st.cut("Company", oneLine(c.Company), maxCompany),
+		Title:     st.cut("Title", oneLine(c.JobTitle), maxTitle),
+		Phone:     oneLine(c.Phone),
+	}
+	if units(f.Phone) > maxPhone { // half a number is worse than none
+		f.Phone = ""
+		st.note("field_dropped", fmt.Sprintf("Phone was left out: it has more than the %d characters that Salesforce stores.", maxPhone))
+	}
+	return f
+}
+
+// contact brings a person to Salesforce and says which record they are.
+func (st *step) contact(ctx context.Context, c connectors.Contact) (connectors.Ref, connectors.Outcome, *connectors.Error) {
+	email := strings.TrimSpace(c.Email)
+	switch {
+	case email == "":
+		return connectors.Ref{}, "", rejected("email_missing", "The contact has no email address, by which Salesforce could be searched.", doMendData)
+	case units(email) > maxEmail:
+		return connectors.Ref{}, "", rejected("email_too_long",
+			fmt.Sprintf("The email address has more than the %d characters that Salesforce stores.", maxEmail), doMendData)
+	}
+	want := st.fieldsOf(c)
+	if p := st.people[emailKey(email)]; st.planning && p.written {
+		return p.ref, connectors.Updated, st.refill(ctx, email, p, want)
+	}
+	p, outcome, err := st.upsert(ctx, email, want)
+	if _, moved := refused(err, "CANNOT_UPDATE_CONVERTED_LEAD", "ENTITY_IS_DELETED", "NOT_FOUND", "INVALID_CROSS_REFERENCE_KEY"); moved {
+		// Somebody converted, merged or deleted the record since the lookup.
+		p, outcome, err = st.upsert(ctx, email, want)
+	}
+	p.unsettled, p.written = err != nil, err == nil
+	st.people[emailKey(email)] = p
+	if err != nil {
+		return connectors.Ref{}, "", err
+	}
+	return p.ref, outcome, nil
+}
+
+// upsert looks up and writes once.
+func (st *step) upsert(ctx context.Context, email string, want fields) (person, connectors.Outcome, *connectors.Error) {
+	f, err := st.lookup(ctx, email, want)
+	if err != nil {
+		return person{}, "", err
+	}
+	p := f.person()
+	switch {
+	case len(f.leads) > 0:
+		p.holds = want.over(f.leads[0].fields)
+		err = st.fill(ctx, p.ref, want.missing(f.leads[0].fields))
+	case len(f.contacts) > 0:
+		p.holds = want.over(f.contacts[0].fields)
+		err = st.fill(ctx, p.ref, want.missing(f.contacts[0].fields))
+	case p.ref.ID != "":
+		p.holds = want // a contact by conversion alone: it has another address now, so it is left as it is
+	default:
+		return st.newPerson(ctx, email, want)
+	}
+	if err == nil && f.several() {
+		st.note("several_matches", fmt.Sprintf("Several records in Salesforce have this email address; the one changed last, %s %s, was used.", p.ref.Type, p.ref.ID))
+	}
+	return p, connectors.Updated, err
+}
+
+// refill is a second write to a person whom this plan has written already, and whom a lookup would
+// still show as before.
+func (st *step) refill(ctx context.Context, email string, p person, want fields) *connectors.Error {
+	err := st.fill(ctx, p.ref, want.missing(p.holds))
+	p.holds = want.over(p.holds)
+	st.people[emailKey(email)] = p
+	return err
+}
+
+// fill writes what is missing to a record that exists. Nothing missing means no call.
+func (st *step) fill(ctx context.Context, ref connectors.Ref, missing fields) *connectors.Error {
+	missing = missing.on(ref.Type)
+	if missing == (fields{}) {
+		return nil
+	}
+	if ref.Type == typeLead {
+		return st.update(ctx, ref, missing, noAssignment)
+	}
+	return st.update(ctx, ref, missing)
+}
+
+// newPerson creates a minimal lead, or uses the record that a duplicate rule of the org names.
+func (st *step) newPerson(ctx context.Context, email string, want fields) (person, connectors.Outcome, *connectors.Error) {
+	body := newLead{Email: email, fields: want, LeadSource: st.c.cfg.LeadSource}
+	setDefault(&body.LastName, st.c.cfg.FallbackLastName)
+	setDefault(&body.Company, st.c.cfg.FallbackCompany)
+	id, err := st.create(ctx, typeLead, body, noAssignment)
+	if err == nil {
+		return person{ref: connectors.Ref{Type: typeLead, ID: id}, holds: body.fields}, connectors.Created, nil
+	}
+	item, duplicate := refused(err, "DUPLICATES_DETECTED")
+	if !duplicate {
+		return person{}, "", err
+	}
+	return st.useDuplicate(ctx, item.matches(), want, err)
+}
+
+// useDuplicate goes through the records that a duplicate rule found and takes the first that can be
+// used; refusal is the answer when none can.
+func (st *step) useDuplicate(ctx context.Context, refs []connectors.Ref, want fields, refusal *connectors.Error) (person, connectors.Outcome, *connectors.Error) {
+	for _, ref := range refs {
+		p := person{ref: ref, holds: want}
+		if ref.Type == typeContact {
+			p.contact = ref.ID
+		} else {
+			err := st.fill(ctx, ref, want)
+			if _, gone := refused(err, "ENTITY_IS_DELETED", "NOT_FOUND"); gone {
+				continue
+			}
+			if _, was := refused(err, "CANNOT_UPDATE_CONVERTED_LEAD"); was {
+				lead, converted, lookErr := st.leadByID(ctx, ref.ID)
+				if lookErr != nil {
+					return person{}, "", lookErr
+				}
+				if !converted {
+					continue
+				}
+				p = person{ref: connectors.Ref{Type: typeContact, ID: lead.ConvertedContactID},
+					contact: lead.ConvertedContactID, opportunity: lead.ConvertedOpportunityID, holds: want}
+			} else if err != nil {
+				return person{}, "", err
+			}
+		}
+		st.note("duplicate_used", fmt.Sprintf("A duplicate rule of the org refused a new lead; the record it named, %s %s, was used.", p.ref.Type, p.ref.ID))
+		return p, connectors.Updated, nil
+	}
+	return person{}, "", refusal
+}
+
+// duplicates is the nested part of a DUPLICATES_DETECTED error.
+type duplicates struct {
+	MatchResults []struct {
+		MatchRecords []struct {
+			Record struct {
+				ID string `json:"Id"`
+			} `json:"record"`
+		} `json:"matchRecords"`
+	} `json:"matchResults"`
+}
+
+// matches lists the leads and contacts that a duplicate rule found, best first.
+func (it refusalItem) matches() []connectors.Ref {
+	var out []connectors.Ref
+	for _, d := range []*duplicates{it.Resut, it.Result} {
+		if d == nil {
+			continue
+		}
+		for _, m := range d.MatchResults {
+			for _, r := range m.MatchRecords {
+				if ref := knownPerson(connectors.Ref{ID: r.Record.ID}); ref.ID != "" {
+					out = append(out, ref)
+				}
+			}
+		}
+	}
+	return out
+}

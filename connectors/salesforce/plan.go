@@ -1,0 +1,17 @@
+package salesforce
+
+import (
+	"net/http"
+	"strings"
+
+	"crm-connectors/connectors"
+)
+
+// wouldAnswer is what Salesforce says when a change goes through. New records have an id in braces.
+func wouldAnswer(call connectors.Call) connectors.Reply {
+	if call.Method == http.MethodPatch {
+		return connectors.Reply{Status: http.StatusNoContent}
+	}
+	object := call.Route[strings.LastIndexByte(call.Route, '/')+1:]
+	return connectors.JSONReply(http.StatusCreated, `{"id":"{new `+strings.ToLower(object)+`}","success":true,"errors":[]}`)
+}

@@ -1,0 +1,97 @@
+package salesforce
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"crm-connectors/connectors"
+)
+
+// taskBody is a Task as it is sent. Empty fields are left to the org's defaults.
+type taskBody struct {
+	Subject      string `json:"Subject,omitempty"`
+	Description  string `json:"Description,omitempty"`
+	Status       string `json:"Status,omitempty"`
+	Priority     string `json:"Priority,omitempty"`
+	ActivityDate string `json:"ActivityDate,omitempty"` // a date; Salesforce shifts it by no time zone
+	WhoID        string `json:"WhoId,omitempty"`
+	WhatID       string `json:"WhatId,omitempty"`
+	OwnerID      string `json:"OwnerId,omitempty"`
+}
+
+// draft is a Task with what may still have to change about it.
+type draft struct {
+	body  taskBody
+	who   connectors.Ref // whom body.WhoID names
+	aside connectors.Ref // a lead that gave way to WhatId, and returns if that goes
+}
+
+// priorities are the standard values; an org that renamed them keeps them as API names.
+var priorities = map[string]string{"high": "High", "medium": "Normal", "low": "Low"}
+
+// task creates an open Task.
+func (st *step) task(ctx context.Context, t connectors.Task) (connectors.Ref, *connectors.Error) {
+	body := taskBody{Subject: st.cut("Subject", oneLine(t.Subject), maxSubject),
+		Description: st.cut("Description", clean(t.Body), maxDescription), Priority: priorities[strings.ToLower(t.Priority)]}
+	if !t.DueAt.IsZero() {
+		body.ActivityDate = t.DueAt.UTC().Format(time.DateOnly)
+	}
+	var err *connectors.Error
+	if body.OwnerID, err = st.owner(ctx, t.OwnerEmail); err != nil {
+		return connectors.Ref{}, err
+	}
+	return st.post(ctx, body)
+}
+
+// rollup creates the closed Task that carries a week's summary. Closed tasks take no locks on the
+// account and stand in nobody's list of things to do.
+func (st *step) rollup(ctx context.Context, r connectors.Rollup) (connectors.Ref, *connectors.Error) {
+	week, parseErr := time.Parse(time.DateOnly, r.WeekStart)
+	if parseErr != nil {
+		return connectors.Ref{}, rejected("week_start_invalid", "The week's start is not a date of the form YYYY-MM-DD.", doMendData)
+	}
+	body := taskBody{Subject: rollupSubject, Description: st.cut("Description", clean(r.Summary), maxDescription),
+		ActivityDate: week.AddDate(0, 0, 6).Format(time.DateOnly)}
+	var err *connectors.Error
+	if body.Status, err = st.closedStatus(ctx); err != nil {
+		return connectors.Ref{}, err
+	}
+	return st.post(ctx, body)
+}
+
+func (st *step) cut(name, value string, most int) string {
+	value, was := limit(value, most)
+	if was {
+		st.note("text_truncated", fmt.Sprintf("%s was cut to the %d characters that Salesforce stores.", name, most))
+	}
+	return value
+}
+
+// mends is how often a refused Task is changed and sent again: each mend takes one thing away or
+// replaces it, and there are six such things.
+const mends = 6
+
+// post links the Task and creates it. Where Salesforce names a link or owner that it does not accept,
+// the Task is sent again without it: a refused create was not executed.
+func (st *step) post(ctx context.Context, body taskBody) (connectors.Ref, *connectors.Error) {
+	d, err := st.link(ctx, body)
+	if err != nil {
+		return connectors.Ref{}, err
+	}
+	for range mends + 1 {
+		var id string
+		if id, err = st.create(ctx, typeTask, d.body); err == nil {
+			return connectors.Ref{Type: typeTask, ID: id}, nil
+		}
+		better, mendErr := st.mend(ctx, &d, err)
+		switch {
+		case mendErr != nil:
+			return connectors.Ref{}, mendErr
+		case !better:
+			return connectors.Ref{}, err
+		}
+	}
+	return connectors.Ref{}, err
+}

@@ -1,0 +1,69 @@
+package salesforce
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"strings"
+
+	"crm-connectors/connectors"
+)
+
+// closedStatus is the org's first task status that means done. Orgs rename and remove them. Where it
+// cannot be asked for, the standard one is tried.
+func (st *step) closedStatus(ctx context.Context) (string, *connectors.Error) {
+	q := query{object: "TaskStatus", fields: []string{"ApiName"}, where: []condition{isTrue("IsClosed")}, order: "SortOrder ASC", limit: 1}
+	name, err := st.c.statuses.orFetch(ctx, st.org(), func(ctx context.Context) (string, *connectors.Error) {
+		return st.firstValue(ctx, q, "ApiName")
+	})
+	if err != nil && err.Class != connectors.ClassRejected {
+		return "", err
+	}
+	if name == "" {
+		name = closedStatusElse
+	}
+	return name, nil
+}
+
+// owner is the active user with that address. Nobody, or a user list that is closed to us, is a note
+// and not a failure: the task then belongs to the connected user.
+func (st *step) owner(ctx context.Context, email string) (string, *connectors.Error) {
+	email = emailKey(email)
+	if email == "" {
+		return "", nil
+	}
+	q := query{object: "User", fields: []string{"Id"}, where: []condition{equals("Email", email), isTrue("IsActive")}, order: "Id ASC", limit: 1}
+	id, err := st.c.owners.orFetch(ctx, st.org()+"|"+email, func(ctx context.Context) (string, *connectors.Error) {
+		return st.firstValue(ctx, q, "Id")
+	})
+	if err != nil && err.Class != connectors.ClassRejected {
+		return "", err
+	}
+	if id == "" {
+		st.note("owner_not_found", "No active Salesforce user has the owner's email address; the task belongs to the connected user.")
+	}
+	return id, nil
+}
+
+// org is the account in a cache key.
+func (st *step) org() string { return st.instance + "|" + st.account.ID }
+
+// firstValue is a text field of the first record of a query, "" if there is none.
+func (st *step) firstValue(ctx context.Context, q query, field string) (string, *connectors.Error) {
+	path := strings.TrimPrefix(q.path(st.c.cfg.Version), "/services/data/"+st.c.cfg.Version)
+	reply, err := st.call(ctx, connectors.Read, http.MethodGet, path, "/query", nil)
+	if err != nil {
+		return "", err
+	}
+	var page struct {
+		Records []map[string]any `json:"records"`
+	}
+	if err := json.Unmarshal(reply.Body, &page); err != nil {
+		return "", unreadable(connectors.Read, reply.Status, err)
+	}
+	if len(page.Records) == 0 {
+		return "", nil
+	}
+	value, _ := page.Records[0][field].(string)
+	return value, nil
+}

@@ -153,17 +153,14 @@ func (v *Validator) Outcome(raw json.RawMessage) (*Outcome, *Error) {
 	return &out, nil
 }
 
-// visit judges value by schema. null for an optional field is dropped first, so that it means the
-// same as leaving the field out.
+// visit judges value by schema.
 func (v *Validator) visit(schema *openapi3.Schema, value any) *Error {
 	// Fields before combinations: "contct is not a known field" helps more than "one of contact, task ...".
 	for _, part := range schema.AllOf {
-		dropNulls(part.Value, value)
 		if err := part.Value.VisitJSON(value, v.format...); err != nil {
 			return schemaFailure("", err)
 		}
 	}
-	dropNulls(schema, value)
 	if err := schema.VisitJSON(value, v.format...); err != nil {
 		return schemaFailure("", err)
 	}
@@ -171,22 +168,6 @@ func (v *Validator) visit(schema *openapi3.Schema, value any) *Error {
 		return invalid(field, "holds a NUL character, which cannot be stored")
 	}
 	return nil
-}
-
-func dropNulls(schema *openapi3.Schema, value any) {
-	object, ok := value.(map[string]any)
-	if !ok {
-		return
-	}
-	for name, property := range schema.Properties {
-		child, there := object[name]
-		switch {
-		case there && child == nil && property.Value.Nullable:
-			delete(object, name)
-		case there:
-			dropNulls(property.Value, child)
-		}
-	}
 }
 
 func parses(layout string) func(string) error {

@@ -184,3 +184,12 @@ func TestUnknownFieldsAroundAnOAuthStartAreIgnored(t *testing.T) {
 		t.Errorf("got %+v: a name in another case is another field", got)
 	}
 }
+
+func TestALongFieldNameIsCut(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, nil)
+	e := refused(t, b.send("POST", "/sync", outcomeWith(`"`+strings.Repeat("ü", 500)+`\n":1`)), http.StatusBadRequest, CodeValidationFailed)
+	if got, want := e.Details["field"], strings.Repeat("ü", maxFieldName)+"…"; got != want {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}

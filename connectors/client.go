@@ -100,7 +100,8 @@ func NewClient(transport http.RoundTripper, now func() time.Time) *Client {
 		t.ResponseHeaderTimeout = callTimeout
 		transport = t
 	}
-	rc := &retryablehttp.Client{
+	c := &Client{now: now}
+	c.http = &retryablehttp.Client{
 		HTTPClient: &http.Client{
 			Transport:     transport,
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -109,10 +110,10 @@ func NewClient(transport http.RoundTripper, now func() time.Time) *Client {
 		RetryWaitMin: 200 * time.Millisecond,
 		RetryWaitMax: maxBlip,
 		CheckRetry:   checkRetry,
-		Backoff:      backoff,
+		Backoff:      c.backoff,
 		ErrorHandler: retryablehttp.PassthroughErrorHandler,
 	}
-	return &Client{http: rc, now: now}
+	return c
 }
 
 // progress is what one Call's attempts have come to; CheckRetry finds it in the context.
@@ -170,8 +171,8 @@ func checkRetry(ctx context.Context, resp *http.Response, err error) (bool, erro
 	if !ok || ctx.Err() != nil {
 		return false, ctx.Err()
 	}
-	if p.effect == Once && !p.sendBy.IsZero() && !p.now().Before(p.sendBy) {
-		return false, nil
+	if !p.sendBy.IsZero() && !p.now().Add(maxBlip).Before(p.sendBy) {
+		return false, nil // the pause before the retry could end after the time to send
 	}
 	if err != nil {
 		return !p.sent.Load() || p.effect != Once, nil
@@ -191,14 +192,13 @@ func checkRetry(ctx context.Context, resp *http.Response, err error) (bool, erro
 }
 
 // backoff honours a short Retry-After, else doubles from 200 ms with full jitter.
-func backoff(low, high time.Duration, attempt int, resp *http.Response) time.Duration {
+func (c *Client) backoff(low, high time.Duration, attempt int, resp *http.Response) time.Duration {
 	if resp != nil {
-		if wait, ok := RetryAfter(resp.Header, time.Now()); ok && wait <= high {
+		if wait, ok := RetryAfter(resp.Header, c.now()); ok && wait <= high {
 			return wait
 		}
 	}
-	ceiling := min(high, low<<attempt)
-	return low/2 + rand.N(ceiling)
+	return min(high, low/2+rand.N(low<<attempt))
 }
 
 // RetryAfter reads the header of that name, in seconds or as a date. The bool says that it was there and

@@ -61,7 +61,7 @@ func TestACreateThatIsCutIsSentOnceAndMayHaveBeenExecuted(t *testing.T) {
 	t.Parallel()
 	url, n := crm(t, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
 	_, err := call(t, url, Once)
-	transportError(t, err, true)
+	_ = transportError(t, err, true)
 	if n.Load() != 1 {
 		t.Errorf("%d requests, want 1", n.Load())
 	}
@@ -84,7 +84,7 @@ func TestACreateThatIsCutOnAWarmConnectionIsNotRepeatedByTheTransport(t *testing
 			t.Fatal(err)
 		}
 		_, err := client.Do(t.Context(), Call{Method: http.MethodPost, URL: url, Effect: Once, Body: []byte("{}")})
-		transportError(t, err, true)
+		_ = transportError(t, err, true)
 	}
 	if creates.Load() != trials {
 		t.Errorf("%d creates reached the CRM, want %d", creates.Load(), trials)
@@ -172,7 +172,7 @@ func TestNothingIsSentWhereNobodyListens(t *testing.T) {
 	addr := l.Addr().String()
 	_ = l.Close()
 	_, err = call(t, "http://"+addr, Once)
-	transportError(t, err, false)
+	_ = transportError(t, err, false)
 }
 
 func TestNothingIsSentAfterTheTimeToSend(t *testing.T) {
@@ -269,7 +269,7 @@ func TestATraceKeepsRoutesAndHoldsChangesToTheTimeToSend(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := tr.Do(t.Context(), Call{Method: http.MethodPost, URL: url, Route: "/tasks", Effect: Once})
-	transportError(t, err, false)
+	_ = transportError(t, err, false)
 	got := tr.Calls()
 	if len(got) != 2 || n.Load() != 1 || got[0].Route != "/contacts/{email}" || got[0].Status != 200 || got[1].Status != 0 {
 		t.Errorf("calls %+v after %d requests", got, n.Load())

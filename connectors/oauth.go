@@ -28,7 +28,7 @@ type App struct {
 	ClientID     string
 	ClientSecret Secret
 	RedirectURL  string // our callback, character for character as registered
-	LoginURL     string // where people sign in and tokens are issued: scheme and host; empty: the CRM's usual one
+	LoginURL     string // where people sign in (Salesforce: and tokens are issued): scheme and host; empty: the usual one
 }
 
 // Account is a signed-in CRM account: whose it is and what opens it.
@@ -38,6 +38,7 @@ type Account struct {
 	InstanceURL  string // Salesforce: where the org lives; HubSpot: empty
 	AccessToken  Secret
 	RefreshToken Secret
+	Shared       bool // other connections use this account too: ending ours must not end theirs
 }
 
 // Grant is what a token endpoint gave.
@@ -67,6 +68,7 @@ type Authorizer interface {
 	// our own registration is refused, ClassInDoubt when the answer was lost, ClassRetry otherwise.
 	Refresh(ctx context.Context, account Account) (Grant, error)
 
-	// Revoke ends the grant at the CRM. Revoking what is revoked already succeeds.
+	// Revoke ends the grant at the CRM, and takes the app out of the account where the CRM knows that and the account is
+	// not Shared. Revoking what is revoked already succeeds.
 	Revoke(ctx context.Context, account Account) error
 }

@@ -33,6 +33,9 @@ func (e *Engine) Revoke(ctx context.Context, conn store.Connection) error {
 	if err != nil {
 		return err
 	}
+	if t.account.Shared, err = e.store.AccountIsShared(ctx, t.conn); err != nil {
+		return err
+	}
 	return t.connector.Revoke(ctx, t.account)
 }
 

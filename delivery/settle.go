@@ -83,7 +83,8 @@ func encode[T any](list []T) json.RawMessage {
 func toWrite(c store.Claimed) (connectors.Write, error) {
 	w := connectors.Write{ID: c.ID.String(), Key: c.IdempotencyKey, Object: connectors.Object(c.ObjectType), Email: c.Email, DealID: c.DealID,
 		ContactRef: connectors.Ref{Type: c.ContactType, ID: c.ContactID}}
-	return w, Decode(&w, c.Payload)
+	err := Decode(&w, c.Payload)
+	return w, err
 }
 
 // Decode reads a row's payload into the field of w that its Object names.

@@ -11,17 +11,22 @@ import (
 // the wrong field, and nothing of it may reach a CRM. The rules are made to miss rather than to refuse a person's prose: each
 // needs a shape that prose does not have.
 var (
-	technicalHeader = regexp.MustCompile(`(?im)^(?:received|message-id|mime-version|content-transfer-encoding|dkim-signature|return-path|x-mailer|in-reply-to|references|arc-seal|authentication-results):[ \t]`)
-	mimeBoundary    = regexp.MustCompile(`(?im)^content-type:[ \t]*(?:multipart|text|message)/`)
-	mailHeader      = regexp.MustCompile(`(?im)^(?:from|to|cc|subject|date|sent|von|an|betreff|gesendet|de|para|asunto|objet|envoyé):[ \t]*\S`)
+	// Received, References and the like are also words of notes, so they count only with the value that a mail program writes.
+	technicalHeader = regexp.MustCompile(`(?im)^[ \t]*(?:(?:mime-version|content-transfer-encoding|dkim-signature|return-path|x-mailer|arc-seal|authentication-results):[ \t]|(?:message-id|in-reply-to|references):[ \t]*<|received:[ \t]+(?:from|by)[ \t]+[^\s.:]*[.:])`)
+	mimeBoundary    = regexp.MustCompile(`(?im)^[ \t]*content-type:[ \t]*(?:multipart|text|message)/`)
+	// French puts a space, mostly a fixed one, before a colon; a text made from HTML keeps the stars of bold names.
+	mailHeader      = regexp.MustCompile(`(?im)^[ \t*]*(?:from|to|cc|bcc|reply-to|subject|date|sent|von|an|datum|betreff|gesendet|de|à|para|asunto|enviado|objet|envoyé)[*]*[ \x{00A0}\x{202F}]?:[*]*[ \t\x{00A0}]*[^\s*]`)
+	messageHeader   = regexp.MustCompile(`(?im)^[ \t*]*(?:subject|sent|betreff|gesendet|asunto|enviado|objet|envoyé)[*]*[ \x{00A0}\x{202F}]?:|@`)
 	quotedLine      = regexp.MustCompile(`(?m)^[ \t]*>`)
-	replyIntro      = regexp.MustCompile(`(?im)^[ \t]*(?:on .{6,120} wrote:|am .{6,120} schrieb .{1,80}:|le .{6,120} a écrit ?:|el .{6,120} escribió:)[ \t]*$`)
-	originalMessage = regexp.MustCompile(`(?im)^[ \t>]*-{2,}[ \t]*(?:original message|forwarded message|ursprüngliche nachricht|message d'origine|mensaje original)[ \t]*-{2,}`)
-	base64Lines     = regexp.MustCompile(`(?m)(?:^[A-Za-z0-9+/]{60,80}\r?\n){2,}[A-Za-z0-9+/]{4,80}={0,2}[ \t]*$`)
-	base64Run       = regexp.MustCompile(`[A-Za-z0-9+/]{400,}={0,2}`)
+	replyIntro      = regexp.MustCompile(`(?im)^[ \t]*(?:on .{6,120}[ \t\r\n]+wrote:|am .{6,120} schrieb .{1,80}:|le .{6,120} a écrit[ \x{00A0}\x{202F}]?:|el .{6,120} escribió:)[ \t\r]*$`)
+	originalMessage = regexp.MustCompile(`(?im)^[ \t>]*(?:-{2,}[ \t]*(?:original message|forwarded message|ursprüngliche nachricht|weitergeleitete nachricht|message d['’]origine|message transféré|mensaje original)[ \t]*-{2,}|begin forwarded message:)`)
+	base64Lines     = regexp.MustCompile(`(?m)(?:^[A-Za-z0-9+/]{60,80}\r?\n){2,}[A-Za-z0-9+/]{4,80}={0,2}[ \t\r]*$`)
 	htmlDocument    = regexp.MustCompile(`(?i)<!doctype\s+html|<html[\s>]|<head[\s>]|<body[\s>]`)
 	htmlLayout      = regexp.MustCompile(`(?i)<(?:table|tbody|tr|td|div|span|style|meta|blockquote|font|img)\b[^<>]*>`)
 )
+
+// longRun is how many characters of base64 without a break are no word, number or address.
+const longRun = 400
 
 // rawReason says why a text is plainly a raw email; the empty text says that it is not.
 func rawReason(s string) string {
@@ -36,7 +41,7 @@ func rawReason(s string) string {
 		return "it holds a forwarded or quoted message"
 	case replyIntro.MatchString(s) && quotedLine.MatchString(s), len(quotedLine.FindAllStringIndex(s, 4)) >= 4:
 		return "it holds a quoted reply"
-	case base64Lines.MatchString(s), mixedRun(base64Run.FindString(s)):
+	case mixed(base64Lines.FindString(s)), encodedRun(s):
 		return "it holds a base64 block"
 	case htmlDocument.MatchString(s), len(htmlLayout.FindAllStringIndex(s, 6)) >= 6:
 		return "it is an HTML document"
@@ -44,22 +49,44 @@ func rawReason(s string) string {
 	return ""
 }
 
-// headerBlock says whether three header lines follow one another, as they do in a message and not in notes.
+// headerBlock says whether three header lines follow one another, as they do in a message and not in notes. One of them must be
+// about a message: notes of a journey have From, To and Date too.
 func headerBlock(s string) bool {
-	run := 0
+	run, message := 0, false
 	for line := range strings.Lines(s) {
-		if run++; !mailHeader.MatchString(line) {
-			run = 0
+		if !mailHeader.MatchString(line) {
+			run, message = 0, false
+			continue
 		}
-		if run == 3 {
+		run, message = run+1, message || messageHeader.MatchString(line)
+		if run >= 3 && message {
 			return true
 		}
 	}
 	return false
 }
 
-// mixedRun tells encoded bytes from a long run of one kind of character, such as a rule of letters.
-func mixedRun(run string) bool {
+// encodedRun says whether a text holds encoded bytes without line breaks.
+func encodedRun(s string) bool {
+	start := 0
+	for i := 0; i <= len(s); i++ {
+		if i < len(s) && base64Character(s[i]) {
+			continue
+		}
+		if i-start >= longRun && mixed(s[start:i]) {
+			return true
+		}
+		start = i + 1
+	}
+	return false
+}
+
+func base64Character(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '+' || c == '/'
+}
+
+// mixed tells encoded bytes from a long run of one kind of character, such as a rule of letters.
+func mixed(run string) bool {
 	return run != "" && strings.ContainsAny(run, "0123456789") && strings.ContainsAny(run, "abcdefghijklmnopqrstuvwxyz") &&
 		strings.ContainsAny(run, "ABCDEFGHIJKLMNOPQRSTUVWXYZ")
 }

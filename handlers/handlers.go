@@ -101,14 +101,16 @@ func explain(err error) error {
 }
 
 func whyNotRetriable(e *store.NotRetriableError) string {
-	if e.ConnectionStatus != store.ConnectionConnected {
-		return "The connection is " + e.ConnectionStatus + ". Reconnect the CRM; its writes then go on by themselves."
-	}
 	switch e.Status {
 	case store.Succeeded:
 		return "The write succeeded already."
 	case store.InDoubt, store.Reconciling, store.NeedsReview:
 		return "The write may have reached the CRM. Repeating it could write it twice, so it has to be looked for first."
+	case store.Blocked:
+		return "The connection is " + e.ConnectionStatus + ". Reconnect the CRM; its writes then go on by themselves."
+	}
+	if e.ConnectionStatus != store.ConnectionConnected {
+		return "The connection is " + e.ConnectionStatus + ". Reconnect the account that the write was made for, then try the write again."
 	}
 	return "A write that is " + strings.ReplaceAll(e.Status, "_", " ") + " cannot be tried again."
 }

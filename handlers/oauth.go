@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"crm-connectors/api"
@@ -55,6 +56,9 @@ func (h *Handlers) start(ctx context.Context, crm connectors.CRM, body *api.OAut
 		hosts, ok := connector.(loginHosts)
 		if !ok {
 			return "", fail(api.CodeLoginHostNotAllowed, "login_host is for Salesforce alone.", map[string]any{"field": "login_host"})
+		}
+		if !strings.Contains(host, "://") { // the contract has a host; the address of one is taken too
+			host = "https://" + host
 		}
 		if app.LoginURL, err = hosts.CheckLoginURL(host); err != nil {
 			return "", fail(api.CodeLoginHostNotAllowed, err.Error(), map[string]any{"field": "login_host"})
@@ -135,7 +139,8 @@ func (h *Handlers) callback(ctx context.Context, crm connectors.CRM, q callback)
 		UserID: grant.UserID, InstanceURL: grant.InstanceURL, LoginURL: app.LoginURL, Scopes: grant.Scopes,
 		AccessToken: grant.AccessToken.Reveal(), RefreshToken: grant.RefreshToken.Reveal(), ExpiresAt: grant.ExpiresAt}, h.engine.Wake)
 	if err != nil {
-		return "", err
+		h.log.Error().Str("event", "oauth_store_failed").Str("crm", string(crm)).Stringer("workspace_id", st.WorkspaceID).Err(err).Msg("the grant could not be stored")
+		return failedBack(st, crm, "server_error", api.CodeInternal, "The connection could not be stored because of a fault in this service. Start the connection again."), nil
 	}
 	h.log.Info().Str("event", "connected").Str("crm", string(crm)).Stringer("workspace_id", st.WorkspaceID).Stringer("connection_id", conn.ID).
 		Str("account_id", conn.AccountID).Msg("connected")

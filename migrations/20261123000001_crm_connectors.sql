@@ -1,6 +1,8 @@
 -- +goose Up
 
 -- Conduit's own tables: made only where this service runs without Conduit's database, read only for us.
+create temporary table made_here on commit drop as
+  select name from unnest(array['workspace_members', 'deals', 'thread_links']) as name where to_regclass(name) is null;
 create table if not exists workspace_members (
   workspace_id uuid not null,
   user_id      uuid not null,
@@ -116,7 +118,8 @@ create table crm_write_log (
   check ((status = 'blocked') = (blocked_from is not null)),
   unique (workspace_id, crm, idempotency_key)
 );
-create index crm_write_log_due on crm_write_log (connection_id, next_attempt_at) where status in ('queued', 'in_doubt');
+create index crm_write_log_due on crm_write_log (connection_id, next_attempt_at, seq) where status = 'queued';
+create index crm_write_log_doubt on crm_write_log (connection_id, next_attempt_at, seq) where status = 'in_doubt';
 create index crm_write_log_leased on crm_write_log (lease_until) where status in ('sending', 'reconciling');
 create index crm_write_log_order on crm_write_log (connection_id, ordering_key, seq)
   where ordering_key is not null and status in ('queued', 'sending', 'in_doubt', 'reconciling', 'blocked');
@@ -164,19 +167,22 @@ $$;
 -- +goose StatementEnd
 
 -- Nothing here is for the browser roles of Supabase, whatever its default grants say.
-alter table crm_connections enable row level security;
-alter table oauth_states enable row level security;
-alter table crm_write_log enable row level security;
-alter table crm_write_attempts enable row level security;
-alter table crm_object_links enable row level security;
 -- +goose StatementBegin
 do $$
-declare r text;
+declare r text; t text;
 begin
-  foreach r in array array['anon', 'authenticated'] loop
-    if exists (select from pg_roles where rolname = r) then
-      execute format('revoke all on crm_connections, oauth_states, crm_write_log, crm_write_attempts, crm_object_links from %I', r);
-    end if;
+  -- The records of the migrations lie open too; so does workspace_members, where a row is a right.
+  for t in
+    select name from made_here
+    union all select unnest(array['crm_connections', 'oauth_states', 'crm_write_log', 'crm_write_attempts', 'crm_object_links'])
+    union all select name from unnest(array['crm_connectors_migrations', 'goose_lock']) as name where to_regclass(name) is not null
+  loop
+    execute format('alter table %I enable row level security', t);
+    foreach r in array array['anon', 'authenticated'] loop
+      if exists (select from pg_roles where rolname = r) then
+        execute format('revoke all on %I from %I', t, r);
+      end if;
+    end loop;
   end loop;
 end $$;
 -- +goose StatementEnd

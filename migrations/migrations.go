@@ -37,6 +37,17 @@ const (
 	riverMigration = 8
 )
 
+// makeRiverSchema keeps Supabase's browser roles out whatever the default grants say, as the SQL migration does for our
+// own tables.
+const makeRiverSchema = `do $$
+declare r text;
+begin
+  create schema if not exists ` + RiverSchema + `;
+  for r in select rolname from pg_roles where rolname in ('anon', 'authenticated') loop
+    execute format('revoke all on schema ` + RiverSchema + ` from %I', r);
+  end loop;
+end $$`
+
 // Applied says what Up did.
 type Applied struct {
 	Version int64  // of the newest migration, applied now or before
@@ -86,7 +97,7 @@ func Up(ctx context.Context, pool *pgxpool.Pool, log *slog.Logger) (Applied, err
 // river applies River's migrations inside goose's lock.
 func river(pool *pgxpool.Pool, log *slog.Logger) func(context.Context, *sql.DB) error {
 	return func(ctx context.Context, _ *sql.DB) error {
-		if _, err := pool.Exec(ctx, "create schema if not exists "+RiverSchema); err != nil {
+		if _, err := pool.Exec(ctx, makeRiverSchema); err != nil {
 			return fmt.Errorf("create River's schema: %w", err)
 		}
 		m, err := rivermigrate.New(riverpgxv5.New(pool), &rivermigrate.Config{Schema: RiverSchema, Logger: log})

@@ -17,7 +17,11 @@ type Calls struct {
 	n  map[string]int
 }
 
-var idSegment = regexp.MustCompile(`^(\d+|[a-zA-Z0-9]{15}|[a-zA-Z0-9]{18}|[^@]+@[^@]+)$`)
+var (
+	idSegment = regexp.MustCompile(`^(\d+|[a-zA-Z0-9]{15}|[a-zA-Z0-9]{18}|[a-zA-Z0-9_-]{20,}|[^@]+@[^@]+)$`)
+	// free are the paths that count against no CRM's budget: pages for people, sign-in, discovery.
+	free = regexp.MustCompile(`^\S+ (/|/services/data/|/id/.*|/\.well-known/.*|.*/oauth.*)$`)
+)
 
 func (c *Calls) count(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -48,12 +52,11 @@ func (c *Calls) Snapshot() map[string]int {
 	return out
 }
 
-// API is the number of calls so far that count against a CRM's budget: all but the sign-in pages
-// and token endpoints.
+// API is the number of calls so far that count against a CRM's budget.
 func (c *Calls) API() int {
 	n := 0
 	for k, v := range c.Snapshot() {
-		if !strings.Contains(k, "/oauth") {
+		if !free.MatchString(k) {
 			n += v
 		}
 	}

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -39,6 +40,7 @@ type OpLog struct {
 	mu      sync.Mutex
 	entries []Entry
 	file    *os.File
+	closed  bool
 }
 
 // NewOpLog makes a log that lives in memory.
@@ -72,6 +74,9 @@ func OpenOpLog(path string) (*OpLog, error) {
 func (l *OpLog) Append(e Entry) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.closed {
+		return errors.New("the operation log is closed")
+	}
 	e.Seq = int64(len(l.entries)) + 1
 	if l.file != nil {
 		line, err := json.Marshal(e)
@@ -107,6 +112,6 @@ func (l *OpLog) Close() error {
 		return nil
 	}
 	err := l.file.Close()
-	l.file = nil
+	l.file, l.closed = nil, true
 	return err
 }

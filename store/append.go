@@ -73,12 +73,15 @@ func (s *Store) Append(ctx context.Context, outcomes []Outcome, wake Wake) ([]Ap
 			if err != nil || len(rows) == 0 {
 				return err
 			}
-			stored, fresh, err := insertRows(ctx, tx, rows)
+			stored, inserted, fresh, err := insertRows(ctx, tx, rows)
 			if err != nil {
 				return err
 			}
 			if collect(out, rows, stored) {
 				return errRefused // none of that outcome's rows may stay
+			}
+			if err := failOrphans(ctx, tx, rows, inserted); err != nil {
+				return err
 			}
 			for id := range fresh {
 				if err := wake(ctx, tx, id); err != nil {
@@ -220,9 +223,9 @@ func outcomeRows(i int, o Outcome, syncID uuid.UUID, c lockedConnection) ([]newR
 	return rows, nil
 }
 
-// insertRows stores what is new, in one statement, and gives all rows as they stand, by id, and the connections that
-// got new work.
-func insertRows(ctx context.Context, tx pgx.Tx, rows []newRow) (map[uuid.UUID]Write, map[uuid.UUID]bool, error) {
+// insertRows stores what is new, in one statement. It gives all rows as they stand, by id, which of them are new, and the
+// connections that got new work.
+func insertRows(ctx context.Context, tx pgx.Tx, rows []newRow) (stored map[uuid.UUID]Write, inserted, fresh map[uuid.UUID]bool, err error) {
 	ids := make([]uuid.UUID, len(rows))
 	for i, r := range rows {
 		ids[i] = r.ID
@@ -235,30 +238,30 @@ func insertRows(ctx context.Context, tx pgx.Tx, rows []newRow) (map[uuid.UUID]Wr
 		from jsonb_to_recordset($1::jsonb) as r (id uuid, sync_id uuid, workspace_id uuid, crm text, connection_id uuid, crm_account_id text,
 			object_type text, object_id text, action text, source_event_id text, idempotency_key text, payload_json jsonb,
 			payload_hash text, thread_id text, depends_on uuid, ordering_key text, status text, blocked_from text)
-		on conflict (workspace_id, crm, idempotency_key) do nothing returning connection_id`, rows)
+		on conflict do nothing returning id, connection_id`, rows) // on the key or on the id that follows from it, whichever is met first
 	batch.Queue(`select `+writeColumns+` from crm_write_log w where w.id = any($1)`, ids)
 	results := tx.SendBatch(ctx, batch)
 	defer func() { _ = results.Close() }()
-	inserted, err := results.Query()
+	type newID struct {
+		ID           uuid.UUID `db:"id"`
+		ConnectionID uuid.UUID `db:"connection_id"`
+	}
+	created, err := many[newID](results.Query())
 	if err != nil {
-		return nil, nil, fmt.Errorf("append: %w", err)
+		return nil, nil, nil, fmt.Errorf("append: %w", err)
 	}
-	conns, err := pgx.CollectRows(inserted, pgx.RowTo[uuid.UUID])
+	all, err := many[Write](results.Query())
 	if err != nil {
-		return nil, nil, fmt.Errorf("append: %w", err)
+		return nil, nil, nil, fmt.Errorf("read appended rows: %w", err)
 	}
-	stored, err := many[Write](results.Query())
-	if err != nil {
-		return nil, nil, fmt.Errorf("read appended rows: %w", err)
+	stored, inserted, fresh = make(map[uuid.UUID]Write, len(all)), make(map[uuid.UUID]bool, len(created)), map[uuid.UUID]bool{}
+	for _, w := range all {
+		stored[w.ID] = w
 	}
-	byID, fresh := make(map[uuid.UUID]Write, len(stored)), map[uuid.UUID]bool{}
-	for _, w := range stored {
-		byID[w.ID] = w
+	for _, c := range created {
+		inserted[c.ID], fresh[c.ConnectionID] = true, true
 	}
-	for _, c := range conns {
-		fresh[c] = true
-	}
-	return byID, fresh, results.Close()
+	return stored, inserted, fresh, results.Close()
 }
 
 // collect hands the stored rows to their outcomes and says whether one of them turned out to be refused. An outcome

@@ -10,9 +10,6 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// DependencyFailed is the error code of a write whose contact could not be written.
-const DependencyFailed = "contact_failed"
-
 // Lease is how long a claim holds a row and how long its holder may begin to send, both from the claim.
 type Lease struct {
 	Hold time.Duration // after this a sweep takes the row for abandoned
@@ -48,9 +45,8 @@ const open = `w.status = 'queued'
 		and o.status in ('queued', 'sending', 'in_doubt', 'reconciling', 'blocked')
 		and (o.seq < w.seq or o.status in ('sending', 'in_doubt', 'reconciling'))))`
 
-// workable is what a drain can do something about: look for, send, or fail because the contact did.
-const workable = `(w.status = 'in_doubt' or (` + open + `)
-	or (w.status = 'queued' and exists (select from crm_write_log d where d.id = w.depends_on and d.status in ('failed', 'cancelled'))))`
+// workable is what a drain can do something about: look for or send.
+const workable = `(w.status = 'in_doubt' or (` + open + `))`
 
 // BeginDrain makes the caller the newest drain of the connection: older ones claim nothing more. It gives the connection
 // as it stands.
@@ -59,29 +55,27 @@ func (s *Store) BeginDrain(ctx context.Context, connectionID uuid.UUID) (Connect
 		where id = $1 returning `+connectionColumns, connectionID))
 }
 
-// Claim takes up to limit due rows of the connection for sending, contacts first, and has committed when it returns:
+// Claim takes up to limit due rows of the connection for sending, longest due first, and has committed when it returns:
 // from here on each row counts as perhaps sent. It gives none when the drain is not the newest, the connection is not
 // live or its CRM asked for a pause.
 func (s *Store) Claim(ctx context.Context, connectionID uuid.UUID, epoch int64, limit int, lease Lease) ([]Claimed, error) {
 	var out []Claimed
 	err := s.inTx(ctx, func(tx pgx.Tx) error {
-		if ok, err := mayDrain(ctx, tx, connectionID, epoch); err != nil || !ok {
+		account, ok, err := mayDrain(ctx, tx, connectionID, epoch)
+		if err != nil || !ok {
 			return err
 		}
-		if err := failDependents(ctx, tx, connectionID); err != nil {
-			return err
-		}
-		var err error
 		out, err = many[Claimed](tx.Query(ctx, `
 			with due as (
-				select w.id from crm_write_log w where w.connection_id = $1 and w.next_attempt_at <= now() and `+open+`
-				order by w.object_type <> 'contact', w.seq limit $2 for update skip locked),
+				select w.id from crm_write_log w
+				where w.connection_id = $1 and w.next_attempt_at <= now() and w.crm_account_id = $5 and `+open+`
+				order by w.next_attempt_at, w.seq limit $2 for update skip locked),
 			taken as (
 				update crm_write_log w set status = 'sending', attempt = attempt + 1, updated_at = now(),
 					lease_until = now() + make_interval(secs => $3), send_deadline = now() + make_interval(secs => $4)
 				from due where w.id = due.id returning w.*)
 			select `+claimedColumns+` from taken w `+claimedJoins+` order by w.object_type <> 'contact', w.seq`,
-			connectionID, limit, lease.Hold.Seconds(), lease.Send.Seconds()))
+			connectionID, limit, lease.Hold.Seconds(), lease.Send.Seconds(), account))
 		return err
 	})
 	if err != nil {
@@ -95,19 +89,20 @@ func (s *Store) Claim(ctx context.Context, connectionID uuid.UUID, epoch int64, 
 func (s *Store) ClaimDoubtful(ctx context.Context, connectionID uuid.UUID, epoch int64, limit int, lease Lease) ([]Claimed, error) {
 	var out []Claimed
 	err := s.inTx(ctx, func(tx pgx.Tx) error {
-		if ok, err := mayDrain(ctx, tx, connectionID, epoch); err != nil || !ok {
+		account, ok, err := mayDrain(ctx, tx, connectionID, epoch)
+		if err != nil || !ok {
 			return err
 		}
-		var err error
 		out, err = many[Claimed](tx.Query(ctx, `
 			with due as (
-				select id from crm_write_log where connection_id = $1 and status = 'in_doubt' and next_attempt_at <= now()
-				order by seq limit $2 for update skip locked),
+				select id from crm_write_log
+				where connection_id = $1 and status = 'in_doubt' and next_attempt_at <= now() and crm_account_id = $4
+				order by next_attempt_at, seq limit $2 for update skip locked),
 			taken as (
 				update crm_write_log w set status = 'reconciling', attempt = attempt + 1, updated_at = now(),
 					lease_until = now() + make_interval(secs => $3)
 				from due where w.id = due.id returning w.*)
-			select `+claimedColumns+` from taken w `+claimedJoins+` order by w.seq`, connectionID, limit, lease.Hold.Seconds()))
+			select `+claimedColumns+` from taken w `+claimedJoins+` order by w.seq`, connectionID, limit, lease.Hold.Seconds(), account))
 		return err
 	})
 	if err != nil {
@@ -116,29 +111,14 @@ func (s *Store) ClaimDoubtful(ctx context.Context, connectionID uuid.UUID, epoch
 	return out, nil
 }
 
-func mayDrain(ctx context.Context, tx pgx.Tx, connectionID uuid.UUID, epoch int64) (bool, error) {
-	var ok bool
-	err := tx.QueryRow(ctx, `select status = 'connected' and (paused_until is null or paused_until <= now())
-		from crm_connections where id = $1 and drain_epoch = $2 for share`, connectionID, epoch).Scan(&ok)
+// mayDrain says whether the drain of this epoch may claim now, and for which CRM account.
+func mayDrain(ctx context.Context, tx pgx.Tx, connectionID uuid.UUID, epoch int64) (account string, ok bool, err error) {
+	err = tx.QueryRow(ctx, `select account_id from crm_connections where id = $1 and drain_epoch = $2 and status = 'connected'
+		and (paused_until is null or paused_until <= now()) for share`, connectionID, epoch).Scan(&account)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return false, nil
+		return "", false, nil
 	}
-	return ok, err
-}
-
-// failDependents settles rows whose contact will not be written: without it they would wait for ever.
-func failDependents(ctx context.Context, tx pgx.Tx, connectionID uuid.UUID) error {
-	_, err := tx.Exec(ctx, `
-		update crm_write_log w set status = 'failed', settled_at = now(), updated_at = now(), error_class = 'rejected', error_code = $2,
-			error_cause = 'The contact that this write belongs to could not be written: ' || d.error_cause,
-			error_action = 'Mend the contact''s write and retry it; this write follows by itself.'
-		from crm_write_log d
-		where w.connection_id = $1 and w.status = 'queued' and d.id = w.depends_on and d.status in ('failed', 'cancelled')`,
-		connectionID, DependencyFailed)
-	if err != nil {
-		return fmt.Errorf("fail dependents: %w", err)
-	}
-	return nil
+	return account, err == nil, err
 }
 
 // FinishDrain ends a drain without losing a wake-up. Under the connection's row lock, which appenders wait for, it looks

@@ -63,6 +63,13 @@ func (s *Store) ConnectionByID(ctx context.Context, id uuid.UUID) (Connection, e
 	return one[Connection](s.pool.Query(ctx, `select `+connectionColumns+` from crm_connections where id = $1`, id))
 }
 
+// What a row says that was made for another CRM account than the one that is connected now.
+const (
+	accountChanged       = "account_changed"
+	accountChangedCause  = "The workspace was connected to another CRM account before this write was done."
+	accountChangedAction = "Look in the account it was made for; if the write is missing there, send the outcome again with a new source_event_id."
+)
+
 // NewGrant is what a finished OAuth flow brings.
 type NewGrant struct {
 	WorkspaceID  uuid.UUID
@@ -138,11 +145,10 @@ func (s *Store) Connect(ctx context.Context, g NewGrant, wake Wake) (Connection,
 func parkStrangers(ctx context.Context, tx pgx.Tx, which string, arg any) error {
 	_, err := tx.Exec(ctx, `
 		update crm_write_log w set updated_at = now(), status = 'needs_review', blocked_from = null, settled_at = now(),
-			error_class = 'rejected', error_code = 'account_changed',
-			error_cause = 'The workspace was connected to another CRM account before this write was done.',
-			error_action = 'Look in the account it was made for; if the write is missing there, send the outcome again with a new source_event_id.'
+			error_class = 'rejected', error_code = $2, error_cause = $3, error_action = $4
 		from crm_connections c where c.id = w.connection_id and w.crm_account_id <> c.account_id
-			and w.status in ('queued', 'in_doubt', 'blocked') and `+which, arg)
+			and w.status in ('queued', 'in_doubt', 'blocked') and `+which,
+		arg, accountChanged, accountChangedCause, accountChangedAction)
 	if err != nil {
 		return fmt.Errorf("park rows of another account: %w", err)
 	}
@@ -243,4 +249,15 @@ func (s *Store) DealID(ctx context.Context, workspaceID uuid.UUID, crm, threadID
 		return "", nil
 	}
 	return id, err
+}
+
+// AccountIsShared says whether another workspace uses the connection's CRM account too.
+func (s *Store) AccountIsShared(ctx context.Context, c Connection) (bool, error) {
+	var shared bool
+	err := s.pool.QueryRow(ctx, `select exists (select from crm_connections where crm = $1 and account_id = $2 and id <> $3
+		and status in ('connected', 'error'))`, c.CRM, c.AccountID, c.ID).Scan(&shared)
+	if err != nil {
+		return false, fmt.Errorf("shared account: %w", err)
+	}
+	return shared, nil
 }

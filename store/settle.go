@@ -40,7 +40,7 @@ type Settlement struct {
 	Calls      json.RawMessage `json:"calls"`
 }
 
-const settlementRecord = `jsonb_to_recordset($1::jsonb) as v (id uuid, attempt bigint, status text, retry_in float8, failed bool,
+const settlementRecord = `jsonb_to_recordset(@settlements::jsonb) as v (id uuid, attempt bigint, status text, retry_in float8, failed bool,
 	doubt_for float8, empty_read bool, begins_doubt bool, crm_object_type text, crm_object_id text, outcome text, notes jsonb,
 	error_code text, error_class text, error_cause text, error_action text, kind text, started_at timestamptz, ended_at timestamptz,
 	result text, http_status int, request_id text, calls jsonb)`
@@ -78,6 +78,13 @@ func (s *Store) Settle(ctx context.Context, settlements []Settlement) (int64, er
 	for i, v := range settlements {
 		ids[i] = v.ID
 	}
+	args := pgx.NamedArgs{"settlements": settlements}
+	var failed []uuid.UUID
+	for _, v := range settlements {
+		if v.Status == Failed || v.Status == Cancelled {
+			failed = append(failed, v.ID)
+		}
+	}
 	var moved int64
 	err := s.inTx(ctx, func(tx pgx.Tx) error {
 		// A connection that fails or changes meanwhile either sees these rows as settled or is seen here.
@@ -85,7 +92,7 @@ func (s *Store) Settle(ctx context.Context, settlements []Settlement) (int64, er
 			order by id for share`, ids); err != nil {
 			return fmt.Errorf("lock connections: %w", err)
 		}
-		tag, err := tx.Exec(ctx, moveRows, settlements)
+		tag, err := tx.Exec(ctx, moveRows, args)
 		if err != nil {
 			return fmt.Errorf("move rows: %w", err)
 		}
@@ -98,7 +105,7 @@ func (s *Store) Settle(ctx context.Context, settlements []Settlement) (int64, er
 				cause, crm_object_id, calls_json)
 			select id, attempt, kind, started_at, ended_at, result, http_status, request_id, error_code, error_cause,
 				crm_object_id, coalesce(calls, '[]')
-			from `+settlementRecord, settlements); err != nil {
+			from `+settlementRecord, args); err != nil {
 			return fmt.Errorf("record attempts: %w", err)
 		}
 		if _, err := tx.Exec(ctx, `
@@ -108,8 +115,11 @@ func (s *Store) Settle(ctx context.Context, settlements []Settlement) (int64, er
 			from `+settlementRecord+` join crm_write_log w on w.id = v.id
 			where v.crm_object_id <> '' and w.object_type = 'contact' and w.ordering_key is not null
 			on conflict (workspace_id, crm, crm_account_id, email) do update set crm_object_type = excluded.crm_object_type,
-				crm_object_id = excluded.crm_object_id, updated_at = now()`, settlements); err != nil {
+				crm_object_id = excluded.crm_object_id, updated_at = now()`, args); err != nil {
 			return fmt.Errorf("remember contacts: %w", err)
+		}
+		if len(failed) > 0 {
+			return failDependents(ctx, tx, failed)
 		}
 		return nil
 	})

@@ -166,7 +166,7 @@ func (e *NotRetriableError) Error() string {
 }
 
 // Retry makes a failed write, and what failed only because it did, due at once; a queued one that waits is pulled
-// forward. It never touches what may have been executed. Errors: ErrNotFound, *NotRetriableError.
+// forward. One whose contact is failed fails again: the contact is what to retry. It never touches what may have been executed. Errors: ErrNotFound, *NotRetriableError.
 func (s *Store) Retry(ctx context.Context, workspaceID, id uuid.UUID, wake Wake) (Write, error) {
 	var w Write
 	err := s.inTx(ctx, func(tx pgx.Tx) error {
@@ -182,7 +182,12 @@ func (s *Store) Retry(ctx context.Context, workspaceID, id uuid.UUID, wake Wake)
 		if err != nil {
 			return fmt.Errorf("retry: %w", err)
 		}
-		if w, err = one[Write](tx.Query(ctx, `select `+writeColumns+` from crm_write_log w where w.id = $1 for update`, id)); err != nil {
+		// A contact before what depends on it, for the same reason.
+		if _, err := tx.Exec(ctx, `select from crm_write_log where id = $1 or id = (select depends_on from crm_write_log where id = $1)
+			order by seq for update`, id); err != nil {
+			return fmt.Errorf("retry: %w", err)
+		}
+		if w, err = one[Write](tx.Query(ctx, `select `+writeColumns+` from crm_write_log w where w.id = $1`, id)); err != nil {
 			return err
 		}
 		if status != ConnectionConnected || (w.Status != Failed && w.Status != Queued) {
@@ -200,6 +205,9 @@ func (s *Store) Retry(ctx context.Context, workspaceID, id uuid.UUID, wake Wake)
 				error_class = '', error_code = '', error_cause = '', error_action = ''
 			where depends_on = $1 and status = 'failed' and error_code = $2`, id, DependencyFailed); err != nil {
 			return fmt.Errorf("retry dependents: %w", err)
+		}
+		if w, err = failAgain(ctx, tx, w.ID); err != nil {
+			return err
 		}
 		return wake(ctx, tx, w.ConnectionID)
 	})

@@ -98,20 +98,19 @@ func (c *client) consent(ctx context.Context, authorizeURL string) (*url.URL, er
 	if err != nil {
 		return nil, err
 	}
-	resp, page, err := c.open(req)
+	target, _, page, err := c.open(req)
 	if err != nil {
 		return nil, err
 	}
 	allow := allowValue.FindStringSubmatch(page)
 	if allow == nil {
-		return resp.Request.URL, nil // no page was shown: the redirects have been followed
+		return target, nil // no page was shown: the redirects have been followed
 	}
 	form := url.Values{allow[1]: {allow[2]}}
 	for _, m := range hiddenName.FindAllStringSubmatch(page, -1) {
 		form.Set(html.UnescapeString(m[1]), html.UnescapeString(m[2]))
 	}
-	target := resp.Request.URL
-	if m := formAction.FindStringSubmatch(page); m != nil && m[1] != "" {
+	if m := formAction.FindStringSubmatch(page); len(m) == 2 && m[1] != "" {
 		if target, err = target.Parse(html.UnescapeString(m[1])); err != nil {
 			return nil, err
 		}
@@ -121,22 +120,23 @@ func (c *client) consent(ctx context.Context, authorizeURL string) (*url.URL, er
 		return nil, err
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	resp, page, err = c.open(req)
+	end, status, page, err := c.open(req)
 	if err != nil {
 		return nil, err
 	}
-	if resp.StatusCode >= 400 {
+	if status >= 400 {
 		return nil, errors.New(strings.TrimSpace(page))
 	}
-	return resp.Request.URL, nil
+	return end, nil
 }
 
-func (c *client) open(req *http.Request) (*http.Response, string, error) {
+// open follows redirects and gives where they ended, with the status and text of the page there.
+func (c *client) open(req *http.Request) (end *url.URL, status int, page string, err error) {
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return nil, "", err
+		return nil, 0, "", err
 	}
 	defer func() { _ = resp.Body.Close() }()
-	page, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
-	return resp, string(page), err
+	text, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
+	return resp.Request.URL, resp.StatusCode, string(text), err
 }

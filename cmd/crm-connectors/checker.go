@@ -54,9 +54,6 @@ func (c *checker) config(v variables) Config {
 		DBMaxConns:   int32(c.between("DB_MAX_CONNS", v.DBMaxConns, 2, 1000)),
 		Keyring:      c.keyring(v),
 		ServiceKeys:  c.serviceKeys(v),
-		JWKS:         c.jwks(v.JWKS),
-		JWKSURL:      c.jwksURL(v),
-		JWTSecret:    connectors.Secret(v.JWTSecret),
 		AppBaseURL:   c.webURL("APP_BASE_URL", v.AppBaseURL),
 		ListenAddr:   c.listen(v),
 		TrustedHosts: c.trustedHosts(v.TrustedHosts),
@@ -183,37 +180,6 @@ func (c *checker) serviceKeys(v variables) map[string]connectors.Secret {
 		c.add("SUPABASE_SECRET_KEYS", "is not set, nor is SUPABASE_SECRET_KEY or SUPABASE_SERVICE_ROLE_KEY: no service could sign in")
 	}
 	return keys
-}
-
-// jwks accepts both forms in use: an object with keys, and the bare list.
-func (c *checker) jwks(text string) string {
-	if text == "" {
-		return ""
-	}
-	var set struct{ Keys []json.RawMessage }
-	err := json.Unmarshal([]byte(text), &set)
-	if strings.HasPrefix(text, "[") {
-		err = json.Unmarshal([]byte(text), &set.Keys)
-	}
-	if err != nil || len(set.Keys) == 0 {
-		c.add("SUPABASE_JWKS", "is not a JSON Web Key Set")
-	}
-	return text
-}
-
-// jwksURL may lack TLS: inside a container network the project is http://kong:8000.
-func (c *checker) jwksURL(v variables) string {
-	if v.JWKSURL != "" {
-		return c.anyURL("SUPABASE_JWKS_URL", v.JWKSURL)
-	}
-	project := c.anyURL("SUPABASE_URL", v.SupabaseURL)
-	if v.SupabasePublicURL != "" {
-		project = c.anyURL("SUPABASE_PUBLIC_URL", v.SupabasePublicURL)
-	}
-	if project == "" {
-		return ""
-	}
-	return project + "/auth/v1/.well-known/jwks.json"
 }
 
 func (c *checker) listen(v variables) string {

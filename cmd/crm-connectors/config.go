@@ -22,9 +22,6 @@ type Config struct {
 
 	Keyring     *store.Keyring
 	ServiceKeys map[string]connectors.Secret // by name: what services authenticate with
-	JWKS        string                       // public keys of people's sessions, inline; goes before JWKSURL
-	JWKSURL     string                       // empty when neither it nor a project URL is set
-	JWTSecret   connectors.Secret            // empty: HS256 sessions are refused
 
 	AppBaseURL      string   // no slash at its end, as all URLs here
 	RedirectOrigins []string // besides AppBaseURL's own

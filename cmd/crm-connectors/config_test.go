@@ -59,12 +59,12 @@ func TestTheLeastEnvironmentIsEnoughAndHasTheDocumentedDefaults(t *testing.T) {
 	got := []any{
 		cfg.AppBaseURL, cfg.ListenAddr, cfg.PollOnly, cfg.DBMaxConns, cfg.DrainWorkers, cfg.LogLevel, cfg.LogFormat, cfg.ShutdownGrace,
 		cfg.HubSpot.APIVersion, cfg.HubSpot.APIBaseURL, cfg.HubSpot.App.LoginURL, cfg.HubSpot.App.RedirectURL,
-		cfg.Salesforce == nil, cfg.JWKSURL, cfg.CORSOrigins, cfg.DatabaseURL.Reveal(), cfg.ServiceKeys["service_role"].Reveal(), cfg.Keyring != nil,
+		cfg.Salesforce == nil, cfg.CORSOrigins, cfg.DatabaseURL.Reveal(), cfg.ServiceKeys["service_role"].Reveal(), cfg.Keyring != nil,
 	}
 	want := []any{
 		"https://app.example.com", ":9000", false, int32(20), 50, "info", "json", 25 * time.Second,
 		"v3", "https://api.hubapi.com", "https://app.hubspot.com", "https://project.example.com/functions/v1/hubspot-oauth-callback",
-		true, "https://project.example.com/auth/v1/.well-known/jwks.json", []string{"*"}, goodEnv(t)["DATABASE_URL"], marker + "-role", true,
+		true, []string{"*"}, goodEnv(t)["DATABASE_URL"], marker + "-role", true,
 	}
 	if fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("got  %v\nwant %v", got, want)
@@ -97,36 +97,34 @@ func TestEachBadValueIsReportedByNameAndNeverPrinted(t *testing.T) {
 		changes map[string]string
 		want    []string
 	}{
-		"database":              {map[string]string{"DATABASE_URL": "mysql://" + marker}, []string{"DATABASE_URL"}},
-		"database, other name":  {map[string]string{"DATABASE_URL": "", "SUPABASE_DB_URL": marker}, []string{"SUPABASE_DB_URL"}},
-		"numbers":               {map[string]string{"DB_MAX_CONNS": marker, "DRAIN_WORKERS": "0"}, []string{"DB_MAX_CONNS", "DRAIN_WORKERS"}},
-		"durations":             {map[string]string{"SHUTDOWN_GRACE": marker}, []string{"SHUTDOWN_GRACE"}},
-		"endless grace":         {map[string]string{"SHUTDOWN_GRACE": "48h"}, []string{"SHUTDOWN_GRACE"}},
-		"choices":               {map[string]string{"LOG_LEVEL": marker, "LOG_FORMAT": marker, "RIVER_POLL_ONLY": marker}, []string{"RIVER_POLL_ONLY", "LOG_LEVEL", "LOG_FORMAT"}},
-		"keyset":                {map[string]string{"TOKEN_KEYSET": marker}, []string{"TOKEN_KEYSET"}},
-		"keyset file":           {map[string]string{"TOKEN_KEYSET": "", "TOKEN_KEYSET_FILE": "/nowhere/" + marker}, []string{"TOKEN_KEYSET_FILE"}},
-		"two keysets":           {map[string]string{"TOKEN_KEYSET_FILE": "/nowhere/" + marker}, []string{"TOKEN_KEYSET"}},
-		"service keys":          {map[string]string{"SUPABASE_SECRET_KEYS": `["` + marker + `"]`}, []string{"SUPABASE_SECRET_KEYS"}},
-		"empty service key":     {map[string]string{"SUPABASE_SECRET_KEYS": `{"` + marker + `":" "}`}, []string{"SUPABASE_SECRET_KEYS"}},
-		"key set":               {map[string]string{"SUPABASE_JWKS": `{"` + marker + `":[]}`}, []string{"SUPABASE_JWKS"}},
-		"app over http":         {map[string]string{"APP_BASE_URL": "http://" + marker + ".example.com"}, []string{"APP_BASE_URL"}},
-		"app with a user":       {map[string]string{"APP_BASE_URL": "https://" + marker + "@example.com"}, []string{"APP_BASE_URL"}},
-		"origin with a path":    {map[string]string{"REDIRECT_ORIGINS": "https://example.com/" + marker}, []string{"REDIRECT_ORIGINS"}},
-		"CORS":                  {map[string]string{"CORS_ORIGINS": "https://ok.example.com,*"}, []string{"CORS_ORIGINS"}},
-		"port":                  {map[string]string{"PORT": "99999"}, []string{"PORT"}},
-		"address":               {map[string]string{"LISTEN_ADDR": marker}, []string{"LISTEN_ADDR"}},
-		"trusted host":          {map[string]string{"CRM_TRUSTED_HOSTS": "https://" + marker}, []string{"CRM_TRUSTED_HOSTS"}},
-		"half an app":           {map[string]string{"SALESFORCE_CLIENT_ID": marker}, []string{"SALESFORCE_CLIENT_SECRET"}},
-		"no CRM":                {map[string]string{"HUBSPOT_CLIENT_ID": "", "HUBSPOT_CLIENT_SECRET": ""}, []string{"HUBSPOT_CLIENT_ID"}},
-		"versions":              {map[string]string{"HUBSPOT_API_VERSION": "v1", "SALESFORCE_CLIENT_ID": "a", "SALESFORCE_CLIENT_SECRET": marker, "SALESFORCE_API_VERSION": "66"}, []string{"HUBSPOT_API_VERSION", "SALESFORCE_API_VERSION"}},
-		"foreign API host":      {map[string]string{"HUBSPOT_API_BASE_URL": "https://" + marker + ".example.com"}, []string{"HUBSPOT_API_BASE_URL"}},
-		"look-alike API host":   {map[string]string{"HUBSPOT_API_BASE_URL": "https://evilhubapi.com"}, []string{"HUBSPOT_API_BASE_URL"}},
-		"API without TLS":       {map[string]string{"HUBSPOT_API_BASE_URL": "http://api.hubapi.com"}, []string{"HUBSPOT_API_BASE_URL"}},
-		"no redirect":           {map[string]string{"SUPABASE_PUBLIC_URL": ""}, []string{"HUBSPOT_REDIRECT_URI"}},
-		"redirect inside":       {map[string]string{"SUPABASE_PUBLIC_URL": "", "SUPABASE_URL": "http://kong:8000"}, []string{"HUBSPOT_REDIRECT_URI"}},
-		"redirect without TLS":  {map[string]string{"HUBSPOT_REDIRECT_URI": "http://" + marker + ".example.com/x"}, []string{"HUBSPOT_REDIRECT_URI"}},
-		"public URL is no URL":  {map[string]string{"PUBLIC_URL": marker}, []string{"PUBLIC_URL"}},
-		"key set URL is no URL": {map[string]string{"SUPABASE_JWKS_URL": marker}, []string{"SUPABASE_JWKS_URL"}},
+		"database":             {map[string]string{"DATABASE_URL": "mysql://" + marker}, []string{"DATABASE_URL"}},
+		"database, other name": {map[string]string{"DATABASE_URL": "", "SUPABASE_DB_URL": marker}, []string{"SUPABASE_DB_URL"}},
+		"numbers":              {map[string]string{"DB_MAX_CONNS": marker, "DRAIN_WORKERS": "0"}, []string{"DB_MAX_CONNS", "DRAIN_WORKERS"}},
+		"durations":            {map[string]string{"SHUTDOWN_GRACE": marker}, []string{"SHUTDOWN_GRACE"}},
+		"endless grace":        {map[string]string{"SHUTDOWN_GRACE": "48h"}, []string{"SHUTDOWN_GRACE"}},
+		"choices":              {map[string]string{"LOG_LEVEL": marker, "LOG_FORMAT": marker, "RIVER_POLL_ONLY": marker}, []string{"RIVER_POLL_ONLY", "LOG_LEVEL", "LOG_FORMAT"}},
+		"keyset":               {map[string]string{"TOKEN_KEYSET": marker}, []string{"TOKEN_KEYSET"}},
+		"keyset file":          {map[string]string{"TOKEN_KEYSET": "", "TOKEN_KEYSET_FILE": "/nowhere/" + marker}, []string{"TOKEN_KEYSET_FILE"}},
+		"two keysets":          {map[string]string{"TOKEN_KEYSET_FILE": "/nowhere/" + marker}, []string{"TOKEN_KEYSET"}},
+		"service keys":         {map[string]string{"SUPABASE_SECRET_KEYS": `["` + marker + `"]`}, []string{"SUPABASE_SECRET_KEYS"}},
+		"empty service key":    {map[string]string{"SUPABASE_SECRET_KEYS": `{"` + marker + `":" "}`}, []string{"SUPABASE_SECRET_KEYS"}},
+		"app over http":        {map[string]string{"APP_BASE_URL": "http://" + marker + ".example.com"}, []string{"APP_BASE_URL"}},
+		"app with a user":      {map[string]string{"APP_BASE_URL": "https://" + marker + "@example.com"}, []string{"APP_BASE_URL"}},
+		"origin with a path":   {map[string]string{"REDIRECT_ORIGINS": "https://example.com/" + marker}, []string{"REDIRECT_ORIGINS"}},
+		"CORS":                 {map[string]string{"CORS_ORIGINS": "https://ok.example.com,*"}, []string{"CORS_ORIGINS"}},
+		"port":                 {map[string]string{"PORT": "99999"}, []string{"PORT"}},
+		"address":              {map[string]string{"LISTEN_ADDR": marker}, []string{"LISTEN_ADDR"}},
+		"trusted host":         {map[string]string{"CRM_TRUSTED_HOSTS": "https://" + marker}, []string{"CRM_TRUSTED_HOSTS"}},
+		"half an app":          {map[string]string{"SALESFORCE_CLIENT_ID": marker}, []string{"SALESFORCE_CLIENT_SECRET"}},
+		"no CRM":               {map[string]string{"HUBSPOT_CLIENT_ID": "", "HUBSPOT_CLIENT_SECRET": ""}, []string{"HUBSPOT_CLIENT_ID"}},
+		"versions":             {map[string]string{"HUBSPOT_API_VERSION": "v1", "SALESFORCE_CLIENT_ID": "a", "SALESFORCE_CLIENT_SECRET": marker, "SALESFORCE_API_VERSION": "66"}, []string{"HUBSPOT_API_VERSION", "SALESFORCE_API_VERSION"}},
+		"foreign API host":     {map[string]string{"HUBSPOT_API_BASE_URL": "https://" + marker + ".example.com"}, []string{"HUBSPOT_API_BASE_URL"}},
+		"look-alike API host":  {map[string]string{"HUBSPOT_API_BASE_URL": "https://evilhubapi.com"}, []string{"HUBSPOT_API_BASE_URL"}},
+		"API without TLS":      {map[string]string{"HUBSPOT_API_BASE_URL": "http://api.hubapi.com"}, []string{"HUBSPOT_API_BASE_URL"}},
+		"no redirect":          {map[string]string{"SUPABASE_PUBLIC_URL": ""}, []string{"HUBSPOT_REDIRECT_URI"}},
+		"redirect inside":      {map[string]string{"SUPABASE_PUBLIC_URL": "", "SUPABASE_URL": "http://kong:8000"}, []string{"HUBSPOT_REDIRECT_URI"}},
+		"redirect without TLS": {map[string]string{"HUBSPOT_REDIRECT_URI": "http://" + marker + ".example.com/x"}, []string{"HUBSPOT_REDIRECT_URI"}},
+		"public URL is no URL": {map[string]string{"PUBLIC_URL": marker}, []string{"PUBLIC_URL"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -164,7 +162,7 @@ func TestWhatIsGivenIsUsed(t *testing.T) {
 		"SALESFORCE_REDIRECT_URI": "http://localhost:9000/functions/v1/salesforce-oauth-callback",
 		"PUBLIC_URL":              "https://crm.example.com/", "LISTEN_ADDR": "127.0.0.1:0", "PORT": "1",
 		"REDIRECT_ORIGINS": "https://Staging.example.com,http://localhost:5173", "CORS_ORIGINS": "https://app.example.com",
-		"SUPABASE_JWKS": `[{"kty":"EC"}]`, "SHUTDOWN_GRACE": "5s",
+		"SHUTDOWN_GRACE": "5s",
 	}))
 	if err != nil {
 		t.Fatalf("LoadConfig = %v", err)
@@ -196,7 +194,7 @@ func TestPollingCanBeChosenAgainstThePort(t *testing.T) {
 
 func TestAConfigPrintsWithoutItsSecrets(t *testing.T) {
 	t.Parallel()
-	cfg, err := LoadConfig(with(t, map[string]string{"JWT_SECRET": marker, "SUPABASE_SECRET_KEY": marker}))
+	cfg, err := LoadConfig(with(t, map[string]string{"SUPABASE_SECRET_KEY": marker}))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -37,7 +37,7 @@ func TestTheExitCodeAndTheStreamTellRightFromWrong(t *testing.T) {
 		"-h of a command":    {[]string{"sim", "-h"}, exitOK, "sim-hubspot-client", ""},
 		"help of config":     {[]string{"help", "config"}, exitOK, "TOKEN_KEYSET", ""},
 		"help of nothing":    {[]string{"help", "smi"}, exitUsage, "", `did you mean "sim"?`},
-		"slip":               {[]string{"versoin"}, exitUsage, "", `did you mean "version"?`},
+		"slip":               {[]string{"vresion"}, exitUsage, "", `did you mean "version"?`},
 		"beginning":          {[]string{"ver"}, exitUsage, "", `did you mean "version"?`},
 		"nothing like it":    {[]string{"frobnicate"}, exitUsage, "", `no command "frobnicate"`},
 		"unknown flag":       {[]string{"sim", "--loud"}, exitUsage, "", "crm-connectors help sim"},

@@ -21,9 +21,6 @@ type variables struct {
 	SecretKeys      string `env:"SUPABASE_SECRET_KEYS" group:"Secrets" help:"keys of Conduit's services by name, as a JSON object; this or one of the next two is required" example:"{\"default\":\"KEY\"}"`
 	SecretKey       string `env:"SUPABASE_SECRET_KEY" group:"Secrets" help:"one such key, named default; ignored beside SUPABASE_SECRET_KEYS" example:"KEY"`
 	ServiceRoleKey  string `env:"SUPABASE_SERVICE_ROLE_KEY" group:"Secrets" help:"the legacy service_role key" example:"KEY"`
-	JWKS            string `env:"SUPABASE_JWKS" group:"Secrets" help:"public keys of people's sessions, as JSON" example:"{\"keys\":[...]}"`
-	JWKSURL         string `env:"SUPABASE_JWKS_URL" group:"Secrets" help:"where those keys are; default: below SUPABASE_URL" example:"https://project.example.com/auth/v1/.well-known/jwks.json"`
-	JWTSecret       string `env:"JWT_SECRET" group:"Secrets" help:"shared secret of HS256 sessions, where they are still used" example:"SECRET"`
 
 	AppBaseURL        string   `env:"APP_BASE_URL" group:"Addresses" help:"Conduit's web application, where people return to; required" example:"https://app.example.com"`
 	RedirectOrigins   []string `env:"REDIRECT_ORIGINS" group:"Addresses" help:"more origins that people may return to" example:"https://staging.example.com"`

@@ -14,7 +14,8 @@ type link struct{ typ, id string }
 // createActivity creates a task or note together with its associations. Where HubSpot refuses it
 // and a linked record turns out to be gone, it is created without that link: a stale deal must not
 // keep a task out of the CRM.
-func (s *session) createActivity(ctx context.Context, typ string, properties map[string]string, links []link, email string) (connectors.Ref, connectors.Outcome, *connectors.Error) {
+func (s *session) createActivity(ctx context.Context, typ string, properties map[string]string, links []link, email string,
+) (connectors.Ref, connectors.Outcome, *connectors.Error) {
 	ref, failed := s.postActivity(ctx, typ, properties, links)
 	if failed != nil && mayBeStale(failed) && len(links) > 0 {
 		kept, lookup := s.dropGone(ctx, links, email)

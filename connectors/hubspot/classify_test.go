@@ -189,7 +189,7 @@ func TestAMissingAnswerIsJudgedByWhatMayHaveBeenSent(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			if e := wantError(t, unanswered(tc.err, tc.effect), tc.class, tc.code); !errors.Is(e, tc.err) {
+			if e := wantError(t, unanswered(tc.err, tc.effect), tc.class, tc.code); !errors.Is(&e, tc.err) {
 				t.Errorf("the error does not hold what lies beneath")
 			}
 		})

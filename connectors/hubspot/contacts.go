@@ -39,7 +39,8 @@ func contactProperties() []string {
 
 // upsertContact writes a contact. known is what the email was last known as; fresh says that it comes
 // from this very list, so that it need not be searched for.
-func (s *session) upsertContact(ctx context.Context, c connectors.Contact, known connectors.Ref, fresh bool) (connectors.Ref, connectors.Outcome, *connectors.Error) {
+func (s *session) upsertContact(ctx context.Context, c connectors.Contact, known connectors.Ref, fresh bool,
+) (connectors.Ref, connectors.Outcome, *connectors.Error) {
 	email := normalEmail(c.Email)
 	if email == "" {
 		return connectors.Ref{}, "", invalid("contact_email_missing", "The contact has no email address, by which HubSpot would know it.")

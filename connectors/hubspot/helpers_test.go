@@ -112,7 +112,7 @@ func wantOK(t *testing.T, r connectors.Result, outcome connectors.Outcome) {
 	}
 }
 
-func wantError(t *testing.T, err error, class connectors.Class, code string) *connectors.Error {
+func wantError(t *testing.T, err error, class connectors.Class, code string) connectors.Error {
 	t.Helper()
 	if err == nil {
 		t.Fatalf("error: got none, want %s %s", class, code)
@@ -124,7 +124,7 @@ func wantError(t *testing.T, err error, class connectors.Class, code string) *co
 	if e.Cause == "" || e.Action == "" {
 		t.Errorf("error %s: cause %q and action %q must both say something", code, e.Cause, e.Action)
 	}
-	return e
+	return *e
 }
 
 func noteCodes(r connectors.Result) string {
@@ -221,4 +221,18 @@ func (c *clock) advance(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.at = c.at.Add(d)
+}
+
+// doerFunc is a Doer that looks at each call before it passes it on.
+type doerFunc func(context.Context, connectors.Call) (connectors.Reply, error)
+
+func (f doerFunc) Do(ctx context.Context, call connectors.Call) (connectors.Reply, error) {
+	return f(ctx, call)
+}
+
+func doer(look func(connectors.Call), next connectors.Doer) connectors.Doer {
+	return doerFunc(func(ctx context.Context, call connectors.Call) (connectors.Reply, error) {
+		look(call)
+		return next.Do(ctx, call)
+	})
 }

@@ -172,7 +172,10 @@ func (c *Connector) form(ctx context.Context, app connectors.App, tail string, e
 // revokes the refresh token. The uninstall ends every grant of the app in this portal, also those
 // of other workspaces. Both are tried; what is gone already counts as done.
 func (c *Connector) Revoke(ctx context.Context, account connectors.Account) error {
-	uninstall := c.uninstall(ctx, &account)
+	var uninstall *connectors.Error
+	if !account.Shared {
+		uninstall = c.uninstall(ctx, &account)
+	}
 	if account.RefreshToken != "" {
 		form := url.Values{"token": {account.RefreshToken.Reveal()}, "token_type_hint": {"refresh_token"}}
 		failed := c.form(ctx, account.App, "/revoke", connectors.Idempotent, form, nil)

@@ -81,20 +81,17 @@ type words []string
 // UnmarshalJSON takes anything: what is no text is left out, for an error body must never be the
 // reason that an error is not understood.
 func (w *words) UnmarshalJSON(data []byte) error {
-	var many []text
-	if json.Unmarshal(data, &many) != nil {
-		var one text
-		if json.Unmarshal(data, &one) != nil {
-			return nil
-		}
-		many = []text{one}
+	if !bytes.HasPrefix(data, []byte("[")) {
+		data = append(append([]byte("["), data...), ']')
 	}
-	for _, t := range many {
-		if t != "" {
-			*w = append(*w, string(t))
+	var list []any
+	err := json.Unmarshal(data, &list)
+	for _, v := range list {
+		if s, ok := v.(string); ok && s != "" {
+			*w = append(*w, s)
 		}
 	}
-	return nil
+	return err
 }
 
 // envelope is every error body of HubSpot's in one: CRM calls, rate limits and the token endpoint.

@@ -182,6 +182,7 @@ func TestAContextThatEndsMidwayTellsSentFromUnsent(t *testing.T) {
 		<-r.Context().Done()
 	}))
 	defer server.Close()
+	defer server.CloseClientConnections()
 	host := strings.TrimPrefix(server.URL, "http://")
 	c, err := New(Config{HTTP: connectors.NewClient(nil, time.Now), TrustedHosts: []string{host}})
 	if err != nil {

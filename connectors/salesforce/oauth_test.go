@@ -131,10 +131,10 @@ func TestEveryTokenRefusalHasItsClass(t *testing.T) {
 		answer            answer
 		exchange, refresh connectors.Class
 	}{
-		{says(400, said("invalid_grant", "expired access/refresh token")), reconnect, reconnect},
+		{says(400, said("invalid_grant", "expired access/refresh token")), reject, reconnect},
 		{says(400, said("invalid_grant", "token request is already being processed")), retry, retry},
-		{says(400, said("invalid_grant", "expired authorization code")), reconnect, retry},
-		{says(400, said("invalid_grant", "authentication failure")), reconnect, reconnect},
+		{says(400, said("invalid_grant", "expired authorization code")), reject, retry},
+		{says(400, said("invalid_grant", "authentication failure")), reject, reconnect},
 		{says(400, said("invalid_grant", "ip restricted")), reconnect, reconnect},
 		{says(400, said("invalid_grant", "user hasn't approved this consumer")), reconnect, reconnect},
 		{says(400, said("inactive_user", "user is inactive")), reconnect, reconnect},
@@ -144,7 +144,8 @@ func TestEveryTokenRefusalHasItsClass(t *testing.T) {
 		{says(401, said("invalid_client", "invalid client credentials")), ours, ours},
 		{says(400, said("invalid_client_id", "client identifier invalid")), ours, ours},
 		{says(400, said("redirect_uri_mismatch", "redirect_uri must match configuration")), ours, ours},
-		{says(400, said("invalid_request", "invalid code verifier")), ours, ours},
+		{says(400, said("invalid_request", "invalid code verifier")), reject, ours},
+		{says(400, said("invalid_request", "must use HTTP POST")), ours, ours},
 		{says(400, said("unsupported_grant_type", "grant type not supported")), ours, ours},
 		{says(400, said("rate_limit_exceeded", "login rate exceeded")), retry, retry},
 		{says(400, said("something_new", "?")), retry, retry},

@@ -39,8 +39,12 @@ func (h *home) attach(ctx context.Context, c *child, database string) (string, e
 	defer tick.Stop()
 	for {
 		if conn, u, err := h.connect(ctx); err == nil {
-			defer func() { _ = conn.Close(ctx) }()
-			return ensureDatabase(ctx, conn, u, database)
+			u, err = ensureDatabase(ctx, conn, u, database)
+			_ = conn.Close(ctx) // its work is done
+			if err != nil {
+				return "", err
+			}
+			return u.String(), nil
 		}
 		if c == nil && h.takeOver() {
 			return "", errOwnerGone
@@ -72,18 +76,19 @@ func (h *home) connect(ctx context.Context) (*pgx.Conn, *url.URL, error) {
 	return conn, u, err
 }
 
-func ensureDatabase(ctx context.Context, conn *pgx.Conn, u *url.URL, name string) (string, error) {
+// ensureDatabase makes the database when missing and returns u with its name.
+func ensureDatabase(ctx context.Context, conn *pgx.Conn, u *url.URL, name string) (*url.URL, error) {
 	if name == "" || name == "postgres" {
-		return u.String(), nil
+		return u, nil
 	}
 	_, err := conn.Exec(ctx, "create database "+pgx.Identifier{name}.Sanitize())
 	// duplicate_database; unique_violation when two processes make it at the same moment.
 	var pgErr *pgconn.PgError
 	if err != nil && (!errors.As(err, &pgErr) || pgErr.Code != "42P04" && pgErr.Code != "23505") {
-		return "", fmt.Errorf("make database %s: %w", name, err)
+		return nil, fmt.Errorf("make database %s: %w", name, err)
 	}
 	u.Path = "/" + name
-	return u.String(), nil
+	return u, nil
 }
 
 // postmaster is what a running server says about itself in postmaster.pid.

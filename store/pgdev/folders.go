@@ -17,7 +17,7 @@ const product = "crm-connectors"
 func CacheDir() (string, error) {
 	places := []string{filepath.Join(os.TempDir(), product+"-"+strconv.Itoa(os.Geteuid()))}
 	if os.Geteuid() == 0 {
-		places = append([]string{filepath.Join("/var/lib", product)}, places...)
+		places = append([]string{"/var/lib/" + product}, places...)
 	} else if base, err := os.UserCacheDir(); err == nil {
 		places = append([]string{filepath.Join(base, product)}, places...)
 	}

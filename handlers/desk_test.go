@@ -1,0 +1,222 @@
+package handlers_test
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"crm-connectors/api"
+	"crm-connectors/connectors"
+	"crm-connectors/connectors/hubspot"
+	"crm-connectors/connectors/salesforce"
+	"crm-connectors/delivery"
+	"crm-connectors/handlers"
+	"crm-connectors/sim"
+	"crm-connectors/sim/simhubspot"
+	"crm-connectors/sim/simsalesforce"
+	"crm-connectors/store"
+	"crm-connectors/store/storetest"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/rs/zerolog"
+)
+
+func TestMain(m *testing.M) { storetest.Main(m) }
+
+const (
+	appBase     = "https://app.example.com"
+	partnerBase = "https://partner.example.com"
+	serviceKey  = "key-of-a-test"
+	hubSpot     = "hubspot"
+	salesForce  = "salesforce"
+)
+
+// desk is the whole service for one test: real handlers, connectors and delivery, both CRMs simulated, a database of its
+// own, and one workspace.
+type desk struct {
+	t         *testing.T
+	pool      *pgxpool.Pool
+	store     *store.Store
+	engine    *delivery.Engine
+	url       string // of the service, without /functions/v1
+	workspace uuid.UUID
+	hub       *simhubspot.Sim
+	org       *simsalesforce.Sim
+	orgURL    string
+	oplog     *sim.OpLog
+	log       *record // what the service logged
+	seen      *record // every answer of the service, headers and bodies
+
+	mu      sync.Mutex
+	secrets map[string]bool // tokens that were stored at any time
+}
+
+type options struct {
+	askConsent bool   // the CRMs show their page of consent
+	without    string // a CRM that this installation is not set up for
+	stopped    bool   // the delivery does not run
+}
+
+func askConsent(o *options) { o.askConsent = true }
+func stopped(o *options)    { o.stopped = true }
+
+func open(t *testing.T, change ...func(*options)) *desk {
+	t.Helper()
+	var o options
+	for _, f := range change {
+		f(&o)
+	}
+	d := &desk{t: t, workspace: uuid.New(), oplog: sim.NewOpLog(), log: &record{}, seen: &record{}, secrets: map[string]bool{}}
+	d.openStore()
+	d.hub = simhubspot.New(simhubspot.Config{Log: d.oplog, AutoConsent: !o.askConsent})
+	d.org = simsalesforce.New(simsalesforce.Config{Log: d.oplog, AutoConsent: !o.askConsent})
+	hubURL := serve(t, d.hub.Handler())
+	d.orgURL = serve(t, d.org.Handler())
+	srv := httptest.NewUnstartedServer(nil)
+	d.url = "http://" + srv.Listener.Addr().String()
+	srv.Config.Handler = d.router(o, hubURL)
+	srv.Start()
+	t.Cleanup(func() {
+		srv.Close()
+		d.nothingSecretIsShown()
+		if t.Failed() {
+			t.Logf("the service's log:\n%s", d.log.text())
+		}
+	})
+	if !o.stopped {
+		d.start()
+	}
+	return d
+}
+
+func serve(t *testing.T, h http.Handler) string {
+	srv := httptest.NewServer(h)
+	t.Cleanup(srv.Close)
+	return srv.URL
+}
+
+func (d *desk) openStore() {
+	d.t.Helper()
+	pc, err := pgxpool.ParseConfig(storetest.NewDatabase(d.t, storetest.Migrate))
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	pc.MaxConns = 12
+	d.pool, err = pgxpool.NewWithConfig(d.t.Context(), pc)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	d.t.Cleanup(d.pool.Close)
+	keyset, err := store.GenerateKeyset()
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	keys, err := store.ParseKeyring(keyset)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	d.store = store.New(d.pool, keys)
+}
+
+// router wires the rooms as the program does, with short waits.
+func (d *desk) router(o options, hubURL string) http.Handler {
+	d.t.Helper()
+	client := connectors.NewClient(nil, time.Now)
+	hub, err := hubspot.New(hubspot.Config{APIURL: hubURL, AuthorizeURL: hubURL, HTTP: client})
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	org, err := salesforce.New(salesforce.Config{LoginURL: d.orgURL, HTTP: client, TrustedHosts: []string{strings.TrimPrefix(d.orgURL, "http://")}})
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	crms := []connectors.Connector{hub, org}
+	apps := map[connectors.CRM]connectors.App{
+		connectors.HubSpot: {ClientID: simhubspot.DefaultClientID, ClientSecret: simhubspot.DefaultClientSecret,
+			RedirectURL: d.url + "/functions/v1/hubspot-oauth-callback"},
+		connectors.Salesforce: {ClientID: simsalesforce.DefaultClientID, ClientSecret: simsalesforce.DefaultClientSecret,
+			RedirectURL: d.url + "/functions/v1/salesforce-oauth-callback"},
+	}
+	delete(apps, connectors.CRM(o.without))
+	log := zerolog.New(d.log)
+	d.engine, err = delivery.New(delivery.Config{Pool: d.pool, Store: d.store, Connectors: crms, Apps: apps, Log: log, Workers: 4,
+		FirstLook: time.Millisecond, LookAgain: 20 * time.Millisecond, DeadGrantWait: 20 * time.Millisecond, SweepEvery: time.Hour})
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	validator, err := api.NewValidator()
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	h, err := handlers.New(handlers.Config{Store: d.store, Engine: d.engine, Connectors: crms, Apps: apps, Validator: validator,
+		AppBaseURL: appBase, RedirectOrigins: []string{partnerBase}, Log: log})
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	router, err := api.NewRouter(api.Config{Handler: h, Auth: api.NewServiceKeys(map[string]string{"test": serviceKey}, ""), Log: log})
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return router
+}
+
+// start lets the delivery work until the test ends.
+func (d *desk) start() {
+	d.t.Helper()
+	if err := d.engine.Start(context.WithoutCancel(d.t.Context())); err != nil {
+		d.t.Fatal(err)
+	}
+	d.t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+		defer cancel()
+		if err := d.engine.Stop(ctx); err != nil {
+			d.t.Errorf("stop: %v", err)
+		}
+	})
+}
+
+// nothingSecretIsShown searches all that the service answered and logged, in every test, for the tokens that it held.
+func (d *desk) nothingSecretIsShown() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, shown := range []struct{ where, text string }{{"an answer", d.seen.text()}, {"the log", d.log.text()}} {
+		for _, secret := range []string{simhubspot.DefaultClientSecret, simsalesforce.DefaultClientSecret, serviceKey} {
+			if strings.Contains(shown.text, secret) {
+				d.t.Errorf("%s shows a client secret or key", shown.where)
+			}
+		}
+		for secret := range d.secrets {
+			if strings.Contains(shown.text, secret) {
+				d.t.Errorf("%s shows a token", shown.where)
+			}
+		}
+	}
+}
+
+// record collects text from several goroutines.
+type record struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+// Write is io.Writer.
+func (r *record) Write(p []byte) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.buf.Write(p)
+}
+
+func (r *record) text() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.buf.String()
+}
+
+var _ io.Writer = (*record)(nil)

@@ -4,14 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
-	"log/slog"
 	"sync"
 	"testing"
 	"time"
 
 	"crm-connectors/connectors"
-	"crm-connectors/migrations"
 	"crm-connectors/store"
 	"crm-connectors/store/storetest"
 
@@ -151,7 +148,7 @@ func setup(t *testing.T, change ...func(*Config)) *bench {
 		refresh: func(a connectors.Account) (connectors.Grant, error) {
 			return connectors.Grant{AccessToken: a.AccessToken + "+", ExpiresAt: time.Now().Add(time.Hour)}, nil
 		}}
-	pool, err := pgxpool.New(t.Context(), storetest.NewDatabase(t, migrate))
+	pool, err := pgxpool.New(t.Context(), storetest.NewDatabase(t, storetest.Migrate))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -169,16 +166,6 @@ func setup(t *testing.T, change ...func(*Config)) *bench {
 	b.engine = b.newEngine(change...)
 	b.conn = b.connect("account-1", time.Now().Add(time.Hour))
 	return b
-}
-
-func migrate(ctx context.Context, url string) error {
-	pool, err := pgxpool.New(ctx, url)
-	if err != nil {
-		return err
-	}
-	defer pool.Close()
-	_, err = migrations.Up(ctx, pool, slog.New(slog.NewTextHandler(io.Discard, nil)))
-	return err
 }
 
 func (b *bench) newEngine(change ...func(*Config)) *Engine {

@@ -17,6 +17,7 @@ import (
 const (
 	stateLife       = 10 * time.Minute
 	exchangeTimeout = 45 * time.Second
+	scopeMissing    = "scope_missing" // how connectors call a grant that leaves out what they need
 )
 
 // HubspotOAuthStart begins connecting a workspace to HubSpot.
@@ -160,7 +161,7 @@ func (h *Handlers) exchangeFailed(st store.OAuthState, crm connectors.CRM, e *co
 	h.log.Error().Str("event", "oauth_exchange_failed").Str("crm", string(crm)).Stringer("workspace_id", st.WorkspaceID).Str("class", string(e.Class)).
 		Str("error_code", e.Code).Str("cause", e.Cause).Int("http_status", e.Status).AnErr("error", e.Err).Msg("code exchange failed")
 	code := api.CodeOAuthExchangeFailed
-	if e.Class == connectors.ClassNeedsReconnect {
+	if e.Code == scopeMissing {
 		code = api.CodeOAuthMissingScopes
 	}
 	return failedBack(st, crm, "server_error", code, e.Cause+" "+e.Action)

@@ -1,15 +1,16 @@
 package store_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"sync"
 	"testing"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 
 	"crm-connectors/store"
 )
@@ -150,48 +151,63 @@ func TestTwentyCallersOfOneOutcomeMakeOneSetOfRows(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	c := b.connect("hubspot", "hub1")
-	got := make([][]uuid.UUID, 20)
-	var wg sync.WaitGroup
-	for i := range got {
-		wg.Go(func() {
-			out, err := b.Append(t.Context(), []store.Outcome{b.outcome("e1")}, b.bell.ring)
-			if err != nil || out[0].Err != nil {
-				t.Errorf("append: %v, %v", err, out[0].Err)
-			}
-			got[i] = ids(out[0].Writes)
-		})
-	}
-	wg.Wait()
-	for _, g := range got {
-		if len(g) != 3 || !slices.Equal(g, got[0]) {
-			t.Errorf("got %v, want %v", g, got[0])
+	for round := range 15 {
+		got := make([][]uuid.UUID, 20)
+		var wg sync.WaitGroup
+		for i := range got {
+			wg.Go(func() {
+				out, err := b.Append(t.Context(), []store.Outcome{b.outcome(fmt.Sprint(round))}, b.bell.ring)
+				if err != nil || out[0].Err != nil {
+					t.Errorf("append: %v, %v", err, out[0].Err)
+				}
+				got[i] = ids(out[0].Writes)
+			})
 		}
-	}
-	if woken := b.bell.heard(); b.rows() != 3 || !slices.Equal(woken, []uuid.UUID{c.ID}) {
-		t.Errorf("%d rows, woken %v; want 3 rows and one wake", b.rows(), woken)
+		wg.Wait()
+		for _, g := range got {
+			if len(g) != 3 || !slices.Equal(g, got[0]) {
+				t.Errorf("got %v, want %v", g, got[0])
+			}
+		}
+		if woken := b.bell.heard(); b.rows() != 3*(round+1) || !slices.Equal(woken, []uuid.UUID{c.ID}) {
+			t.Errorf("%d rows, woken %v; want %d rows and one wake", b.rows(), woken, 3*(round+1))
+		}
 	}
 }
 
-func TestCallsThatShareOutcomesInAnyOrderAllSucceed(t *testing.T) {
+// Two calls that share two outcomes in opposite order wait for each other, and Postgres ends one of them.
+func TestCallsThatShareOutcomesInOppositeOrderBothSucceed(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.connect("hubspot", "hub1")
-	const outcomes = 40
-	var wg sync.WaitGroup
-	for range 6 {
-		wg.Go(func() {
-			var call []store.Outcome
-			for _, n := range rand.Perm(outcomes) {
-				call = append(call, b.outcome(fmt.Sprint(n), contact(ada)))
-			}
-			if _, err := b.Append(t.Context(), call, b.bell.ring); err != nil {
-				t.Errorf("append: %v", err)
-			}
+	first, second := b.outcome("first", task("1")), b.outcome("second", task("2"))
+	id := b.append(second)[0].ID
+	row := value[string](b, `select to_jsonb(w)::text from crm_write_log w where id = $1`, id)
+	b.exec(`delete from crm_write_log`)
+	var inside sync.Once
+	begun := make(chan struct{})
+	var calls sync.WaitGroup
+	calls.Go(func() { // as if it were a call of first and then second
+		_, err := b.Append(t.Context(), []store.Outcome{first}, func(ctx context.Context, tx pgx.Tx, _ uuid.UUID) error {
+			inside.Do(func() {
+				close(begun)
+				b.lockWaiter()
+			})
+			_, err := tx.Exec(ctx, `insert into crm_write_log overriding system value
+				select * from jsonb_populate_record(null::crm_write_log, $1) on conflict do nothing`, row)
+			return err
 		})
+		if err != nil {
+			t.Errorf("first, second: %v", err)
+		}
+	})
+	<-begun
+	if _, err := b.Append(t.Context(), []store.Outcome{second, first}, b.bell.ring); err != nil {
+		t.Errorf("second, first: %v", err)
 	}
-	wg.Wait()
-	if got := b.rows(); got != outcomes {
-		t.Errorf("%d rows, want %d", got, outcomes)
+	calls.Wait()
+	if got := b.rows(); got != 2 {
+		t.Errorf("%d rows, want 2", got)
 	}
 }
 

@@ -120,6 +120,69 @@ func TestAFailedEndIsReported(t *testing.T) {
 	}
 }
 
+func TestADrainThatEndsWaitsForAnAppendAndSeesItsRows(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	c := b.connect("hubspot", "hub1")
+	inside, release := make(chan struct{}), make(chan struct{})
+	var calls sync.WaitGroup
+	calls.Go(func() {
+		_, err := b.Append(t.Context(), []store.Outcome{b.outcome("e1")}, func(context.Context, pgx.Tx, uuid.UUID) error {
+			close(inside)
+			<-release
+			return nil
+		})
+		if err != nil {
+			t.Errorf("append: %v", err)
+		}
+	})
+	<-inside
+	calls.Go(func() {
+		more, err := b.FinishDrain(t.Context(), c.ID, false, func(context.Context, pgx.Tx, *time.Time) error { return nil })
+		if err != nil || !more {
+			t.Errorf("finish: more %v, %v; want the drain to go on", more, err)
+		}
+	})
+	defer calls.Wait()
+	defer close(release)
+	b.lockWaiter()
+}
+
+func TestAnAppendWaitsForADrainThatEnds(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	c := b.connect("hubspot", "hub1")
+	inside, release := make(chan struct{}), make(chan struct{})
+	var ended atomic.Bool
+	var calls sync.WaitGroup
+	calls.Go(func() {
+		_, err := b.FinishDrain(t.Context(), c.ID, false, func(context.Context, pgx.Tx, *time.Time) error {
+			close(inside)
+			<-release
+			ended.Store(true)
+			return nil
+		})
+		if err != nil {
+			t.Errorf("finish: %v", err)
+		}
+	})
+	<-inside
+	calls.Go(func() {
+		_, err := b.Append(t.Context(), []store.Outcome{b.outcome("e1")}, func(context.Context, pgx.Tx, uuid.UUID) error {
+			if !ended.Load() {
+				t.Error("the delivery was woken while its drain was ending")
+			}
+			return nil
+		})
+		if err != nil {
+			t.Errorf("append: %v", err)
+		}
+	})
+	defer calls.Wait()
+	defer close(release)
+	b.lockWaiter()
+}
+
 // jobs is the least of a job engine: one unique job a connection, which is skipped when there is one. A running job is
 // not touched, so a wake-up is lost unless the drain that ends sees what was appended.
 type jobs struct{ *bench }
@@ -133,7 +196,10 @@ func (j jobs) wake(ctx context.Context, tx pgx.Tx, id uuid.UUID) error {
 	if _, err := tx.Exec(ctx, `insert into jobs (connection_id, at) values ($1, now()) on conflict do nothing`, id); err != nil {
 		return err
 	}
-	_, err := tx.Exec(ctx, `update jobs set at = now() where connection_id = $1 and not running`, id)
+	if _, err := tx.Exec(ctx, `update jobs set at = now() where connection_id = $1 and not running`, id); err != nil {
+		return err
+	}
+	_, err := tx.Exec(ctx, `select pg_sleep(0.002)`) // for a drain to end between the wake-up and its commit, if it could
 	return err
 }
 

@@ -102,6 +102,9 @@ func serve(t *testing.T, h http.Handler) string {
 	return srv.URL
 }
 
+// sandboxURL is another address of the simulated org, as a sandbox has a login host of its own.
+func (d *desk) sandboxURL() string { return strings.Replace(d.orgURL, "127.0.0.1", "localhost", 1) }
+
 func (d *desk) openStore() {
 	d.t.Helper()
 	pc, err := pgxpool.ParseConfig(storetest.NewDatabase(d.t, storetest.Migrate))
@@ -133,7 +136,8 @@ func (d *desk) router(o options, hubURL string) http.Handler {
 	if err != nil {
 		d.t.Fatal(err)
 	}
-	org, err := salesforce.New(salesforce.Config{LoginURL: d.orgURL, HTTP: client, TrustedHosts: []string{strings.TrimPrefix(d.orgURL, "http://")}})
+	org, err := salesforce.New(salesforce.Config{LoginURL: d.orgURL, HTTP: client,
+		TrustedHosts: []string{strings.TrimPrefix(d.orgURL, "http://"), strings.TrimPrefix(d.sandboxURL(), "http://")}})
 	if err != nil {
 		d.t.Fatal(err)
 	}

@@ -74,6 +74,22 @@ func TestAGrantThatCannotBeStoredStillSendsTheBrowserBack(t *testing.T) {
 	}
 }
 
+func TestASandboxExchangesAndRenewsWhereItSignedIn(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	to := d.visit(d.atCRM(d.begin(salesForce, "login_host", d.sandboxURL()), "allow").String()).backAtApp()
+	d.noteTokens(salesForce)
+	if c := d.connection(salesForce); to.Query().Get("salesforce_success") != "1" || c.LoginURL != d.sandboxURL() || c.InstanceURL != d.sandboxURL() {
+		t.Errorf("ended at %s with login URL %s and instance URL %s, want %s", to, c.LoginURL, c.InstanceURL, d.sandboxURL())
+	}
+	d.org.ExpireAccessTokens()
+	d.succeeded("/sync/salesforce", d.whole("e-1"))
+	d.noteTokens(salesForce)
+	if c := d.connection(salesForce); c.LoginURL != d.sandboxURL() || c.InstanceURL != d.sandboxURL() {
+		t.Errorf("after a refresh: login URL %s and instance URL %s", c.LoginURL, c.InstanceURL)
+	}
+}
+
 func TestReconnectingKeepsTheConnectionAndReplacesItsTokens(t *testing.T) {
 	t.Parallel()
 	d := open(t)

@@ -171,3 +171,28 @@ func TestIdleConnectionsAreLiveOnesLongNotRefreshedOldestFirst(t *testing.T) {
 		t.Errorf("one alone: got %v, want %v", got, want)
 	}
 }
+
+func TestAnAccountIsSharedWhileAnotherWorkspaceUsesIt(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	mine := b.connect("hubspot", "hub1")
+	want := func(what string, want bool) {
+		t.Helper()
+		if got, err := b.AccountIsShared(t.Context(), mine); err != nil || got != want {
+			t.Errorf("%s: %v, %v; want %v", what, got, err, want)
+		}
+	}
+	b.connect("salesforce", "hub1")
+	want("the same id in another CRM", false)
+	b.workspace = uuid.New()
+	b.connect("hubspot", "hub2")
+	want("another account", false)
+	other := b.connect("hubspot", "hub1")
+	want("the same account", true)
+	b.fail(other)
+	want("the same account, in error", true)
+	if err := b.Disconnect(t.Context(), b.workspace, "hubspot"); err != nil {
+		t.Fatal(err)
+	}
+	want("the same account, disconnected", false)
+}

@@ -44,17 +44,17 @@ func authorizing() map[string]func(*testing.T, Bench) {
 				t.Fatal(err)
 			}
 			_, err := b.Connector.Exchange(t.Context(), b.App, code, verifier)
-			wantClass(t, err, connectors.ClassRejected)
+			_ = wantClass(t, err, connectors.ClassRejected)
 		},
 		"a code without its verifier is refused": func(t *testing.T, b Bench) {
 			_, err := b.Connector.Exchange(t.Context(), b.App, consent(t, b, verifier), "another-verifier-of-forty-three-characters-or-more")
-			wantClass(t, err, connectors.ClassRejected)
+			_ = wantClass(t, err, connectors.ClassRejected)
 		},
 		"a wrong client secret is our fault and no customer's": func(t *testing.T, b Bench) {
 			account := signIn(t, b)
 			account.App.ClientSecret = "wrong"
 			_, err := b.Connector.Refresh(t.Context(), account)
-			wantClass(t, err, connectors.ClassMisconfigured)
+			_ = wantClass(t, err, connectors.ClassMisconfigured)
 		},
 		"a refresh gives a token that works": func(t *testing.T, b Bench) {
 			account := signIn(t, b)
@@ -73,7 +73,7 @@ func authorizing() map[string]func(*testing.T, Bench) {
 			account := signIn(t, b)
 			b.Revoke()
 			_, err := b.Connector.Refresh(t.Context(), account)
-			wantClass(t, err, connectors.ClassNeedsReconnect)
+			_ = wantClass(t, err, connectors.ClassNeedsReconnect)
 		},
 		"revoking ends the grant, and revoking again succeeds": func(t *testing.T, b Bench) {
 			account := signIn(t, b)
@@ -81,7 +81,7 @@ func authorizing() map[string]func(*testing.T, Bench) {
 				t.Fatalf("revoke: %v", err)
 			}
 			_, err := b.Connector.Refresh(t.Context(), account)
-			wantClass(t, err, connectors.ClassNeedsReconnect)
+			_ = wantClass(t, err, connectors.ClassNeedsReconnect)
 			if err := b.Connector.Revoke(t.Context(), account); err != nil {
 				t.Errorf("second revoke: %v", err)
 			}

@@ -111,10 +111,10 @@ func delivering() map[string]func(*testing.T, Bench) {
 			account := signIn(t, b)
 			w := contact("ada@example.com")
 			w.SendBy = time.Now().Add(-time.Second)
-			wantClass(t, resultErr(deliver(t.Context(), t, b, account, w)), connectors.ClassRetry)
+			_ = wantClass(t, resultErr(deliver(t.Context(), t, b, account, w)), connectors.ClassRetry)
 			w = task(connectors.Ref{}, "", "")
 			w.SendBy = time.Now().Add(-time.Second)
-			wantClass(t, resultErr(deliver(t.Context(), t, b, account, w)), connectors.ClassRetry)
+			_ = wantClass(t, resultErr(deliver(t.Context(), t, b, account, w)), connectors.ClassRetry)
 			wantCount(t, b, connectors.ObjectContact, 0)
 			wantCount(t, b, connectors.ObjectTask, 0)
 		},
@@ -122,7 +122,7 @@ func delivering() map[string]func(*testing.T, Bench) {
 			account := signIn(t, b)
 			ctx, cancel := context.WithCancel(t.Context())
 			cancel()
-			wantClass(t, resultErr(deliver(ctx, t, b, account, task(connectors.Ref{}, "", ""))), connectors.ClassRetry)
+			_ = wantClass(t, resultErr(deliver(ctx, t, b, account, task(connectors.Ref{}, "", ""))), connectors.ClassRetry)
 			wantCount(t, b, connectors.ObjectTask, 0)
 		},
 		"many accounts' writes at once do not disturb each other": func(t *testing.T, b Bench) {

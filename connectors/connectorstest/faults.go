@@ -17,7 +17,7 @@ func faults() map[string]func(*testing.T, Bench) {
 			for range 3 { // more than the client's own retries
 				b.Fault(t, OnLookup, connectors.ObjectContact, Unavailable)
 			}
-			wantClass(t, resultErr(deliver(t.Context(), t, b, account, contact("ada@example.com"))), connectors.ClassRetry)
+			_ = wantClass(t, resultErr(deliver(t.Context(), t, b, account, contact("ada@example.com"))), connectors.ClassRetry)
 			wantCount(t, b, connectors.ObjectContact, 0)
 		},
 		"a blip in a lookup is mended within the delivery": func(t *testing.T, b Bench) {
@@ -30,7 +30,7 @@ func faults() map[string]func(*testing.T, Bench) {
 			account := signIn(t, b)
 			b.Expire()
 			for _, w := range []connectors.Write{contact("ada@example.com"), task(connectors.Ref{}, "", "")} {
-				wantClass(t, resultErr(deliver(t.Context(), t, b, account, w)), connectors.ClassNeedsAuth)
+				_ = wantClass(t, resultErr(deliver(t.Context(), t, b, account, w)), connectors.ClassNeedsAuth)
 			}
 			wantCount(t, b, connectors.ObjectContact, 0)
 			wantCount(t, b, connectors.ObjectTask, 0)
@@ -41,20 +41,20 @@ func faults() map[string]func(*testing.T, Bench) {
 			tests[fmt.Sprintf("a %s create with %s is in doubt and not repeated", object, kind)] = func(t *testing.T, b Bench) {
 				account := signIn(t, b)
 				b.Fault(t, OnCreate, object, kind)
-				wantClass(t, resultErr(deliver(t.Context(), t, b, account, of(object))), connectors.ClassInDoubt)
+				_ = wantClass(t, resultErr(deliver(t.Context(), t, b, account, of(object))), connectors.ClassInDoubt)
 				wantCount(t, b, object, 1)
 			}
 		}
 		tests[fmt.Sprintf("a %s create answered 503 is in doubt", object)] = func(t *testing.T, b Bench) {
 			account := signIn(t, b)
 			b.Fault(t, OnCreate, object, Unavailable)
-			wantClass(t, resultErr(deliver(t.Context(), t, b, account, of(object))), connectors.ClassInDoubt)
+			_ = wantClass(t, resultErr(deliver(t.Context(), t, b, account, of(object))), connectors.ClassInDoubt)
 			wantCount(t, b, object, 0)
 		}
 		tests[fmt.Sprintf("a redirect of a %s create is not followed", object)] = func(t *testing.T, b Bench) {
 			account := signIn(t, b)
 			b.Fault(t, OnCreate, object, Redirect)
-			wantClass(t, resultErr(deliver(t.Context(), t, b, account, of(object))), connectors.ClassInDoubt)
+			_ = wantClass(t, resultErr(deliver(t.Context(), t, b, account, of(object))), connectors.ClassInDoubt)
 			wantCount(t, b, object, 0)
 		}
 		tests[fmt.Sprintf("a %s create that meets a rate limit waits with its connection", object)] = func(t *testing.T, b Bench) {
@@ -69,7 +69,7 @@ func faults() map[string]func(*testing.T, Bench) {
 		tests[fmt.Sprintf("a %s that the CRM refuses is rejected for good", object)] = func(t *testing.T, b Bench) {
 			account := signIn(t, b)
 			b.Fault(t, OnCreate, object, Validation)
-			wantClass(t, resultErr(deliver(t.Context(), t, b, account, of(object))), connectors.ClassRejected)
+			_ = wantClass(t, resultErr(deliver(t.Context(), t, b, account, of(object))), connectors.ClassRejected)
 			wantCount(t, b, object, 0)
 		}
 	}
@@ -93,7 +93,7 @@ func looking() map[string]func(*testing.T, Bench) {
 			account := signIn(t, b)
 			b.Fault(t, OnCreate, connectors.ObjectContact, CutAfter)
 			w := contact("ada@example.com")
-			wantClass(t, resultErr(deliver(t.Context(), t, b, account, w)), connectors.ClassInDoubt)
+			_ = wantClass(t, resultErr(deliver(t.Context(), t, b, account, w)), connectors.ClassInDoubt)
 			f, err := b.Connector.Find(t.Context(), account, w)
 			if err != nil || f.Ref.ID != b.Records(connectors.ObjectContact)[0].ID || !f.Complete {
 				t.Errorf("found %+v, %v; want the record, complete", f, err)
@@ -119,7 +119,7 @@ func looking() map[string]func(*testing.T, Bench) {
 			account := signIn(t, b)
 			b.Expire()
 			_, err := b.Connector.Find(t.Context(), account, contact("ada@example.com"))
-			wantClass(t, err, connectors.ClassNeedsAuth)
+			_ = wantClass(t, err, connectors.ClassNeedsAuth)
 		},
 	}
 }

@@ -131,7 +131,7 @@ func (p *parser) selectList(st *statement) *refusal {
 }
 
 func (p *parser) fromWhere(st *statement) (no *refusal) {
-	if no = p.expect("FROM"); no != nil {
+	if no := p.expect("FROM"); no != nil {
 		return no
 	}
 	if st.from, no = p.name(); no != nil {

@@ -55,7 +55,7 @@ func (e *Engine) drain(ctx context.Context, connectionID uuid.UUID, end endDrain
 		if worked {
 			continue
 		}
-		more, err := e.store.FinishDrain(ctx, connectionID, yield, end)
+		more, err := e.store.FinishDrain(ctx, connectionID, conn.DrainEpoch, yield, end)
 		if err != nil || !more {
 			return err
 		}

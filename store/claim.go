@@ -124,20 +124,24 @@ func mayDrain(ctx context.Context, tx pgx.Tx, connectionID uuid.UUID, epoch int6
 // FinishDrain ends a drain without losing a wake-up. Under the connection's row lock, which appenders wait for, it looks
 // whether something is due now: then it returns true and the caller goes on. Otherwise it calls end, in the same
 // transaction, with the time at which something will be due, or nil if nothing is known to be. With yield it ends even
-// though something is due, so that others get their turn.
-func (s *Store) FinishDrain(ctx context.Context, connectionID uuid.UUID, yield bool, end func(ctx context.Context, tx pgx.Tx, next *time.Time) error) (more bool, err error) {
+// though something is due, so that others get their turn; so does a drain that is not the newest, for it may claim nothing.
+func (s *Store) FinishDrain(ctx context.Context, connectionID uuid.UUID, epoch int64, yield bool, end func(ctx context.Context, tx pgx.Tx, next *time.Time) error) (more bool, err error) {
 	err = s.inTx(ctx, func(tx pgx.Tx) error {
 		var live bool
 		var wait *time.Time
-		err := tx.QueryRow(ctx, `select status = 'connected', case when paused_until > now() then paused_until end
-			from crm_connections where id = $1 for update`, connectionID).Scan(&live, &wait)
+		var newest int64
+		err := tx.QueryRow(ctx, `select status = 'connected', case when paused_until > now() then paused_until end, drain_epoch
+			from crm_connections where id = $1 for update`, connectionID).Scan(&live, &wait, &newest)
 		if err != nil {
 			return err
 		}
 		var next *time.Time
 		if live {
 			if err := tx.QueryRow(ctx, `
-				select min(next_attempt_at) from crm_write_log w where w.connection_id = $1 and `+workable, connectionID).Scan(&next); err != nil {
+				select least(
+					(select next_attempt_at from crm_write_log where connection_id = $1 and status = 'in_doubt' order by next_attempt_at, seq limit 1),
+					(select w.next_attempt_at from crm_write_log w where w.connection_id = $1 and `+open+` order by w.next_attempt_at, w.seq limit 1))`,
+				connectionID).Scan(&next); err != nil {
 				return err
 			}
 		}
@@ -148,7 +152,7 @@ func (s *Store) FinishDrain(ctx context.Context, connectionID uuid.UUID, yield b
 			if err := tx.QueryRow(ctx, `select $1::timestamptz <= now()`, *next).Scan(&more); err != nil {
 				return err
 			}
-			if more = more && !yield; more {
+			if more = more && !yield && epoch == newest; more {
 				return nil
 			}
 		}

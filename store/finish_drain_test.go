@@ -15,10 +15,39 @@ import (
 	"crm-connectors/store"
 )
 
+func (b *bench) epoch(id uuid.UUID) int64 {
+	b.t.Helper()
+	c, err := b.ConnectionByID(b.t.Context(), id)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return c.DrainEpoch
+}
+
+func TestADrainThatIsNotTheNewestEndsThoughSomethingIsDue(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	c := b.connect("hubspot", "hub1")
+	b.append(b.outcome("e1"))
+	for range 2 {
+		if _, err := b.BeginDrain(t.Context(), c.ID); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var next *time.Time
+	more, err := b.FinishDrain(t.Context(), c.ID, b.epoch(c.ID)-1, false, func(_ context.Context, _ pgx.Tx, at *time.Time) error {
+		next = at
+		return nil
+	})
+	if err != nil || more || next == nil {
+		t.Errorf("more %v, %v, next %v; want an end that knows what is due", more, err, next)
+	}
+}
+
 // finish ends a drain; next is what end was called with, called whether it was.
 func (b *bench) finish(id uuid.UUID, yield bool) (more, called bool, next *time.Time) {
 	b.t.Helper()
-	more, err := b.FinishDrain(b.t.Context(), id, yield, func(_ context.Context, _ pgx.Tx, at *time.Time) error {
+	more, err := b.FinishDrain(b.t.Context(), id, b.epoch(id), yield, func(_ context.Context, _ pgx.Tx, at *time.Time) error {
 		called, next = true, at
 		return nil
 	})
@@ -112,10 +141,10 @@ func TestAFailedEndIsReported(t *testing.T) {
 	b := setup(t)
 	c := b.connect("hubspot", "hub1")
 	no := errors.New("no")
-	if more, err := b.FinishDrain(t.Context(), c.ID, false, func(context.Context, pgx.Tx, *time.Time) error { return no }); more || !errors.Is(err, no) {
+	if more, err := b.FinishDrain(t.Context(), c.ID, c.DrainEpoch, false, func(context.Context, pgx.Tx, *time.Time) error { return no }); more || !errors.Is(err, no) {
 		t.Errorf("got %v, %v; want the error of end", more, err)
 	}
-	if _, err := b.FinishDrain(t.Context(), uuid.New(), false, nil); err == nil {
+	if _, err := b.FinishDrain(t.Context(), uuid.New(), 0, false, nil); err == nil {
 		t.Error("a drain of an unknown connection ended well")
 	}
 }
@@ -138,7 +167,7 @@ func TestADrainThatEndsWaitsForAnAppendAndSeesItsRows(t *testing.T) {
 	})
 	<-inside
 	calls.Go(func() {
-		more, err := b.FinishDrain(t.Context(), c.ID, false, func(context.Context, pgx.Tx, *time.Time) error { return nil })
+		more, err := b.FinishDrain(t.Context(), c.ID, c.DrainEpoch, false, func(context.Context, pgx.Tx, *time.Time) error { return nil })
 		if err != nil || !more {
 			t.Errorf("finish: more %v, %v; want the drain to go on", more, err)
 		}
@@ -156,7 +185,7 @@ func TestAnAppendWaitsForADrainThatEnds(t *testing.T) {
 	var ended atomic.Bool
 	var calls sync.WaitGroup
 	calls.Go(func() {
-		_, err := b.FinishDrain(t.Context(), c.ID, false, func(context.Context, pgx.Tx, *time.Time) error {
+		_, err := b.FinishDrain(t.Context(), c.ID, c.DrainEpoch, false, func(context.Context, pgx.Tx, *time.Time) error {
 			close(inside)
 			<-release
 			ended.Store(true)
@@ -229,7 +258,7 @@ func (j jobs) work(ctx context.Context) error {
 			}
 			continue
 		}
-		more, err = j.FinishDrain(ctx, id, false, func(ctx context.Context, tx pgx.Tx, next *time.Time) error {
+		more, err = j.FinishDrain(ctx, id, c.DrainEpoch, false, func(ctx context.Context, tx pgx.Tx, next *time.Time) error {
 			if next == nil {
 				_, err := tx.Exec(ctx, `delete from jobs where connection_id = $1`, id)
 				return err

@@ -8,6 +8,7 @@ func (s *Sim) api() http.Handler {
 	s.routeObjects(mux)
 	s.routeAssociations(mux)
 	mux.HandleFunc("GET /crm/owners", s.serve(s.listOwners))
+	mux.HandleFunc("GET /crm/owners/{$}", s.serve(s.listOwners)) // how HubSpot's own clients write it
 	mux.HandleFunc("GET /crm/owners/{id}", s.serve(s.getOwner))
 	mux.HandleFunc("GET /crm/properties/{type}", s.serve(s.listProperties))
 	mux.HandleFunc("GET /crm/properties/{type}/{name}", s.serve(s.getProperty))

@@ -137,7 +137,7 @@ func (c *call) runPart(part compositePart, values map[string]any) reply {
 	if err != nil || !strings.HasPrefix(u.Path, "/services/data/") {
 		return notFound().reply()
 	}
-	sub := &call{s: c.s, tx: c.tx, method: part.Method, query: u.Query(), header: c.header.Clone(), body: []byte(body), inside: true}
+	sub := &call{s: c.s, tx: c.tx, method: part.Method, query: u.Query(), header: c.header.Clone(), body: []byte(body), inside: true, home: c.home}
 	for name, value := range part.Headers {
 		sub.header.Set(name, value)
 	}

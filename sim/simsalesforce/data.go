@@ -29,7 +29,8 @@ type call struct {
 	query   url.Values
 	header  http.Header
 	body    []byte
-	inside  bool // a part of a composite
+	inside  bool   // a part of a composite
+	home    string // the org's URL as the client sees it
 }
 
 // data serves /services/data/vXX.0/….
@@ -57,7 +58,7 @@ func (s *Sim) answer(r *http.Request, path string, body []byte) reply {
 	if no := s.session(r); no != nil {
 		return no.reply()
 	}
-	c := &call{s: s, tx: &tx{s: s}, method: r.Method, query: r.URL.Query(), header: r.Header, body: body}
+	c := &call{s: s, tx: &tx{s: s}, method: r.Method, query: r.URL.Query(), header: r.Header, body: body, home: s.baseURL(r)}
 	limit, no := s.spend()
 	if no == nil {
 		no = c.locate(path)
@@ -169,7 +170,7 @@ func (c *call) fields() (map[string]any, *refusal) {
 }
 
 func (c *call) resources() reply {
-	out := map[string]string{}
+	out := map[string]string{"identity": identityURL(c.home)}
 	for _, name := range []string{"composite", "limits", "query", "queryAll", "sobjects"} {
 		out[name] = c.base() + "/" + name
 	}

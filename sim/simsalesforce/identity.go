@@ -49,31 +49,56 @@ func (s *Sim) introspect(w http.ResponseWriter, r *http.Request) {
 	}
 	if out["active"] == true {
 		out["client_id"], out["username"] = s.cfg.ClientID, s.tables["User"].byID[UserID].str("Username")
-		out["sub"] = base + "/id/" + orgID + "/" + UserID
+		out["sub"] = identityURL(base)
 	}
 	sim.WriteJSON(w, http.StatusOK, out)
 }
 
-// userinfo serves /services/oauth2/userinfo and the identity URL. Their refusal is plain text and
-// a 403, unlike the data API's.
-func (s *Sim) userinfo(w http.ResponseWriter, r *http.Request) {
-	base := s.baseURL(r)
+func identityURL(base string) string { return base + "/id/" + orgID + "/" + UserID }
+
+// knownUser is the user of the request's token. The refusal is plain text and a 403, unlike the data
+// API's. The caller holds the lock.
+func (s *Sim) knownUser(w http.ResponseWriter, r *http.Request) *Record {
 	_, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if s.access(strings.TrimSpace(token)) != nil {
+		return s.tables["User"].byID[UserID]
+	}
+	text := "Bad_OAuth_Token"
+	if token == "" {
+		text = "Missing_OAuth_Token"
+	}
+	w.Header().Set("Content-Type", "text/plain;charset=UTF-8")
+	w.WriteHeader(http.StatusForbidden)
+	_, _ = w.Write([]byte(text))
+	return nil
+}
+
+// identity serves the identity URL, whose names are Salesforce's own and not those of OpenID.
+func (s *Sim) identity(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.access(strings.TrimSpace(token)) == nil {
-		text := "Bad_OAuth_Token"
-		if token == "" {
-			text = "Missing_OAuth_Token"
-		}
-		w.Header().Set("Content-Type", "text/plain;charset=UTF-8")
-		w.WriteHeader(http.StatusForbidden)
-		_, _ = w.Write([]byte(text))
+	u := s.knownUser(w, r)
+	if u == nil {
 		return
 	}
-	u := s.tables["User"].byID[UserID]
 	sim.WriteJSON(w, http.StatusOK, map[string]any{
-		"sub": base + "/id/" + orgID + "/" + UserID, "user_id": UserID, "organization_id": orgID,
+		"id": identityURL(s.baseURL(r)), "asserted_user": true, "user_id": UserID, "organization_id": orgID,
+		"username": u.str("Username"), "nick_name": u.str("Alias"), "display_name": u.str("Name"), "email": u.str("Email"),
+		"email_verified": true, "first_name": u.str("FirstName"), "last_name": u.str("LastName"), "timezone": "Europe/London",
+		"active": u.is("IsActive"), "user_type": "STANDARD", "language": "en_US", "locale": "en_US", "is_app_installed": true,
+	})
+}
+
+// userinfo serves /services/oauth2/userinfo.
+func (s *Sim) userinfo(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	u := s.knownUser(w, r)
+	if u == nil {
+		return
+	}
+	sim.WriteJSON(w, http.StatusOK, map[string]any{
+		"sub": identityURL(s.baseURL(r)), "user_id": UserID, "organization_id": orgID,
 		"preferred_username": u.str("Username"), "nickname": u.str("Alias"), "name": u.str("Name"), "email": u.str("Email"),
 		"email_verified": true, "given_name": u.str("FirstName"), "family_name": u.str("LastName"), "zoneinfo": "Europe/London",
 		"active": u.is("IsActive"),

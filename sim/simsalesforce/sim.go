@@ -120,7 +120,7 @@ func (s *Sim) Handler() http.Handler {
 	mux.HandleFunc("POST /services/oauth2/introspect", s.introspect)
 	mux.HandleFunc("GET /services/oauth2/userinfo", s.userinfo)
 	mux.HandleFunc("POST /services/oauth2/userinfo", s.userinfo)
-	mux.HandleFunc("GET /id/{org}/{user}", s.userinfo)
+	mux.HandleFunc("GET /id/{org}/{user}", s.identity)
 	mux.HandleFunc("GET /.well-known/openid-configuration", s.discovery)
 	mux.HandleFunc("/services/data", s.versions)
 	mux.HandleFunc("/services/data/{$}", s.versions)

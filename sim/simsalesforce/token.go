@@ -154,7 +154,7 @@ func (s *Sim) answerToken(r *http.Request, g *grant, refresh string) *tokenAnswe
 	base := s.baseURL(r)
 	token, issued := s.issue(g)
 	at := strconv.FormatInt(issued.UnixMilli(), 10)
-	id := base + "/id/" + orgID + "/" + UserID
+	id := identityURL(base)
 	mac := hmac.New(sha256.New, []byte(s.cfg.ClientSecret))
 	_, _ = mac.Write([]byte(id + at))
 	return &tokenAnswer{

@@ -1,0 +1,183 @@
+package salesforce
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"crm-connectors/sim/judges"
+)
+
+// judged is what sim/judges/soql.mjs answers of one query.
+type judged struct {
+	Error      string
+	Object     string
+	Conditions []struct {
+		Field, Operator, Type string
+		Value                 any
+	}
+	Joins []string
+	Limit int
+}
+
+const hostileTexts = 12_000
+
+func TestAPublishedSOQLParserReadsEachValueAsOneLiteral(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join("..", "..", "sim", "judges")
+	judges.Need(t, dir)
+	const seed = 20261123
+	t.Logf("seed %d", seed)
+	texts := hostile(rand.New(rand.NewPCG(seed, seed)), hostileTexts)
+	queries := make([]string, len(texts))
+	for i, text := range texts {
+		q := query{object: typeLead, fields: []string{"Id", "Email"}, where: []condition{equals("Email", text)}, limit: 5}
+		if i%2 == 1 { // in the middle of more, as the search for a user's address is
+			q.where = append(q.where, isTrue("IsActive"))
+			q.order = "LastModifiedDate DESC"
+		}
+		queries[i] = q.String()
+	}
+	for i, got := range askJudge(t, dir, queries) {
+		if wrong := misread(got, texts[i], i%2 == 1); wrong != "" {
+			t.Fatalf("text %d of seed %d, %+q:\n%s\n%s\nthe parser reads %+v", i, seed, texts[i], queries[i], wrong, got)
+		}
+	}
+}
+
+func TestTheJudgeOfSOQLSeesAValueThatLeavesItsLiteral(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join("..", "..", "sim", "judges")
+	judges.Need(t, dir)
+	naive := func(text string) string { return "SELECT Id, Email FROM Lead WHERE Email = '" + text + "' LIMIT 5" }
+	texts := []string{`a' OR Name LIKE '%`, `o'neil@example.com`, `back\slash`, `a\`, `a\'b`, `a' LIMIT 1 //`}
+	queries := make([]string, len(texts))
+	for i, text := range texts {
+		queries[i] = naive(text)
+	}
+	for i, got := range askJudge(t, dir, queries) {
+		if misread(got, texts[i], false) == "" {
+			t.Errorf("%s passed for one literal that says %q", queries[i], texts[i])
+		}
+	}
+}
+
+// misread says how what the parser read differs from one condition on Email that equals the text; empty when it
+// does not.
+func misread(got judged, text string, active bool) string {
+	conditions := 1
+	if active {
+		conditions = 2
+	}
+	switch {
+	case got.Error != "":
+		return "the parser refuses it: " + got.Error
+	case len(got.Conditions) != conditions || len(got.Joins) != conditions-1:
+		return "the conditions are not those of the query"
+	case got.Object != typeLead || got.Limit != 5:
+		return "the value reached what stands around the condition"
+	case active && (got.Joins[0] != "AND" || got.Conditions[1].Field != "IsActive" || got.Conditions[1].Value != "TRUE"):
+		return "the second condition is not the one of the query"
+	}
+	c := got.Conditions[0]
+	if want := strings.ToValidUTF8(text, "\uFFFD"); c.Field != "Email" || c.Operator != "=" || c.Type != "STRING" || c.Value != want {
+		return "the condition is not Email = the text"
+	}
+	return ""
+}
+
+// askJudge has the queries parsed, one answer each, in order.
+func askJudge(t *testing.T, dir string, queries []string) []judged {
+	t.Helper()
+	var in bytes.Buffer
+	lines := json.NewEncoder(&in)
+	for _, q := range queries {
+		if err := lines.Encode(q); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := os.ReadFile(filepath.Join(dir, "soql.mjs")); err != nil { // go test then sees when it changes
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "node", "soql.mjs")
+	cmd.Dir, cmd.Stdin = dir, &in
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("node soql.mjs: %v\n%s", err, stderr.Bytes())
+	}
+	var answers []judged
+	for scan := bufio.NewScanner(bytes.NewReader(out)); scan.Scan(); {
+		var a judged
+		if err := json.Unmarshal(scan.Bytes(), &a); err != nil {
+			t.Fatalf("%s: %v", scan.Bytes(), err)
+		}
+		answers = append(answers, a)
+	}
+	if len(answers) != len(queries) {
+		t.Fatalf("%d answers to %d queries", len(answers), len(queries))
+	}
+	return answers
+}
+
+// hostile makes n texts that differ: addresses and other values built of what means something in SOQL, in
+// JavaScript, in a URL or to a lexer, with random characters between.
+func hostile(r *rand.Rand, n int) []string {
+	pieces := []string{
+		`'`, `''`, `\`, `\\`, `\'`, `\\'`, `'\`, `"`, "`", `\n`, `\u0027`, `\u005C`, `\_`, `\%`, `%`, `_`, `:`, `:bind`, `@{lead.id}`, `{0}`, `${1}`, `{!x}`,
+		` OR `, ` AND `, ` NOT `, ` LIKE '%`, ` IN ('a','b')`, ` WHERE `, ` LIMIT 1`, ` ORDER BY Id`, ` FOR UPDATE`, ` ALL ROWS`, `SELECT Id FROM User`,
+		`(SELECT Id FROM Contacts)`, ` INCLUDES ('a;b')`, ` TYPEOF `, ` USING SCOPE mine`, `null`, `true`, `TODAY`, `LAST_N_DAYS:7`, `2026-11-23T00:00:00Z`, `0`,
+		`//`, `/*`, `*/`, `--`, `#`, `;`, `(`, `)`, `,`, `=`, `!=`, `<>`, `&`, `+`, `%27`, `%00`, `</script>`, `toLabel(x)`,
+		"\n", "\r\n", "\t", "\b", "\f", "\v", "\x00", "\x1b", "\x7f", "\u0085", "\u00a0", "\u00ad", "\u200b", "\u200d", "\u202e", "\u2019", "\u02bc",
+		"\uff07", "\ufeff", "\ufffd", "\uffff", "e\u0301", "ß", "İ", "日本", "😀", "👩\u200d💻", "\U0010ffff", "\xff", "\xc3", "\xed\xa0\x80",
+		"ada", "o'neil", "ada+tag", "@", "example.com", ".", "-", " ",
+	}
+	seen := map[string]bool{}
+	var out []string
+	for len(out) < n {
+		var b strings.Builder
+		for range r.IntN(9) {
+			if r.IntN(5) == 0 {
+				b.WriteRune(anyRune(r))
+				continue
+			}
+			b.WriteString(pieces[r.IntN(len(pieces))])
+		}
+		if len(out)%2 == 0 {
+			b.WriteString("@example.com")
+		}
+		if text := b.String(); !seen[text] && !strings.ContainsAny(text, parserRefuses) {
+			seen[text] = true
+			out = append(out, text)
+		}
+	}
+	return out
+}
+
+// parserRefuses are the line and the paragraph separator, U+2028 and U+2029. They are ordinary characters of a
+// SOQL string, but the parser's pattern for one has a dot where it means any character, and to JavaScript's dot
+// these two are ends of lines. They pass through literal unchanged, as TestAnyTextIsOneLiteral sees without the
+// parser. Nothing else is kept from it.
+const parserRefuses = "\u2028\u2029"
+
+func anyRune(r *rand.Rand) rune {
+	for {
+		most := []int{0x80, 0x800, 0x10000, unicode.MaxRune + 1}[r.IntN(4)]
+		if c := rune(r.IntN(most)); utf8.ValidRune(c) {
+			return c
+		}
+	}
+}

@@ -38,12 +38,12 @@ func TestAPublishedSOQLParserReadsEachValueAsOneLiteral(t *testing.T) {
 	judges.Need(t, dir)
 	const seed = 20261123
 	t.Logf("seed %d", seed)
-	texts := hostile(rand.New(rand.NewPCG(seed, seed)), hostileTexts)
+	texts := hostileValues(rand.New(rand.NewPCG(seed, seed)), hostileTexts)
 	queries := make([]string, len(texts))
 	for i, text := range texts {
 		q := query{object: typeLead, fields: []string{"Id", "Email"}, where: []condition{equals("Email", text)}, limit: 5}
-		if i%2 == 1 { // in the middle of more, as the search for a user's address is
-			q.where = append(q.where, isTrue("IsActive"))
+		if i%2 == 1 { // more after the value, which a value that escapes would change
+			q.where = append(q.where, isTrue("IsConverted"))
 			q.order = "LastModifiedDate DESC"
 		}
 		queries[i] = q.String()
@@ -72,11 +72,30 @@ func TestTheJudgeOfSOQLSeesAValueThatLeavesItsLiteral(t *testing.T) {
 	}
 }
 
+func TestLineSeparatorsPassUnchangedAndTheParserRefusesThem(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join("..", "..", "sim", "judges")
+	judges.Need(t, dir)
+	var queries []string
+	for _, r := range parserRefuses {
+		text := "a" + string(r) + "b"
+		if got, want := literal(text), "'"+text+"'"; got != want {
+			t.Errorf("literal(%+q) = %+q, want %+q", text, got, want)
+		}
+		queries = append(queries, query{object: typeLead, fields: []string{"Id"}, where: []condition{equals("Email", text)}}.String())
+	}
+	for i, got := range askJudge(t, dir, queries) {
+		if got.Error == "" {
+			t.Errorf("the parser takes %+q: it need not be kept from it any more", queries[i])
+		}
+	}
+}
+
 // misread says how what the parser read differs from one condition on Email that equals the text; empty when it
 // does not.
-func misread(got judged, text string, active bool) string {
+func misread(got judged, text string, two bool) string {
 	conditions := 1
-	if active {
+	if two {
 		conditions = 2
 	}
 	switch {
@@ -86,7 +105,7 @@ func misread(got judged, text string, active bool) string {
 		return "the conditions are not those of the query"
 	case got.Object != typeLead || got.Limit != 5:
 		return "the value reached what stands around the condition"
-	case active && (got.Joins[0] != "AND" || got.Conditions[1].Field != "IsActive" || got.Conditions[1].Value != "TRUE"):
+	case two && (got.Joins[0] != "AND" || got.Conditions[1].Field != "IsConverted" || got.Conditions[1].Value != "TRUE"):
 		return "the second condition is not the one of the query"
 	}
 	c := got.Conditions[0]
@@ -133,9 +152,9 @@ func askJudge(t *testing.T, dir string, queries []string) []judged {
 	return answers
 }
 
-// hostile makes n texts that differ: addresses and other values built of what means something in SOQL, in
+// hostileValues makes n texts that differ: addresses and other values built of what means something in SOQL, in
 // JavaScript, in a URL or to a lexer, with random characters between.
-func hostile(r *rand.Rand, n int) []string {
+func hostileValues(r *rand.Rand, n int) []string {
 	pieces := []string{
 		`'`, `''`, `\`, `\\`, `\'`, `\\'`, `'\`, `"`, "`", `\n`, `\u0027`, `\u005C`, `\_`, `\%`, `%`, `_`, `:`, `:bind`, `@{lead.id}`, `{0}`, `${1}`, `{!x}`,
 		` OR `, ` AND `, ` NOT `, ` LIKE '%`, ` IN ('a','b')`, ` WHERE `, ` LIMIT 1`, ` ORDER BY Id`, ` FOR UPDATE`, ` ALL ROWS`, `SELECT Id FROM User`,
@@ -169,8 +188,8 @@ func hostile(r *rand.Rand, n int) []string {
 
 // parserRefuses are the line and the paragraph separator, U+2028 and U+2029. They are ordinary characters of a
 // SOQL string, but the parser's pattern for one has a dot where it means any character, and to JavaScript's dot
-// these two are ends of lines. They pass through literal unchanged, as TestAnyTextIsOneLiteral sees without the
-// parser. Nothing else is kept from it.
+// these two are ends of lines. TestLineSeparatorsPassUnchangedAndTheParserRefusesThem watches over both halves of
+// this. Nothing else is kept from the parser.
 const parserRefuses = "\u2028\u2029"
 
 func anyRune(r *rand.Rand) rune {

@@ -147,4 +147,5 @@ func TestOwnersAreFoundByAddress(t *testing.T) {
 	p.want(p.get("/crm/owners/2026-09/"+id), http.StatusOK, "rep@example.com")
 	p.want(p.get("/crm/v3/owners?email=nobody@example.com"), http.StatusOK, `"results":[]`)
 	p.want(p.get("/crm/v3/owners/1"), http.StatusNotFound)
+	p.want(p.get("/crm/v3/owners/?email=rep@example.com"), http.StatusOK, id) // HubSpot's own clients send the slash
 }

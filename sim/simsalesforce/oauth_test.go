@@ -161,6 +161,30 @@ func TestATokenAnswerHasTextsOnlyAndNoExpiry(t *testing.T) {
 	}
 }
 
+func TestTheAPITellsTheIdentityURLWhichNamesTheUser(t *testing.T) {
+	t.Parallel()
+	o := newOrg(t, Behaviour{})
+	var root, who map[string]any
+	decodeJSON(t, o.call("GET", "", nil).body, &root)
+	address, _ := root["identity"].(string)
+	if want := o.url + "/id/" + o.OrgID() + "/" + UserID; address != want {
+		t.Fatalf("identity: got %q, want %q", address, want)
+	}
+	r, err := o.send("GET", strings.TrimPrefix(address, o.url), "", "", "Authorization", "Bearer "+o.token)
+	if err != nil || r.status != http.StatusOK {
+		t.Fatalf("got %d %s, %v", r.status, r.body, err)
+	}
+	decodeJSON(t, r.body, &who)
+	for name, want := range map[string]any{"id": address, "user_id": UserID, "organization_id": o.OrgID(), "username": "ops@example.com", "active": true} {
+		if got := who[name]; got != want {
+			t.Errorf("%s: got %v, want %v", name, got, want)
+		}
+	}
+	if r, err := o.send("GET", strings.TrimPrefix(address, o.url), "", ""); err != nil || r.status != http.StatusForbidden || r.body != "Missing_OAuth_Token" {
+		t.Errorf("without a token: got %d %s, %v", r.status, r.body, err)
+	}
+}
+
 func TestBaseURLReplacesTheHost(t *testing.T) {
 	t.Parallel()
 	o := newOrgWith(t, Config{BaseURL: "https://sim.example.com/"})

@@ -64,6 +64,9 @@ func (e *Engine) Sweep(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if _, err := e.store.ExplainWaiting(ctx); err != nil {
+		return err
+	}
 	states, err := e.store.PurgeOAuthStates(ctx)
 	if err != nil {
 		return err

@@ -117,7 +117,7 @@ func invalidState(t *testing.T, r reply) {
 	t.Helper()
 	if got := string(r.body); r.status != http.StatusBadRequest || got != "Invalid OAuth state" || !strings.HasPrefix(r.header.Get("Content-Type"), "text/plain") ||
 		r.header.Get("sb-error-code") != string(api.CodeOAuthStateInvalid) || r.header.Get("Location") != "" {
-		t.Errorf("answered %d %q (%s), want 400 Invalid OAuth state as text", r.status, got, r.header.Get("Content-Type"))
+		t.Errorf("answered %d %q (%s, %s), want 400 Invalid OAuth state as text", r.status, got, r.header.Get("Content-Type"), r.header.Get("sb-error-code"))
 	}
 }
 

@@ -116,53 +116,50 @@ func preferredWait(prefer string) time.Duration {
 	return min(maxWait, time.Duration(n)*time.Second)
 }
 
-// await polls until every answer's writes are settled or the wait is over. It reads the log and nothing else, so it works
-// whichever replica does the writing.
+// await polls until every answer's writes are settled or the wait is over, with one query a round. It reads the log and
+// nothing else, so it works whichever replica does the writing.
 func (h *Handlers) await(ctx context.Context, answers []answer, wait time.Duration) []answer {
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
-	pause := 10 * time.Millisecond
-	for {
-		open := 0
+	for pause := 10 * time.Millisecond; ; pause = min(2*pause, 250*time.Millisecond) {
+		var open []uuid.UUID
 		for i := range answers {
-			if answers[i].done {
-				continue
-			}
 			if answers[i].done = allSettled(answers[i].writes); answers[i].done {
 				continue
 			}
-			open++
-			if now, err := h.store.SyncWrites(ctx, uuid.Nil, answers[i].syncID); err == nil {
-				answers[i].writes = sameRows(answers[i].writes, now)
-				answers[i].done = allSettled(answers[i].writes)
+			for _, w := range answers[i].writes {
+				if !store.Settled(w.Status) {
+					open = append(open, w.ID)
+				}
 			}
 		}
-		if open == 0 {
+		if len(open) == 0 {
 			return answers
 		}
 		select {
 		case <-ctx.Done():
 			return answers
 		case <-time.After(pause):
-			pause = min(2*pause, 250*time.Millisecond)
+		}
+		if now, err := h.store.WritesByID(ctx, open); err == nil { // else the rows are shown as they were last seen
+			update(answers, now)
 		}
 	}
 }
 
-// sameRows is what now has of the rows of before.
-func sameRows(before, now []store.Write) []store.Write {
+// update puts rows in the place of what they were.
+func update(answers []answer, now []store.Write) {
 	fresh := make(map[uuid.UUID]store.Write, len(now))
 	for _, w := range now {
 		fresh[w.ID] = w
 	}
-	out := make([]store.Write, len(before))
-	for i, w := range before {
-		out[i] = w
-		if f, ok := fresh[w.ID]; ok {
-			out[i] = f
+	for _, a := range answers {
+		for i, w := range a.writes {
+			if f, ok := fresh[w.ID]; ok {
+				a.writes[i] = f
+			}
 		}
 	}
-	return out
 }
 
 func allSettled(writes []store.Write) bool {

@@ -124,6 +124,7 @@ create index crm_write_log_leased on crm_write_log (lease_until) where status in
 create index crm_write_log_order on crm_write_log (connection_id, ordering_key, seq)
   where ordering_key is not null and status in ('queued', 'sending', 'in_doubt', 'reconciling', 'blocked');
 create index crm_write_log_blocked on crm_write_log (connection_id) where status = 'blocked';
+create index crm_write_log_review on crm_write_log (connection_id) where status = 'needs_review';
 create index crm_write_log_depends on crm_write_log (depends_on) where depends_on is not null;
 create index crm_write_log_sync on crm_write_log (sync_id);
 create index crm_write_log_page on crm_write_log (workspace_id, seq desc);

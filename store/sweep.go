@@ -108,6 +108,21 @@ func (s *Store) ParkOldDoubt(ctx context.Context, age time.Duration) (int64, err
 	return tag.RowsAffected(), nil
 }
 
+// ExplainWaiting gives rows a cause that wait for a contact which only a person can settle, and says how many. They go on by
+// themselves once the contact is settled.
+func (s *Store) ExplainWaiting(ctx context.Context) (int64, error) {
+	tag, err := s.pool.Exec(ctx, `
+		update crm_write_log w set updated_at = now(), error_class = 'retry', error_code = 'waits_for_contact',
+			error_cause = 'The contact that this write belongs to may or may not have been written, and waits for a person.',
+			error_action = 'Settle the contact''s write; this write follows by itself.'
+		from crm_write_log d
+		where d.status = 'needs_review' and w.depends_on = d.id and w.status = 'queued' and w.error_code = ''`)
+	if err != nil {
+		return 0, fmt.Errorf("explain waiting rows: %w", err)
+	}
+	return tag.RowsAffected(), nil
+}
+
 func wakeAll(ctx context.Context, tx pgx.Tx, ids []uuid.UUID, wake Wake) error {
 	seen := map[uuid.UUID]bool{}
 	for _, id := range ids {

@@ -198,3 +198,23 @@ func TestOldDoubtIsHandedToAPerson(t *testing.T) {
 	b.wantStatus(young.ID, store.InDoubt)
 	b.wantStatus(queued.ID, store.Queued)
 }
+
+func TestAWriteWhoseContactWaitsForAPersonSaysSo(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.connect("hubspot", "hub1")
+	rows := b.append(b.outcome("e1"))
+	if n, err := b.ExplainWaiting(t.Context()); err != nil || n != 0 {
+		t.Errorf("%d rows explained, %v; want none while the contact is under way", n, err)
+	}
+	b.exec(`update crm_write_log set status = 'needs_review' where id = $1`, rows[0].ID)
+	for _, want := range []int64{2, 0} {
+		if n, err := b.ExplainWaiting(t.Context()); err != nil || n != want {
+			t.Errorf("%d rows explained, %v; want %d", n, err, want)
+		}
+	}
+	w, err := b.Write(t.Context(), b.workspace, rows[1].ID)
+	if err != nil || w.Status != store.Queued || w.ErrorCode != "waits_for_contact" || w.ErrorCause == "" || w.ErrorAction == "" {
+		t.Errorf("got %s %q %q %q, %v", w.Status, w.ErrorCode, w.ErrorCause, w.ErrorAction, err)
+	}
+}

@@ -90,6 +90,11 @@ func (s *Store) SyncWrites(ctx context.Context, workspaceID, syncID uuid.UUID) (
 	return writes, err
 }
 
+// WritesByID are the rows with these ids, in no order; ids that do not exist are left out.
+func (s *Store) WritesByID(ctx context.Context, ids []uuid.UUID) ([]Write, error) {
+	return many[Write](s.pool.Query(ctx, `select `+writeColumns+` from crm_write_log w where w.id = any($1)`, ids))
+}
+
 // Filter narrows a list of writes. Empty fields do not narrow; WorkspaceID is required.
 type Filter struct {
 	WorkspaceID    uuid.UUID

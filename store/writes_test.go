@@ -153,3 +153,14 @@ func TestSettledStatesAreThoseThatNothingFollowsByItself(t *testing.T) {
 		}
 	}
 }
+
+func TestWritesAreReadByTheirIDs(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.connect("hubspot", "hub1")
+	rows := b.append(b.outcome("e1"))
+	got, err := b.WritesByID(t.Context(), []uuid.UUID{rows[2].ID, rows[0].ID, uuid.New()})
+	if err != nil || len(got) != 2 || got[0].ID == got[1].ID || got[0].ID == rows[1].ID || got[1].ID == rows[1].ID {
+		t.Errorf("got %d rows, %v; want the two that exist", len(got), err)
+	}
+}

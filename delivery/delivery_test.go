@@ -266,7 +266,6 @@ func TestACRMThatSaysWaitPausesItsWholeConnectionAndTheRowIsNotAtFault(t *testin
 		t.Errorf("the wait counted as %d failures", got.Failures)
 	}
 	b.crm.answer(accepted)
-	b.exec(`update crm_connections set paused_until = null`)
 	b.runDue()
 	b.until(w.ID, store.Succeeded)
 	b.until(other.ID, store.Succeeded)

@@ -143,7 +143,6 @@ func TestNeitherAPassingFailureNorOurOwnSettingsBlameTheCustomer(t *testing.T) {
 			b.crm.mu.Lock()
 			b.crm.refresh = good
 			b.crm.mu.Unlock()
-			b.exec(`update crm_connections set paused_until = null`)
 			b.runDue()
 			if got := b.until(w.ID, store.Succeeded); got.Failures != 0 {
 				t.Errorf("the row was blamed with %d failures", got.Failures)

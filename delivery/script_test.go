@@ -287,11 +287,20 @@ func (b *bench) exec(sql string, args ...any) {
 	}
 }
 
-// runDue ends every wait that the log holds, as if time had passed, and wakes the delivery.
+// runDue ends every wait that the log and the connection hold, as if time had passed, and wakes the delivery.
 func (b *bench) runDue() {
 	b.t.Helper()
-	b.exec(`update crm_write_log set next_attempt_at = now() where status in ('queued', 'in_doubt')`)
-	err := pgx.BeginFunc(b.t.Context(), b.pool, func(tx pgx.Tx) error { return b.engine.Wake(b.t.Context(), tx, b.conn.ID) })
+	ctx := b.t.Context()
+	err := pgx.BeginFunc(ctx, b.pool, func(tx pgx.Tx) error {
+		// The connection first, as every waker does: a drain that is about to end must not miss what follows.
+		if _, err := tx.Exec(ctx, `update crm_connections set paused_until = null where id = $1`, b.conn.ID); err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, `update crm_write_log set next_attempt_at = now() where status in ('queued', 'in_doubt')`); err != nil {
+			return err
+		}
+		return b.engine.Wake(ctx, tx, b.conn.ID)
+	})
 	if err != nil {
 		b.t.Fatal(err)
 	}

@@ -47,7 +47,8 @@ func (s *Store) Ping(ctx context.Context) error {
 }
 
 // Wake tells the delivery that a connection has something due. It is called inside the transaction that
-// made it due, so that neither can happen without the other.
+// made it due, so that neither can happen without the other, and while that holds the connection's row (for share or stronger),
+// so that a drain that is about to end either waits for it or is seen.
 type Wake func(ctx context.Context, tx pgx.Tx, connectionID uuid.UUID) error
 
 func (s *Store) inTx(ctx context.Context, f func(pgx.Tx) error) error {

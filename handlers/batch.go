@@ -46,7 +46,7 @@ func (h *Handlers) SyncBatch(ctx context.Context, r api.SyncBatchRequestObject) 
 		answers, open = append(answers, answer{syncID: a.SyncID, writes: a.Writes}), append(open, place[n])
 	}
 	settled := len(answers) == 0
-	if wait := preferredWait(text(r.Params.Prefer)); wait > 0 && !settled {
+	if wait := api.Wait(r.Params.Prefer); wait > 0 && !settled {
 		answers = h.await(ctx, answers, wait)
 		settled = true
 		for _, a := range answers {

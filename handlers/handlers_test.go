@@ -86,19 +86,6 @@ func TestAnAddressIsTrimmedAndLowered(t *testing.T) {
 	}
 }
 
-func TestThePreferenceToWaitIsRead(t *testing.T) {
-	t.Parallel()
-	for prefer, want := range map[string]time.Duration{
-		"": 0, "wait=10": 10 * time.Second, "WAIT = 5": 5 * time.Second, `wait="7"`: 7 * time.Second, "respond-async, wait=3": 3 * time.Second,
-		"wait=3;x=1": 3 * time.Second, "wait=90": time.Minute, "wait=0": 0, "wait=-1": 0, "wait=1.5": 0, "await=5": 0, "wait": 0, "wait=x": 0,
-		"wait=99999999999999999999": 0,
-	} {
-		if got := preferredWait(prefer); got != want {
-			t.Errorf("%q: %s, want %s", prefer, got, want)
-		}
-	}
-}
-
 func TestListsThatCannotBeReadAreShownAsEmpty(t *testing.T) {
 	t.Parallel()
 	for _, raw := range []string{"", "null", "{}", "x", "[1]"} {

@@ -3,8 +3,6 @@ package handlers
 import (
 	"context"
 	"errors"
-	"regexp"
-	"strconv"
 	"time"
 
 	"crm-connectors/api"
@@ -15,7 +13,7 @@ import (
 
 // Sync takes an outcome for every CRM that the workspace has connected.
 func (h *Handlers) Sync(ctx context.Context, r api.SyncRequestObject) (api.SyncResponseObject, error) {
-	a, err := h.sync(ctx, *r.Body, truth(r.Params.DryRun), text(r.Params.Prefer))
+	a, err := h.sync(ctx, *r.Body, truth(r.Params.DryRun), api.Wait(r.Params.Prefer))
 	if err != nil {
 		return nil, err
 	}
@@ -27,7 +25,7 @@ func (h *Handlers) Sync(ctx context.Context, r api.SyncRequestObject) (api.SyncR
 
 // SyncCrm takes an outcome for one CRM.
 func (h *Handlers) SyncCrm(ctx context.Context, r api.SyncCrmRequestObject) (api.SyncCrmResponseObject, error) {
-	a, err := h.sync(ctx, *r.Body, truth(r.Params.DryRun), text(r.Params.Prefer), string(r.Target))
+	a, err := h.sync(ctx, *r.Body, truth(r.Params.DryRun), api.Wait(r.Params.Prefer), string(r.Target))
 	if err != nil {
 		return nil, err
 	}
@@ -60,7 +58,7 @@ func (a answer) result() api.SyncResult {
 	return out
 }
 
-func (h *Handlers) sync(ctx context.Context, o api.Outcome, dryRun bool, prefer string, crms ...string) (answer, error) {
+func (h *Handlers) sync(ctx context.Context, o api.Outcome, dryRun bool, wait time.Duration, crms ...string) (answer, error) {
 	outcome, err := accept(o, crms...)
 	if err != nil {
 		return answer{}, err
@@ -77,7 +75,7 @@ func (h *Handlers) sync(ctx context.Context, o api.Outcome, dryRun bool, prefer 
 	if a.Err != nil {
 		return answer{}, explain(a.Err)
 	}
-	if wait := preferredWait(prefer); wait > 0 {
+	if wait > 0 {
 		return h.await(ctx, []answer{{syncID: a.SyncID, writes: a.Writes}}, wait)[0], nil
 	}
 	return answer{syncID: a.SyncID, writes: a.Writes}, nil
@@ -97,23 +95,6 @@ func (h *Handlers) GetSync(ctx context.Context, r api.GetSyncRequestObject) (api
 		out.Status = api.SyncStatusSettled
 	}
 	return out, nil
-}
-
-var waitPreference = regexp.MustCompile(`(?i)(?:^|[,;\s])wait\s*=\s*"?(\d{1,3})"?(?:$|[,;\s])`)
-
-const maxWait = time.Minute
-
-// preferredWait reads "wait=10" of a Prefer header (RFC 7240), in seconds; 0 if there is none.
-func preferredWait(prefer string) time.Duration {
-	m := waitPreference.FindStringSubmatch(prefer)
-	if m == nil {
-		return 0
-	}
-	n, err := strconv.Atoi(m[1])
-	if err != nil {
-		return 0
-	}
-	return min(maxWait, time.Duration(n)*time.Second)
 }
 
 // await polls until every answer's writes are settled or the wait is over, with one query a round. It reads the log and

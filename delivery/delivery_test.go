@@ -265,8 +265,14 @@ func TestACRMThatSaysWaitPausesItsWholeConnectionAndTheRowIsNotAtFault(t *testin
 	if got := b.write(w.ID); got.Failures != 0 {
 		t.Errorf("the wait counted as %d failures", got.Failures)
 	}
+	if c := b.connection(); c.LastError == nil || c.LastErrorCode != "code_retry" {
+		t.Errorf("the connection says %q while it pauses, want the CRM's cause", c.LastErrorCode)
+	}
 	b.crm.answer(accepted)
 	b.runDue()
 	b.until(w.ID, store.Succeeded)
 	b.until(other.ID, store.Succeeded)
+	b.eventually(func() (bool, string) {
+		return b.connection().LastError == nil, "the connection still shows what has passed"
+	})
 }

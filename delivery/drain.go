@@ -151,10 +151,19 @@ func (t *turn) deliver(ctx context.Context, claimed []store.Claimed, sendBy time
 		return err
 	}
 	settlements := make([]store.Settlement, len(claimed))
+	worked := false
 	for i, c := range claimed {
 		settlements[i] = t.engine.settlement(c, results[i], started, t.engine.cfg.Now())
+		worked = worked || results[i].Err == nil
 	}
-	return t.settle(ctx, claimed, settlements)
+	if err := t.settle(ctx, claimed, settlements); err != nil {
+		return err
+	}
+	if worked && t.conn.LastError != nil { // what was wrong has passed: operators must not see it for ever
+		t.conn.LastError = nil
+		return t.engine.store.NoteHealthy(ctx, t.conn.ID)
+	}
+	return nil
 }
 
 // send delivers the rows named by todo. A connector that panics leaves its rows in doubt and the process alive.

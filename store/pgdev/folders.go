@@ -10,7 +10,7 @@ import (
 
 const product = "crm-connectors"
 
-// CacheDir is where this account keeps what dev needs from one run to the next; it is made when
+// CacheDir is where this account keeps fetched programs from one run to the next; it is made when
 // missing. For most accounts that is below the user's cache folder. For root it is a folder that
 // the account of Postgres can walk into, which /root is not. Without a usable home folder it is
 // below the temporary folder.
@@ -30,15 +30,6 @@ func CacheDir() (string, error) {
 		errs = errors.Join(errs, err)
 	}
 	return "", fmt.Errorf("no folder for the cache: %w", errs)
-}
-
-// DevDir is where dev keeps its cluster, below CacheDir.
-func DevDir() (string, error) {
-	cache, err := CacheDir()
-	if err != nil {
-		return "", err
-	}
-	return filepath.Join(cache, "postgres"), nil
 }
 
 // makeOurs makes dir, or accepts it when it belongs to this account: below a temporary folder somebody

@@ -2,7 +2,9 @@ package migrations_test
 
 import (
 	"log/slog"
+	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -26,6 +28,16 @@ func empty(t *testing.T) *pgxpool.Pool {
 	return pool
 }
 
+// all is how many migrations there are: the files, and River's.
+func all(t *testing.T) int {
+	t.Helper()
+	files, err := filepath.Glob("*.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(files) + 1
+}
+
 func up(t *testing.T, pool *pgxpool.Pool) migrations.Applied {
 	t.Helper()
 	applied, err := migrations.Up(t.Context(), pool, slog.New(slog.DiscardHandler))
@@ -46,7 +58,7 @@ func TestUpTwiceAppliesNothingTheSecondTime(t *testing.T) {
 	t.Parallel()
 	pool := empty(t)
 	first, second := up(t, pool), up(t, pool)
-	if first.New != 2 || first.Names != "20261123000001,20261123000002" || first.Version != 20261123000002 {
+	if first.New != all(t) || !strings.HasPrefix(first.Names, "20261123000001,20261123000002,") || first.Version < 20261123000002 {
 		t.Errorf("first: got %+v", first)
 	}
 	if want := (migrations.Applied{Version: first.Version}); second != want {
@@ -81,7 +93,7 @@ func TestOfFourReplicasOneAppliesAndAllSucceed(t *testing.T) {
 	}
 	wg.Wait()
 	slices.Sort(news)
-	if want := []int{0, 0, 0, 2}; !slices.Equal(news, want) {
+	if want := []int{0, 0, 0, all(t)}; !slices.Equal(news, want) {
 		t.Errorf("applied %v, want %v", news, want)
 	}
 }
@@ -124,8 +136,8 @@ func TestAMigrationThatFailsIsNamedAndLeavesNothing(t *testing.T) {
 		t.Errorf("half of the migration stayed: %v, %v", left, err)
 	}
 	exec(t, pool, `drop table crm_write_attempts`)
-	if got := up(t, pool); got.New != 2 {
-		t.Errorf("after the mend: applied %d, want 2", got.New)
+	if got := up(t, pool); got.New != all(t) {
+		t.Errorf("after the mend: applied %d, want %d", got.New, all(t))
 	}
 }
 

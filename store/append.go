@@ -63,13 +63,17 @@ var errRefused = errors.New("an outcome was refused")
 // transaction. It is idempotent: a repeat answers with the rows that exist.
 func (s *Store) Append(ctx context.Context, outcomes []Outcome, wake Wake) ([]Appended, error) {
 	out := make([]Appended, len(outcomes))
+	secret, err := s.markerKey(ctx)
+	if err != nil {
+		return out, err
+	}
 	for {
 		err := s.inTx(ctx, func(tx pgx.Tx) error {
 			conns, err := lockConnections(ctx, tx, outcomes)
 			if err != nil {
 				return err
 			}
-			rows, err := expand(outcomes, out, conns)
+			rows, err := expand(outcomes, out, conns, secret)
 			if err != nil || len(rows) == 0 {
 				return err
 			}
@@ -119,6 +123,7 @@ type newRow struct {
 	Action       string     `json:"action"`
 	Event        string     `json:"source_event_id"`
 	Key          string     `json:"idempotency_key"`
+	Marker       string     `json:"marker"`
 	Payload      any        `json:"payload_json"`
 	Hash         string     `json:"payload_hash"`
 	ThreadID     *string    `json:"thread_id"`
@@ -154,7 +159,7 @@ func lockConnections(ctx context.Context, tx pgx.Tx, outcomes []Outcome) ([]lock
 }
 
 // expand makes the rows of every outcome that has no error yet; outcomes without a connection get theirs.
-func expand(outcomes []Outcome, out []Appended, conns []lockedConnection) ([]newRow, error) {
+func expand(outcomes []Outcome, out []Appended, conns []lockedConnection, secret []byte) ([]newRow, error) {
 	var rows []newRow
 	for i, o := range outcomes {
 		out[i].SyncID, out[i].Writes = SyncID(o.WorkspaceID, o.SourceEventID), nil
@@ -182,7 +187,7 @@ func expand(outcomes []Outcome, out []Appended, conns []lockedConnection) ([]new
 				rows = rows[:mine]
 				break
 			}
-			more, err := outcomeRows(i, o, out[i].SyncID, conns[at])
+			more, err := outcomeRows(i, o, out[i].SyncID, conns[at], secret)
 			if err != nil {
 				return nil, err
 			}
@@ -192,7 +197,7 @@ func expand(outcomes []Outcome, out []Appended, conns []lockedConnection) ([]new
 	return rows, nil
 }
 
-func outcomeRows(i int, o Outcome, syncID uuid.UUID, c lockedConnection) ([]newRow, error) {
+func outcomeRows(i int, o Outcome, syncID uuid.UUID, c lockedConnection, secret []byte) ([]newRow, error) {
 	rows := make([]newRow, 0, len(o.Objects))
 	for _, obj := range o.Objects {
 		hash, err := PayloadHash(obj.Payload)
@@ -202,7 +207,7 @@ func outcomeRows(i int, o Outcome, syncID uuid.UUID, c lockedConnection) ([]newR
 		key := IdempotencyKey(o.WorkspaceID.String(), c.CRM, obj.Type, obj.ID, obj.Action, o.SourceEventID)
 		r := newRow{outcome: i, ID: writeID(o.WorkspaceID, c.CRM, key), SyncID: syncID, WorkspaceID: o.WorkspaceID, CRM: c.CRM,
 			ConnectionID: c.ID, AccountID: c.AccountID, ObjectType: obj.Type, ObjectID: obj.ID, Action: obj.Action, Event: o.SourceEventID,
-			Key: key, Payload: obj.Payload, Hash: hash, Status: Queued}
+			Key: key, Marker: marker(secret, o.WorkspaceID.String(), c.CRM, c.AccountID, key), Payload: obj.Payload, Hash: hash, Status: Queued}
 		if o.ThreadID != "" {
 			r.ThreadID = &o.ThreadID
 		}
@@ -232,11 +237,11 @@ func insertRows(ctx context.Context, tx pgx.Tx, rows []newRow) (stored map[uuid.
 	}
 	batch := &pgx.Batch{}
 	batch.Queue(`insert into crm_write_log (id, sync_id, workspace_id, crm, connection_id, crm_account_id, object_type, object_id, action,
-			source_event_id, idempotency_key, payload_json, payload_hash, thread_id, depends_on, ordering_key, status, blocked_from)
+			source_event_id, idempotency_key, marker, payload_json, payload_hash, thread_id, depends_on, ordering_key, status, blocked_from)
 		select id, sync_id, workspace_id, crm, connection_id, crm_account_id, object_type, object_id, action, source_event_id,
-			idempotency_key, payload_json, payload_hash, thread_id, depends_on, ordering_key, status, blocked_from
+			idempotency_key, marker, payload_json, payload_hash, thread_id, depends_on, ordering_key, status, blocked_from
 		from jsonb_to_recordset($1::jsonb) as r (id uuid, sync_id uuid, workspace_id uuid, crm text, connection_id uuid, crm_account_id text,
-			object_type text, object_id text, action text, source_event_id text, idempotency_key text, payload_json jsonb,
+			object_type text, object_id text, action text, source_event_id text, idempotency_key text, marker text, payload_json jsonb,
 			payload_hash text, thread_id text, depends_on uuid, ordering_key text, status text, blocked_from text)
 		on conflict do nothing returning id, connection_id`, rows) // on the key or on the id that follows from it, whichever is met first
 	batch.Queue(`select `+writeColumns+` from crm_write_log w where w.id = any($1)`, ids)

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -23,13 +24,23 @@ type Claimed struct {
 	ContactID   string `db:"contact_id"`
 	Email       string `db:"contact_email"`
 	DealID      string `db:"deal_id"` // the CRM's deal that the thread is linked to
+
+	// Newer are the keys of the payload that a newer write of the same contact has written since: what this one says of them is
+	// out of date.
+	Newer []string `db:"newer"`
+
+	LinkAgo    *float64        `db:"link_ago"`    // contact: seconds since ContactID was last written to; nil: never
+	LinkFields json.RawMessage `db:"link_fields"` // contact: what was written to it then, and before
 }
 
 const claimedColumns = writeColumns + `,
 	coalesce(d.crm_object_type, l.crm_object_type, '') as contact_type, coalesce(d.crm_object_id, l.crm_object_id, '') as contact_id,
 	coalesce(d.object_id, '') as contact_email,
 	coalesce((select x.crm_deal_id from thread_links t join deals x on x.id = t.deal_id and x.workspace_id = t.workspace_id
-		where t.workspace_id = w.workspace_id and t.thread_id::text = w.thread_id and x.crm = w.crm limit 1), '') as deal_id`
+		where t.workspace_id = w.workspace_id and t.thread_id::text = w.thread_id and x.crm = w.crm limit 1), '') as deal_id,
+	array(select distinct k from crm_write_log n, jsonb_object_keys(n.payload_json) k where w.object_type = 'contact' and n.object_type = 'contact'
+		and n.connection_id = w.connection_id and n.ordering_key = w.ordering_key and n.seq > w.seq and n.status = 'succeeded') as newer,
+	extract(epoch from now() - l.updated_at)::float8 as link_ago, coalesce(l.fields_json, '{}') as link_fields`
 
 const claimedJoins = `
 	left join crm_write_log d on d.id = w.depends_on
@@ -37,13 +48,16 @@ const claimedJoins = `
 		and l.crm_account_id = w.crm_account_id and l.email = w.ordering_key`
 
 // open is what a row must be to be sent, beside due: its contact written, no older row of its ordering key unfinished,
-// and no newer one on its way (an old row that is retried would race it, and could make a second record).
+// no newer one on its way (an old row that is retried would race it, and could make a second record), and nothing left over of
+// that key that could still land at the CRM after it.
 const open = `w.status = 'queued'
 	and (w.depends_on is null or exists (select from crm_write_log d where d.id = w.depends_on and d.status = 'succeeded'))
 	and (w.ordering_key is null or not exists (select from crm_write_log o where o.connection_id = w.connection_id
 		and o.ordering_key = w.ordering_key
 		and o.status in ('queued', 'sending', 'in_doubt', 'reconciling', 'blocked')
-		and (o.seq < w.seq or o.status in ('sending', 'in_doubt', 'reconciling'))))`
+		and (o.seq < w.seq or o.status in ('sending', 'in_doubt', 'reconciling'))))
+	and (w.ordering_key is null or not exists (select from crm_write_log o where o.connection_id = w.connection_id
+		and o.ordering_key = w.ordering_key and o.hold_until > now() and o.id <> w.id))`
 
 // workable is what a drain can do something about: look for or send.
 const workable = `(w.status = 'in_doubt' or (` + open + `))`
@@ -51,12 +65,24 @@ const workable = `(w.status = 'in_doubt' or (` + open + `))`
 // BeginDrain makes the caller the newest drain of the connection: older ones claim nothing more. It gives the connection
 // as it stands.
 func (s *Store) BeginDrain(ctx context.Context, connectionID uuid.UUID) (Connection, error) {
-	return one[Connection](s.pool.Query(ctx, `update crm_connections set drain_epoch = drain_epoch + 1
+	return one[Connection](s.pool.Query(ctx, `update crm_connections set drain_epoch = drain_epoch + 1, last_drained_at = now()
 		where id = $1 returning `+connectionColumns, connectionID))
 }
 
+// KeepDraining shows that the drain of this epoch is alive. False means that it is not the newest any more.
+func (s *Store) KeepDraining(ctx context.Context, connectionID uuid.UUID, epoch int64) (bool, error) {
+	tag, err := s.pool.Exec(ctx, `update crm_connections set last_drained_at = now() where id = $1 and drain_epoch = $2`, connectionID, epoch)
+	if err != nil {
+		return false, fmt.Errorf("keep draining: %w", err)
+	}
+	return tag.RowsAffected() == 1, nil
+}
+
+// alone is how many workers a row may have taken down before it is claimed by itself, so that it harms no other.
+const alone = "2"
+
 // Claim takes up to limit due rows of the connection for sending, longest due first, and has committed when it returns:
-// from here on each row counts as perhaps sent. It gives none when the drain is not the newest, the connection is not
+// from here on each row counts as perhaps sent. Rows of one ordering key come together or in order, never the newer first. It gives none when the drain is not the newest, the connection is not
 // live or its CRM asked for a pause.
 func (s *Store) Claim(ctx context.Context, connectionID uuid.UUID, epoch int64, limit int, lease Lease) ([]Claimed, error) {
 	var out []Claimed
@@ -66,14 +92,26 @@ func (s *Store) Claim(ctx context.Context, connectionID uuid.UUID, epoch int64, 
 			return err
 		}
 		out, err = many[Claimed](tx.Query(ctx, `
-			with due as (
-				select w.id from crm_write_log w
+			with first as materialized (
+				select w.id, w.seq, w.next_attempt_at, w.ordering_key, w.reclaims from crm_write_log w
 				where w.connection_id = $1 and w.next_attempt_at <= now() and w.crm_account_id = $5 and `+open+`
 				order by w.next_attempt_at, w.seq limit $2 for update skip locked),
+			followers as materialized (
+				select w.id, w.seq, w.next_attempt_at, w.ordering_key, w.reclaims
+				from crm_write_log w join first f on f.ordering_key = w.ordering_key and f.seq < w.seq
+				where w.connection_id = $1 and w.status = 'queued' and w.next_attempt_at <= now() and w.crm_account_id = $5
+				order by w.seq limit $2 - (select count(*) from first) for update of w skip locked),
+			due as (select *, 1 as rank from first union all select *, 2 from followers),
+			ranked as (select *, first_value(reclaims) over line >= `+alone+` as guarded, row_number() over line as place from due
+				window line as (order by rank, next_attempt_at, seq)),
+			safe as (select * from ranked where case when guarded then place = 1 else reclaims < `+alone+` end),
 			taken as (
 				update crm_write_log w set status = 'sending', attempt = attempt + 1, updated_at = now(),
 					lease_until = now() + make_interval(secs => $3), send_deadline = now() + make_interval(secs => $4)
-				from due where w.id = due.id returning w.*)
+				from safe where w.id = safe.id and (safe.ordering_key is null or not exists (
+					select from crm_write_log o where o.connection_id = $1 and o.ordering_key = safe.ordering_key
+						and o.status in ('queued', 'blocked') and o.seq < safe.seq and o.id not in (select id from safe)))
+				returning w.*)
 			select `+claimedColumns+` from taken w `+claimedJoins+` order by w.object_type <> 'contact', w.seq`,
 			connectionID, limit, lease.Hold.Seconds(), lease.Send.Seconds(), account))
 		return err
@@ -140,7 +178,8 @@ func (s *Store) FinishDrain(ctx context.Context, connectionID uuid.UUID, epoch i
 			if err := tx.QueryRow(ctx, `
 				select least(
 					(select next_attempt_at from crm_write_log where connection_id = $1 and status = 'in_doubt' order by next_attempt_at, seq limit 1),
-					(select w.next_attempt_at from crm_write_log w where w.connection_id = $1 and `+open+` order by w.next_attempt_at, w.seq limit 1))`,
+					(select w.next_attempt_at from crm_write_log w where w.connection_id = $1 and `+open+` order by w.next_attempt_at, w.seq limit 1),
+					(select min(h.hold_until) from crm_write_log h where h.connection_id = $1 and h.hold_until > now()))`,
 				connectionID).Scan(&next); err != nil {
 				return err
 			}

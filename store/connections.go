@@ -40,11 +40,25 @@ type Connection struct {
 	LastErrorAction    string     `db:"last_error_action"`
 	ConnectedAt        *time.Time `db:"connected_at"`
 	LastCheckedAt      *time.Time `db:"last_checked_at"`
+
+	AppClientID     string          `db:"app_client_id"`         // of the app that the grant was given to; empty: the service's own
+	SealedAppSecret *string         `db:"app_secret_ciphertext"` // of the workspace's own app, where that is the one; else nil
+	Settings        json.RawMessage `db:"settings_json"`
+	Capabilities    json.RawMessage `db:"capabilities_json"` // as last probed
+	CapabilitiesAt  *time.Time      `db:"capabilities_at"`   // nil: to be probed
+	Limits          json.RawMessage `db:"limits_json"`       // what the CRM last said about the account's allowance
+	LimitsAt        *time.Time      `db:"limits_at"`
+
+	RefreshInDoubtAt *time.Time `db:"refresh_in_doubt_at"` // since when the refresh token may be spent; nil: it is not in doubt
+	ComparedAt       *time.Time `db:"compared_at"`         // when log and CRM were last compared
 }
 
 const connectionColumns = `id, workspace_id, crm, status, account_id, account_name, instance_url, login_url, scopes_json,
 	access_token_ciphertext, refresh_token_ciphertext, token_expires_at, token_generation, drain_epoch, paused_until,
-	last_error_code, last_error, last_error_action, connected_at, last_checked_at`
+	last_error_code, last_error, last_error_action, connected_at, last_checked_at,
+	app_client_id, (select a.client_secret_ciphertext from crm_apps a where a.workspace_id = crm_connections.workspace_id
+		and a.crm = crm_connections.crm and a.client_id = crm_connections.app_client_id) as app_secret_ciphertext,
+	settings_json, capabilities_json, capabilities_at, limits_json, limits_at, refresh_in_doubt_at, compared_at`
 
 // Connections lists a workspace's connections, by CRM.
 func (s *Store) Connections(ctx context.Context, workspaceID uuid.UUID) ([]Connection, error) {
@@ -83,12 +97,13 @@ type NewGrant struct {
 	AccessToken  string
 	RefreshToken string
 	ExpiresAt    time.Time // zero: unknown
+	AppClientID  string    // of the workspace's own app, if the grant was given to that
 }
 
 // Connect stores a grant and makes the connection live. Rows that were blocked go on where they were if the
 // CRM account is the one they were made for; rows of another account wait for a person (account_changed), because
 // "absent here" says nothing about the account they were sent to. A drain that still works with another account's
-// tokens claims nothing more.
+// tokens claims nothing more. ErrAppGone means that the workspace's own app was changed or deleted meanwhile; nothing is stored then.
 func (s *Store) Connect(ctx context.Context, g NewGrant, wake Wake) (Connection, error) {
 	access, err := s.keys.Seal(g.AccessToken, g.WorkspaceID.String(), g.CRM, "access_token")
 	if err != nil {
@@ -104,25 +119,30 @@ func (s *Store) Connect(ctx context.Context, g NewGrant, wake Wake) (Connection,
 	}
 	var c Connection
 	err = s.inTx(ctx, func(tx pgx.Tx) error {
+		if err := holdApp(ctx, tx, g); err != nil {
+			return err
+		}
 		c, err = one[Connection](tx.Query(ctx, `
 			insert into crm_connections (workspace_id, crm, status, account_id, account_name, crm_user_id, instance_url, login_url,
 				scopes_json, access_token_ciphertext, refresh_token_ciphertext, token_expires_at, token_generation,
-				token_refreshed_at, connected_at, last_checked_at)
+				token_refreshed_at, connected_at, last_checked_at, app_client_id)
 			values (@workspace, @crm, 'connected', @account, @name, @user, @instance, @login, @scopes, @access, @refresh,
-				@expires, 1, now(), now(), now())
+				@expires, 1, now(), now(), now(), @app)
 			on conflict (workspace_id, crm) do update set status = 'connected', account_id = excluded.account_id,
 				account_name = excluded.account_name, crm_user_id = excluded.crm_user_id, instance_url = excluded.instance_url,
-				login_url = excluded.login_url, scopes_json = excluded.scopes_json,
+				login_url = excluded.login_url, app_client_id = excluded.app_client_id, scopes_json = excluded.scopes_json,
 				access_token_ciphertext = excluded.access_token_ciphertext,
 				refresh_token_ciphertext = excluded.refresh_token_ciphertext, token_expires_at = excluded.token_expires_at,
 				token_generation = crm_connections.token_generation + 1, token_refreshed_at = now(), refresh_lease_until = null,
+				refresh_in_doubt_at = null, capabilities_json = '{}', capabilities_at = null, compared_at = null,
+				limits_json = case when crm_connections.account_id = excluded.account_id then crm_connections.limits_json else '[]' end,
 				drain_epoch = crm_connections.drain_epoch + (crm_connections.account_id <> excluded.account_id)::int,
 				paused_until = null, last_error_code = '', last_error = null, last_error_action = '',
 				connected_at = now(), last_checked_at = now(), updated_at = now()
 			returning `+connectionColumns, pgx.NamedArgs{
 			"workspace": g.WorkspaceID, "crm": g.CRM, "account": g.AccountID, "name": g.AccountName, "user": g.UserID,
 			"instance": g.InstanceURL, "login": g.LoginURL, "scopes": json.RawMessage(scopes), "access": access, "refresh": refresh,
-			"expires": nullTime(g.ExpiresAt)}))
+			"expires": nullTime(g.ExpiresAt), "app": g.AppClientID}))
 		if err != nil {
 			return fmt.Errorf("save connection: %w", err)
 		}
@@ -162,7 +182,7 @@ func (s *Store) Disconnect(ctx context.Context, workspaceID uuid.UUID, crm strin
 		var id uuid.UUID
 		err := tx.QueryRow(ctx, `
 			update crm_connections set status = 'disconnected', access_token_ciphertext = '', refresh_token_ciphertext = '',
-				token_generation = token_generation + 1, token_expires_at = null, refresh_lease_until = null, updated_at = now()
+				token_generation = token_generation + 1, token_expires_at = null, refresh_lease_until = null, refresh_in_doubt_at = null, updated_at = now()
 			where workspace_id = $1 and crm = $2 returning id`, workspaceID, crm).Scan(&id)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return ErrNotFound

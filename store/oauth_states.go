@@ -19,6 +19,7 @@ type OAuthState struct {
 	RedirectTo  string    `db:"redirect_to"`
 	LoginURL    string    `db:"login_url"`
 	Verifier    string    `db:"verifier_ciphertext"` // sealed in the table, open here
+	AppClientID string    `db:"app_client_id"`       // of the workspace's own app; empty: the service's
 }
 
 // BeginOAuth stores st for the length of life and gives the state parameter for the authorize URL: 32 random bytes, of
@@ -34,9 +35,9 @@ func (s *Store) BeginOAuth(ctx context.Context, st OAuthState, life time.Duratio
 		return "", err
 	}
 	_, err = s.pool.Exec(ctx, `
-		insert into oauth_states (state_hash, workspace_id, crm, user_id, redirect_to, login_url, verifier_ciphertext, expires_at)
-		values ($1, $2, $3, $4, $5, $6, $7, now() + make_interval(secs => $8))`,
-		stateHash(state), st.WorkspaceID, st.CRM, st.UserID, st.RedirectTo, st.LoginURL, verifier, life.Seconds())
+		insert into oauth_states (state_hash, workspace_id, crm, user_id, redirect_to, login_url, verifier_ciphertext, app_client_id, expires_at)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, now() + make_interval(secs => $9))`,
+		stateHash(state), st.WorkspaceID, st.CRM, st.UserID, st.RedirectTo, st.LoginURL, verifier, st.AppClientID, life.Seconds())
 	if err != nil {
 		return "", fmt.Errorf("save state: %w", err)
 	}
@@ -48,7 +49,7 @@ func (s *Store) BeginOAuth(ctx context.Context, st OAuthState, life time.Duratio
 func (s *Store) TakeOAuthState(ctx context.Context, crm, state string) (OAuthState, error) {
 	st, err := one[OAuthState](s.pool.Query(ctx, `
 		delete from oauth_states where state_hash = $1 and crm = $2 and expires_at > now()
-		returning workspace_id, crm, user_id, redirect_to, login_url, verifier_ciphertext`, stateHash(state), crm))
+		returning workspace_id, crm, user_id, redirect_to, login_url, verifier_ciphertext, app_client_id`, stateHash(state), crm))
 	if err != nil {
 		return OAuthState{}, err
 	}

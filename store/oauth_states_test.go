@@ -15,7 +15,7 @@ import (
 func (b *bench) begin(verifier string) string {
 	b.t.Helper()
 	state, err := b.BeginOAuth(b.t.Context(), store.OAuthState{WorkspaceID: b.workspace, CRM: "hubspot", UserID: "user", RedirectTo: "/integrations",
-		LoginURL: "https://login.example.com", Verifier: verifier}, 10*time.Minute)
+		LoginURL: "https://login.example.com", Verifier: verifier, AppClientID: "client"}, 10*time.Minute)
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -27,7 +27,7 @@ func TestAStateBringsBackWhatTheFlowBeganWith(t *testing.T) {
 	b := setup(t)
 	got, err := b.TakeOAuthState(t.Context(), "hubspot", b.begin("verifier"))
 	want := store.OAuthState{WorkspaceID: b.workspace, CRM: "hubspot", UserID: "user", RedirectTo: "/integrations",
-		LoginURL: "https://login.example.com", Verifier: "verifier"}
+		LoginURL: "https://login.example.com", Verifier: "verifier", AppClientID: "client"}
 	if err != nil || got != want {
 		t.Errorf("got %+v, %v; want %+v", got, err, want)
 	}

@@ -1,9 +1,12 @@
 package store_test
 
 import (
+	"slices"
 	"testing"
 
 	"crm-connectors/store"
+
+	"github.com/google/uuid"
 )
 
 // updates appends n updates of one contact.
@@ -37,21 +40,67 @@ func TestANewerUpdateWaitsForTheOlderOne(t *testing.T) {
 	next("while the older one is in doubt", 0)
 	b.exec(`update crm_write_log set status = 'succeeded' where id = $1`, older.ID)
 	next("when the older one is done", 1)
-	if got := len(b.claim(other.ID, 10)); got != 1 {
+	if got := len(b.claim(other.ID, 1)); got != 1 {
 		t.Errorf("the other CRM: claimed %d rows, want its first", got)
 	}
+}
+
+func TestUpdatesOfOneContactComeInOneClaimOldestFirstAndNoneWithoutTheOlder(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	c := b.connect("hubspot", "hub1")
+	u := b.updates(4)
+	b.append(b.outcome("x", contact("bob@example.com")))
+	ids := func(rows []store.Claimed) (out []uuid.UUID) {
+		for _, r := range rows {
+			if r.ObjectID == ada {
+				out = append(out, r.ID)
+			}
+		}
+		return out
+	}
+	b.exec(`update crm_write_log set next_attempt_at = now() + interval '1 hour' where id = $1`, u[2].ID)
+	first := b.claim(c.ID, 10)
+	if got := ids(first); len(first) != 3 || !slices.Equal(got, []uuid.UUID{u[0].ID, u[1].ID}) {
+		t.Fatalf("claimed %v, want the first two updates in order, and the other contact", got)
+	}
+	for _, r := range first {
+		b.settle(became(r, store.Succeeded))
+	}
+	wantObjects(t, "while the third waits for its time", b.claim(c.ID, 10))
+	b.exec(`update crm_write_log set next_attempt_at = now() where id = $1`, u[2].ID)
+	if got := ids(b.claim(c.ID, 1)); !slices.Equal(got, []uuid.UUID{u[2].ID}) {
+		t.Errorf("claimed %v under a limit of one, want the third", got)
+	}
+}
+
+func TestARowThatTookDownTwoWorkersIsClaimedAlone(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	c := b.connect("hubspot", "hub1")
+	bad := b.append(b.outcome("bad", task("bad")))[0]
+	for _, name := range []string{"one", "two"} {
+		b.append(b.outcome(name, task(name)))
+	}
+	b.exec(`update crm_write_log set reclaims = 2 where id = $1`, bad.ID)
+	wantObjects(t, "first", b.claim(c.ID, 10), "bad")
+	wantObjects(t, "then", b.claim(c.ID, 10), "one", "two")
+	b.exec(`update crm_write_log set status = 'queued', lease_until = null, next_attempt_at = now() - interval '1 minute'`)
+	b.exec(`update crm_write_log set next_attempt_at = now() where id = $1`, bad.ID)
+	wantObjects(t, "the others first, without it", b.claim(c.ID, 10), "one", "two")
+	wantObjects(t, "and then it alone", b.claim(c.ID, 10), "bad")
 }
 
 func TestUpdatesOfOneContactAreClaimedInSourceOrder(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	c := b.connect("hubspot", "hub1")
-	for i, want := range b.updates(4) {
-		got := b.claim(c.ID, 10)
+	for i, want := range b.updates(3) {
+		got := b.claim(c.ID, 1)
 		if len(got) != 1 || got[0].ID != want.ID {
 			t.Fatalf("claim %d: %d rows, want update %d alone", i, len(got), i)
 		}
-		status := []string{store.Succeeded, store.Failed, store.NeedsReview, store.Cancelled}[i]
+		status := []string{store.Succeeded, store.Failed, store.InDoubt}[i]
 		b.settle(became(got[0], status))
 	}
 }

@@ -14,41 +14,33 @@ import (
 
 func TestAFailedContactFailsWhatDependsOnItAndItsRetryReleasesThem(t *testing.T) {
 	t.Parallel()
-	for _, end := range []string{store.Failed, store.Cancelled} {
-		t.Run(end, func(t *testing.T) {
-			t.Parallel()
-			b := setup(t)
-			c := b.connect("hubspot", "hub1")
-			writes := b.append(b.outcome("e1"))
-			s := became(b.claimOne(c.ID), end)
-			s.ErrorCause, s.Failed = "No such property.", true
-			b.settle(s)
-			b.wantEnd("after the contact failed", c.ID, false, -1)
-			for _, w := range writes[1:] {
-				if got := b.wantStatus(w.ID, store.Failed); got.ErrorCode != store.DependencyFailed || got.ErrorAction == "" || got.SettledAt == nil {
-					t.Errorf("the dependent says %q, %q", got.ErrorCode, got.ErrorAction)
-				}
-			}
-			if end == store.Cancelled {
-				return
-			}
-			b.bell.heard()
-			got, err := b.Retry(t.Context(), b.workspace, writes[0].ID, b.bell.ring)
-			if err != nil || got.Status != store.Queued || got.Failures != 0 || got.ErrorCause != "" || got.SettledAt != nil {
-				t.Fatalf("retry: %+v, %v", got, err)
-			}
-			for _, w := range writes[1:] {
-				if got := b.wantStatus(w.ID, store.Queued); got.ErrorCode != "" || got.SettledAt != nil {
-					t.Errorf("released as %+v", got)
-				}
-			}
-			if woken := b.bell.heard(); !slices.Equal(woken, []uuid.UUID{c.ID}) {
-				t.Errorf("woken %v, want the connection", woken)
-			}
-			b.settle(became(b.claimOne(c.ID), store.Succeeded))
-			wantObjects(t, "after the contact was written", b.claim(c.ID, 10), "t e1", "r e1")
-		})
+	b := setup(t)
+	c := b.connect("hubspot", "hub1")
+	writes := b.append(b.outcome("e1"))
+	s := became(b.claimOne(c.ID), store.Failed)
+	s.ErrorCause, s.Failed = "No such property.", true
+	b.settle(s)
+	b.wantEnd("after the contact failed", c.ID, false, -1)
+	for _, w := range writes[1:] {
+		if got := b.wantStatus(w.ID, store.Failed); got.ErrorCode != store.DependencyFailed || got.ErrorAction == "" || got.SettledAt == nil {
+			t.Errorf("the dependent says %q, %q", got.ErrorCode, got.ErrorAction)
+		}
 	}
+	b.bell.heard()
+	got, err := b.Retry(t.Context(), b.workspace, writes[0].ID, b.bell.ring)
+	if err != nil || got.Status != store.Queued || got.Failures != 0 || got.ErrorCause != "" || got.SettledAt != nil {
+		t.Fatalf("retry: %+v, %v", got, err)
+	}
+	for _, w := range writes[1:] {
+		if got := b.wantStatus(w.ID, store.Queued); got.ErrorCode != "" || got.SettledAt != nil {
+			t.Errorf("released as %+v", got)
+		}
+	}
+	if woken := b.bell.heard(); !slices.Equal(woken, []uuid.UUID{c.ID}) {
+		t.Errorf("woken %v, want the connection", woken)
+	}
+	b.settle(became(b.claimOne(c.ID), store.Succeeded))
+	wantObjects(t, "after the contact was written", b.claim(c.ID, 10), "t e1", "r e1")
 }
 
 func TestWhatJoinsAFailedContactFailsWithIt(t *testing.T) {

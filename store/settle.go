@@ -3,12 +3,17 @@ package store
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 )
+
+// RecordTaken is the error code of a write whose record turned out to be another write's.
+const RecordTaken = "record_taken"
 
 // Settlement is what became of one claimed row. It changes the row only while the row is still of that attempt.
 type Settlement struct {
@@ -21,11 +26,16 @@ type Settlement struct {
 	DoubtFor    float64 `json:"doubt_for"`    // seconds until a negative answer proves something; set when doubt begins
 	EmptyRead   bool    `json:"empty_read"`   // the CRM was asked and did not have it
 	BeginsDoubt bool    `json:"begins_doubt"` // in doubt from now: forget earlier empty reads
+	HoldFor     float64 `json:"hold_for"`     // seconds in which a copy of this attempt may still land: newer writes of its key wait
 
 	CRMObjectType string          `json:"crm_object_type"` // empty: keep what is known
 	CRMObjectID   string          `json:"crm_object_id"`
 	Outcome       string          `json:"outcome"`
+	FromMemory    bool            `json:"from_memory"` // settled by what was known: it tells nothing new about the contact
+	Wrote         bool            `json:"wrote"`       // contact: the record now holds what the row says, but for Stale
+	Stale         []string        `json:"stale"`       // keys of the payload that were left out as out of date
 	Notes         json.RawMessage `json:"notes"`
+	Alarm         string          `json:"alarm"` // empty: keep
 	ErrorCode     string          `json:"error_code"`
 	ErrorClass    string          `json:"error_class"`
 	ErrorCause    string          `json:"error_cause"`
@@ -41,7 +51,7 @@ type Settlement struct {
 }
 
 const settlementRecord = `jsonb_to_recordset(@settlements::jsonb) as v (id uuid, attempt bigint, status text, retry_in float8, failed bool,
-	doubt_for float8, empty_read bool, begins_doubt bool, crm_object_type text, crm_object_id text, outcome text, notes jsonb,
+	doubt_for float8, empty_read bool, begins_doubt bool, hold_for float8, alarm text, from_memory bool, wrote bool, stale jsonb, crm_object_type text, crm_object_id text, outcome text, notes jsonb,
 	error_code text, error_class text, error_cause text, error_action text, kind text, started_at timestamptz, ended_at timestamptz,
 	result text, http_status int, request_id text, calls jsonb)`
 
@@ -56,6 +66,9 @@ const moveRows = `
 		empty_reads = case when v.begins_doubt then 0 else w.empty_reads + v.empty_read::int end,
 		reconcile_at = case when v.begins_doubt then now() + make_interval(secs => v.doubt_for)
 			when v.status in ('in_doubt') then w.reconcile_at end,
+		absent_by = case when v.status = 'in_doubt' and not v.begins_doubt then w.absent_by else '' end,
+		hold_until = case when v.hold_for > 0 then now() + make_interval(secs => v.hold_for) else w.hold_until end,
+		alarm = case when v.alarm = '' then w.alarm else v.alarm end,
 		crm_object_type = case when v.crm_object_id = '' then w.crm_object_type else v.crm_object_type end,
 		crm_object_id = case when v.crm_object_id = '' then w.crm_object_id else v.crm_object_id end,
 		outcome = v.outcome, notes_json = coalesce(v.notes, '[]'), error_code = v.error_code, error_class = v.error_class,
@@ -81,7 +94,7 @@ func (s *Store) Settle(ctx context.Context, settlements []Settlement) (int64, er
 	args := pgx.NamedArgs{"settlements": settlements}
 	var failed []uuid.UUID
 	for _, v := range settlements {
-		if v.Status == Failed || v.Status == Cancelled {
+		if v.Status == Failed {
 			failed = append(failed, v.ID)
 		}
 	}
@@ -109,13 +122,18 @@ func (s *Store) Settle(ctx context.Context, settlements []Settlement) (int64, er
 			return fmt.Errorf("record attempts: %w", err)
 		}
 		if _, err := tx.Exec(ctx, `
-			insert into crm_object_links (workspace_id, crm, crm_account_id, email, crm_object_type, crm_object_id)
-			select distinct on (w.workspace_id, w.crm, w.crm_account_id, w.ordering_key) w.workspace_id, w.crm, w.crm_account_id,
-				w.ordering_key, v.crm_object_type, v.crm_object_id
+			insert into crm_object_links as l (workspace_id, crm, crm_account_id, email, crm_object_type, crm_object_id, fields_json)
+			select w.workspace_id, w.crm, w.crm_account_id, w.ordering_key,
+				(array_agg(v.crm_object_type order by w.seq desc))[1], (array_agg(v.crm_object_id order by w.seq desc))[1],
+				coalesce(jsonb_object_agg(f.key, f.value order by w.seq) filter (where f.key is not null), '{}')
 			from `+settlementRecord+` join crm_write_log w on w.id = v.id
-			where v.crm_object_id <> '' and w.object_type = 'contact' and w.ordering_key is not null
+				left join lateral jsonb_each(w.payload_json) as f on v.status = 'succeeded' and v.wrote and not f.key = any (array(
+					select jsonb_array_elements_text(coalesce(v.stale, '[]'))))
+			where v.crm_object_id <> '' and not v.from_memory and w.object_type = 'contact' and w.ordering_key is not null
+			group by w.workspace_id, w.crm, w.crm_account_id, w.ordering_key
 			on conflict (workspace_id, crm, crm_account_id, email) do update set crm_object_type = excluded.crm_object_type,
-				crm_object_id = excluded.crm_object_id, updated_at = now()`, args); err != nil {
+				crm_object_id = excluded.crm_object_id, updated_at = now(),
+				fields_json = case when l.crm_object_id = excluded.crm_object_id then l.fields_json else '{}' end || excluded.fields_json`, args); err != nil {
 			return fmt.Errorf("remember contacts: %w", err)
 		}
 		if len(failed) > 0 {
@@ -123,8 +141,40 @@ func (s *Store) Settle(ctx context.Context, settlements []Settlement) (int64, er
 		}
 		return nil
 	})
+	if isTaken(err) {
+		return s.settleApart(ctx, settlements)
+	}
 	if err != nil {
 		return 0, fmt.Errorf("settle: %w", err)
+	}
+	return moved, nil
+}
+
+// isTaken says that a row would adopt a record which is another row's already.
+func isTaken(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && pg.ConstraintName == "crm_write_log_one_record"
+}
+
+// settleApart settles one by one what could not be settled together. A row whose record belongs to another row waits for a
+// person: one of the two was never written, or the CRM gave one id twice.
+func (s *Store) settleApart(ctx context.Context, settlements []Settlement) (int64, error) {
+	if len(settlements) == 1 {
+		v := settlements[0]
+		v.Status, v.Outcome = NeedsReview, ""
+		v.ErrorClass, v.ErrorCode = "in_doubt", RecordTaken
+		v.ErrorCause = "The CRM named a record (" + v.CRMObjectID + ") that another write has made."
+		v.ErrorAction = "Look for this write's own record in the CRM, then resolve the write: found, retry or cancel."
+		v.CRMObjectType, v.CRMObjectID = "", ""
+		return s.Settle(ctx, []Settlement{v})
+	}
+	var moved int64
+	for _, v := range settlements {
+		n, err := s.Settle(ctx, []Settlement{v})
+		if err != nil {
+			return moved, err
+		}
+		moved += n
 	}
 	return moved, nil
 }

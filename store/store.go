@@ -15,6 +15,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	"crm-connectors/migrations"
 
@@ -33,6 +34,9 @@ const JobSchema = migrations.RiverSchema
 type Store struct {
 	pool *pgxpool.Pool
 	keys *Keyring
+
+	markerMu     sync.Mutex
+	markerSecret []byte // once known
 }
 
 // New makes a store over pool, which the caller closes. keys seals and opens tokens.

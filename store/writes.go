@@ -46,15 +46,19 @@ type Write struct {
 	ObjectID       string          `db:"object_id"`
 	Action         string          `db:"action"`
 	IdempotencyKey string          `db:"idempotency_key"`
+	Marker         string          `db:"marker"` // what its record is known by in the CRM
 	Payload        json.RawMessage `db:"payload_json"`
 	PayloadHash    string          `db:"payload_hash"`
 	ThreadID       *string         `db:"thread_id"`
+	OrderingKey    *string         `db:"ordering_key"` // rows of one key are sent in source order
 	Status         string          `db:"status"`
 	Attempt        int64           `db:"attempt"`
 	Failures       int             `db:"failures"`
 	EmptyReads     int             `db:"empty_reads"`
 	NextAttemptAt  time.Time       `db:"next_attempt_at"`
 	ReconcileAt    *time.Time      `db:"reconcile_at"`
+	AbsentBy       string          `db:"absent_by"` // who said, while it was in doubt, that the CRM does not have it
+	Alarm          string          `db:"alarm"`     // duplicate_detected, missing_in_crm
 	CRMObjectType  string          `db:"crm_object_type"`
 	CRMObjectID    string          `db:"crm_object_id"`
 	Outcome        string          `db:"outcome"`
@@ -69,8 +73,8 @@ type Write struct {
 }
 
 const writeColumns = `w.id, w.seq, w.sync_id, w.workspace_id, w.crm, w.connection_id, w.crm_account_id, w.object_type, w.object_id,
-	w.action, w.idempotency_key, w.payload_json, w.payload_hash, w.thread_id, w.status, w.attempt, w.failures, w.empty_reads,
-	w.next_attempt_at, w.reconcile_at, w.crm_object_type, w.crm_object_id, w.outcome, w.notes_json, w.error_code, w.error_class,
+	w.action, w.idempotency_key, w.marker, w.payload_json, w.payload_hash, w.thread_id, w.ordering_key, w.status, w.attempt, w.failures, w.empty_reads,
+	w.next_attempt_at, w.reconcile_at, w.absent_by, w.alarm, w.crm_object_type, w.crm_object_id, w.outcome, w.notes_json, w.error_code, w.error_class,
 	w.error_cause, w.error_action, w.created_at, w.updated_at, w.settled_at`
 
 // Write is one row, or ErrNotFound. A workspace other than uuid.Nil must be the row's own.

@@ -23,7 +23,7 @@ type Effect string
 // The effects.
 const (
 	Read       Effect = "read"       // changes nothing
-	Idempotent Effect = "idempotent" // changes the same thing to the same state, however often
+	Idempotent Effect = "idempotent" // changes the same thing to the same state, however often; repeated by the log alone, which keeps the order
 	Once       Effect = "once"       // creates, or spends something: never repeated when it may have been executed
 )
 
@@ -87,8 +87,9 @@ const (
 // followed 302 turns a POST into a GET that ends in 200), sends no idempotency header (Go's client
 // would then repeat a POST on its own) and reads at most 4 MiB.
 type Client struct {
-	http *retryablehttp.Client
-	now  func() time.Time
+	http    *retryablehttp.Client
+	now     func() time.Time
+	timeout time.Duration
 }
 
 // NewClient makes a client over transport, which may be nil for a new one with sane limits.
@@ -100,7 +101,7 @@ func NewClient(transport http.RoundTripper, now func() time.Time) *Client {
 		t.ResponseHeaderTimeout = callTimeout
 		transport = t
 	}
-	c := &Client{now: now}
+	c := &Client{now: now, timeout: callTimeout}
 	c.http = &retryablehttp.Client{
 		HTTPClient: &http.Client{
 			Transport:     transport,
@@ -116,6 +117,9 @@ func NewClient(transport http.RoundTripper, now func() time.Time) *Client {
 	return c
 }
 
+// Limit sets how long a call and its short retries may take together, in place of 30 seconds. It is not for use once calls are made.
+func (c *Client) Limit(timeout time.Duration) { c.timeout = timeout }
+
 // progress is what one Call's attempts have come to; CheckRetry finds it in the context.
 type progress struct {
 	effect Effect
@@ -126,12 +130,12 @@ type progress struct {
 
 type progressKey struct{}
 
-// Do makes the call and its short retries; the whole takes at most 30 seconds.
+// Do makes the call and its short retries, within 30 seconds or what Limit said.
 func (c *Client) Do(ctx context.Context, call Call) (Reply, error) {
 	if !call.SendBy.IsZero() && !c.now().Before(call.SendBy) {
 		return Reply{}, &TransportError{Err: ErrSendDeadline}
 	}
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	p := &progress{effect: call.Effect, sendBy: call.SendBy, now: c.now}
 	ctx = context.WithValue(ctx, progressKey{}, p)
@@ -175,7 +179,7 @@ func checkRetry(ctx context.Context, resp *http.Response, err error) (bool, erro
 		return false, nil // the pause before the retry could end after the time to send
 	}
 	if err != nil {
-		return !p.sent.Load() || p.effect != Once, nil
+		return !p.sent.Load() || p.effect == Read, nil
 	}
 	switch {
 	case resp.StatusCode == http.StatusTooManyRequests:
@@ -186,7 +190,7 @@ func checkRetry(ctx context.Context, resp *http.Response, err error) (bool, erro
 		}
 		return again, nil
 	case resp.StatusCode >= 500:
-		return p.effect != Once, nil
+		return p.effect == Read, nil
 	}
 	return false, nil
 }

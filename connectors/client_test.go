@@ -91,23 +91,38 @@ func TestACreateThatIsCutOnAWarmConnectionIsNotRepeatedByTheTransport(t *testing
 	}
 }
 
-func TestWhatMayBeRepeatedIsMendedWithinTheCall(t *testing.T) {
+func TestABlipInAReadIsMendedWithinTheCall(t *testing.T) {
 	t.Parallel()
-	for _, effect := range []Effect{Read, Idempotent} {
-		var n atomic.Int64
-		url, _ := crm(t, func(w http.ResponseWriter, _ *http.Request) {
-			switch n.Add(1) {
-			case 1:
-				w.WriteHeader(http.StatusBadGateway)
-			case 2:
-				panic(http.ErrAbortHandler)
-			default:
-				_, _ = w.Write([]byte(`{"ok":true}`))
+	var n atomic.Int64
+	url, _ := crm(t, func(w http.ResponseWriter, _ *http.Request) {
+		switch n.Add(1) {
+		case 1:
+			w.WriteHeader(http.StatusBadGateway)
+		case 2:
+			panic(http.ErrAbortHandler)
+		default:
+			_, _ = w.Write([]byte(`{"ok":true}`))
+		}
+	})
+	reply, err := call(t, url, Read)
+	if err != nil || reply.Status != 200 || string(reply.Body) != `{"ok":true}` {
+		t.Errorf("%d %q %v", reply.Status, reply.Body, err)
+	}
+}
+
+func TestAChangeWithoutASureAnswerIsNeverRepeatedBehindTheLogsBack(t *testing.T) {
+	t.Parallel()
+	for _, effect := range []Effect{Idempotent, Once} {
+		for name, answer := range map[string]http.HandlerFunc{
+			"502": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) },
+			"cut": func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
+		} {
+			url, n := crm(t, answer)
+			trace := NewTrace(NewClient(nil, time.Now), time.Time{})
+			_, _ = trace.Do(t.Context(), Call{Method: http.MethodPatch, URL: url, Route: "/x", Effect: effect, Body: []byte("{}")})
+			if n.Load() != 1 || trace.MayLand() != (effect == Idempotent) {
+				t.Errorf("%s, %s: %d requests, may land %v; want one, and that a late copy may land of what may be repeated", effect, name, n.Load(), trace.MayLand())
 			}
-		})
-		reply, err := call(t, url, effect)
-		if err != nil || reply.Status != 200 || string(reply.Body) != `{"ok":true}` {
-			t.Errorf("%s: %d %q %v", effect, reply.Status, reply.Body, err)
 		}
 	}
 }

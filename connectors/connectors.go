@@ -82,8 +82,19 @@ type Write struct {
 	Task    *Task
 	Rollup  *Rollup
 
+	// Marker is what a record of ours is known by in the CRM: 26 lower-case letters and digits, the same on every attempt of
+	// this write and of no other. Empty: the record carries none.
+	Marker string
+	// Found is the record that an earlier attempt of this write made: it is completed and never created again.
+	Found Ref
+	// NotBefore is when this write can first have reached the CRM, with a margin for clocks that differ; zero: unknown.
+	NotBefore time.Time
+
 	ContactRef Ref    // task, rollup: the contact they belong to; contact: what the email was last known as
-	Email      string // task, rollup: the contact's email, where there is one
+	// ContactKnown says that ContactRef was seen a short while ago: a contact is written there without being looked up first, and looked up only
+	// when the CRM does not have it there.
+	ContactKnown bool
+	Email        string // task, rollup: the contact's email, where there is one
 	DealID     string // the CRM's id of the deal that the thread is linked to; empty: none
 
 	// SendBy is when the right to send ends: no call that changes the CRM starts after it.
@@ -96,8 +107,9 @@ type Outcome string
 
 // The outcomes of a successful write.
 const (
-	Created Outcome = "created"
-	Updated Outcome = "updated"
+	Created   Outcome = "created"
+	Updated   Outcome = "updated"
+	Unchanged Outcome = "unchanged" // the record is there and was left as it is
 )
 
 // Note records where the CRM bent a rule on a write that went through, such as
@@ -114,14 +126,25 @@ type Result struct {
 	Outcome Outcome
 	Notes   []Note
 	Calls   []CallRecord
+	MayLand bool    // a change that was sent and may be repeated got no sure answer: a late copy of it may land after newer ones
+	Limits  []Limit // what the CRM last said about the account's allowance; empty: it said nothing
 	Err     *Error
+}
+
+// Limit is an allowance of the account as its CRM stated it with an answer.
+type Limit struct {
+	Name string `json:"name"` // daily, burst, app_daily
+	Used int64  `json:"used"`
+	Max  int64  `json:"max"`
 }
 
 // Finding is the answer to: is this write in the CRM already?
 type Finding struct {
-	Ref      Ref  // zero: not found
-	Complete bool // found, and it holds all that the write asked for
-	Enforced bool // the CRM itself refuses a second copy, so that "not found" may be acted upon at once
+	Ref      Ref   // zero: not found
+	Complete bool  // found, and it holds all that the write asked for; else Deliver with Found completes it
+	Copies   []Ref // further records of the same marker: the write is there more than once
+	Tier     Tier  // what "not found" is worth
+	Calls    []CallRecord
 }
 
 // Plan is what a Write would do: the calls that change the CRM, in order.
@@ -144,14 +167,34 @@ type Connector interface {
 	CRM() CRM
 	Authorizer
 
-	// Deliver carries the writes to the CRM and answers with one Result for each, in the same order. It
+	// MaxBatch is how many writes one Deliver carries to its advantage, at least 1.
+	MaxBatch() int
+
+	// Deliver carries the writes to the CRM and answers with one Result for each, in the same order; those of one contact take effect
+	// in theirs. Several go in the CRM's batch calls, one goes by the single call. It
 	// repeats no call that may have been executed and is not idempotent. When the context ends, what was
 	// not sent comes back as ClassRetry and what may have been as ClassInDoubt.
 	Deliver(ctx context.Context, account Account, writes []Write) []Result
 
-	// Find looks for a write whose fate is unknown. ErrCannotFind means that this CRM offers no
-	// reliable way for this object; other errors are *Error, and say nothing about the write.
+	// Find looks for a write whose fate is unknown, by its marker, among live, archived and deleted records as far as the CRM
+	// shows them. ErrCannotFind means that there is no reliable way for this write in this account; other errors are
+	// *Error, and say nothing about the write. It changes nothing.
 	Find(ctx context.Context, account Account, write Write) (Finding, error)
+
+	// Marked lists the records of object that carry a marker and were made since then, deleted ones too as far as the CRM shows them, in no
+	// order. ErrCannotFind means that the account offers no way to list them; other errors are *Error. It changes nothing.
+	Marked(ctx context.Context, account Account, object Object, since time.Time) ([]MarkedRecord, error)
+
+	// Probe asks how the account can tell our records from others; the answer belongs into Account.Capabilities. It changes
+	// nothing. Errors are *Error.
+	Probe(ctx context.Context, account Account) (Capabilities, error)
+
+	// Provision makes in the account what gives it its best tier, as far as the grant allows, and probes again. Doing it again
+	// does no harm. Errors are *Error; what an administrator must do instead stands in Advice.
+	Provision(ctx context.Context, account Account) (Capabilities, error)
+
+	// CheckSettings holds s against the account's own definitions. It changes nothing. Errors are *Error.
+	CheckSettings(ctx context.Context, account Account, s Settings) (SettingsReport, error)
 
 	// Plan runs Deliver's own path with real reads, and stops short of every call that would change
 	// the CRM. Writes that depend on a contact of the same list see it as it would be.

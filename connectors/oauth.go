@@ -39,6 +39,8 @@ type Account struct {
 	AccessToken  Secret
 	RefreshToken Secret
 	Shared       bool // other connections use this account too: ending ours must not end theirs
+	Settings     Settings
+	Capabilities Capabilities // as last probed; zero: never, so that nothing but the usual is relied upon
 }
 
 // Grant is what a token endpoint gave.

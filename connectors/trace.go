@@ -3,6 +3,7 @@ package connectors
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/url"
 	"sync"
@@ -24,6 +25,7 @@ type Trace struct {
 	sendBy time.Time
 	mu     sync.Mutex
 	calls  []CallRecord
+	doubt  bool
 }
 
 // NewTrace starts a trace of the calls for one write.
@@ -40,7 +42,26 @@ func (t *Trace) Do(ctx context.Context, call Call) (Reply, error) {
 	defer t.mu.Unlock()
 	t.calls = append(t.calls, CallRecord{Method: call.Method, Route: call.Route, Status: reply.Status,
 		Millis: time.Since(start).Milliseconds()})
+	if call.Effect == Idempotent && uncertain(reply, err) {
+		t.doubt = true
+	}
 	return reply, err
+}
+
+// uncertain says that a call may have been executed, or may be yet.
+func uncertain(reply Reply, err error) bool {
+	var lost *TransportError
+	if errors.As(err, &lost) {
+		return lost.Sent
+	}
+	return err != nil || reply.Status >= http.StatusInternalServerError
+}
+
+// MayLand says that a change of the kind that may be repeated got no sure answer: see Result.MayLand.
+func (t *Trace) MayLand() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.doubt
 }
 
 // Calls is what was recorded so far.

@@ -62,14 +62,15 @@ type Bench struct {
 	Records   func(object connectors.Object) []Record
 	Writes    func() int // entries in the CRM's own log: everything created, changed or associated so far
 	Fault     func(t *testing.T, step Step, object connectors.Object, kind Kind)
-	Expire    func() // all access tokens end now
-	Revoke    func() // all grants end now
+	Expire    func()             // all access tokens end now
+	Revoke    func()             // all grants end now
+	Enforce   func(t *testing.T) // lets the account be one whose CRM refuses a second record of a marker, once provisioned
 }
 
 // Run runs the suite; open makes a fresh bench for each test.
 func Run(t *testing.T, open func(t *testing.T) Bench) {
 	t.Helper()
-	for _, group := range []map[string]func(*testing.T, Bench){authorizing(), delivering(), faults(), looking()} {
+	for _, group := range []map[string]func(*testing.T, Bench){authorizing(), delivering(), faults(), looking(), marking()} {
 		for name, test := range group {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()

@@ -47,10 +47,12 @@ type Config struct {
 
 	Lease         store.Lease   // of a claimed row; 90 s to hold it, 50 s to begin to send
 	LateCommit    time.Duration // how long a cut request may still be executed, and a read miss it; 11 min
+	IndexLag      time.Duration // how much later a search index may show it; 4 min
 	FirstLook     time.Duration // from doubt to the first look; 5 s
 	LookAgain     time.Duration // between looks, at least; 60 s
 	DeadGrantWait time.Duration // before a refused refresh token is believed; 3 s
 	SweepEvery    time.Duration // 15 s
+	CallTimeout   time.Duration // of one CRM call, as the connectors keep it; 30 s
 }
 
 func (c *Config) defaults() {
@@ -63,10 +65,12 @@ func (c *Config) defaults() {
 	set(&c.Lease.Hold, 90*time.Second)
 	set(&c.Lease.Send, 50*time.Second)
 	set(&c.LateCommit, 11*time.Minute)
+	set(&c.IndexLag, 4*time.Minute)
 	set(&c.FirstLook, 5*time.Second)
 	set(&c.LookAgain, time.Minute)
 	set(&c.DeadGrantWait, 3*time.Second)
 	set(&c.SweepEvery, 15*time.Second)
+	set(&c.CallTimeout, 30*time.Second)
 	if c.Workers == 0 {
 		c.Workers = 50
 	}
@@ -82,7 +86,6 @@ const (
 	fetchCooldown = 10 * time.Millisecond
 	pollInterval  = time.Second
 	pollOnlyEvery = 100 * time.Millisecond
-	overSlice     = 60 * time.Second // the last calls of a slice, and settling
 	completedKept = time.Hour
 )
 
@@ -97,6 +100,7 @@ type Engine struct {
 
 	stopOnce sync.Once
 	stopping chan struct{}
+	sweeper  sync.WaitGroup
 }
 
 // New makes an engine that can wake at once and works after Start.
@@ -108,15 +112,16 @@ func New(cfg Config) (*Engine, error) {
 	}
 	workers := river.NewWorkers()
 	river.AddWorker(workers, &drainWorker{engine: e})
-	river.AddWorker(workers, &sweepWorker{engine: e})
 	river.AddWorker(workers, &keepAliveWorker{engine: e})
-	timeout := cfg.Slice + overSlice
+	river.AddWorker(workers, &aheadWorker{engine: e})
+	river.AddWorker(workers, &compareWorker{engine: e})
+	timeout := cfg.Slice + 2*cfg.CallTimeout // the last calls of a slice, and settling
 	rc := &river.Config{
 		Schema: store.JobSchema, Workers: workers, Logger: slog.New(zerolog.NewSlogHandler(cfg.Log.Level(zerolog.WarnLevel))),
 		Queues:        map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: cfg.Workers}, upkeepQueue: {MaxWorkers: 2}},
 		FetchCooldown: fetchCooldown, FetchPollInterval: pollInterval, PollOnly: cfg.PollOnly,
 		JobTimeout: timeout, RescueStuckJobsAfter: timeout + 10*time.Second,
-		CompletedJobRetentionPeriod: completedKept, RetryPolicy: steadyRetry{}, PeriodicJobs: periodicJobs(cfg.SweepEvery),
+		CompletedJobRetentionPeriod: completedKept, RetryPolicy: steadyRetry{}, PeriodicJobs: periodicJobs(),
 	}
 	if cfg.PollOnly {
 		rc.FetchPollInterval = pollOnlyEvery
@@ -134,6 +139,7 @@ func (e *Engine) Start(ctx context.Context) error {
 	if err := e.river.Start(ctx); err != nil {
 		return fmt.Errorf("start job engine: %w", err)
 	}
+	e.sweeper.Go(func() { e.sweepUntilStopped(ctx) })
 	return nil
 }
 
@@ -141,6 +147,7 @@ func (e *Engine) Start(ctx context.Context) error {
 // drains are cancelled; what they had sent is then in doubt, as after a crash.
 func (e *Engine) Stop(ctx context.Context) error {
 	e.stopOnce.Do(func() { close(e.stopping) })
+	e.sweeper.Wait()
 	if err := e.river.Stop(ctx); err != nil {
 		cancelCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 		defer cancel()

@@ -81,7 +81,7 @@ func TestADoubtfulContactThatIsFoundHasSucceeded(t *testing.T) {
 	b := setup(t)
 	b.crm.answer(once(refuse(connectors.ClassInDoubt)))
 	b.crm.find = func(connectors.Write) (connectors.Finding, error) {
-		return connectors.Finding{Ref: connectors.Ref{Type: "contacts", ID: "501"}, Complete: true, Enforced: true}, nil
+		return connectors.Finding{Ref: connectors.Ref{Type: "contacts", ID: "501"}, Complete: true, Tier: connectors.TierEnforced}, nil
 	}
 	b.start(b.engine)
 	w := b.append("ada", "contact")[0]
@@ -95,7 +95,9 @@ func TestADoubtfulContactThatTheCRMWouldRefuseTwiceIsSentAgainAtOnce(t *testing.
 	t.Parallel()
 	b := setup(t)
 	b.crm.answer(once(refuse(connectors.ClassInDoubt)))
-	b.crm.find = func(connectors.Write) (connectors.Finding, error) { return connectors.Finding{Enforced: true}, nil }
+	b.crm.find = func(connectors.Write) (connectors.Finding, error) {
+		return connectors.Finding{Tier: connectors.TierEnforced}, nil
+	}
 	b.start(b.engine)
 	w := b.append("ada", "contact")[0]
 	b.until(w.ID, store.Succeeded)

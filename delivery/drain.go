@@ -15,10 +15,8 @@ import (
 )
 
 const (
-	// claimSize is how many rows are marked as perhaps sent at a time. It is one for as long as connectors send one
-	// row a call: a row that is claimed and not yet sent when the process dies counts as in doubt for nothing.
-	claimSize = 1
-	findSize  = 1
+	findSize    = 1 // looks are rare, and each has its own answer
+	signsOfLife = 6 // of a drain, in the time that a claim lasts
 )
 
 type endDrain = func(ctx context.Context, tx pgx.Tx, next *time.Time) error
@@ -29,6 +27,7 @@ type turn struct {
 	conn      store.Connection
 	connector connectors.Connector
 	account   connectors.Account
+	limits    []connectors.Limit // as the CRM last stated them in this turn
 }
 
 // drain works on a connection until nothing is due or its slice is over, and ends by calling end in a transaction that
@@ -44,9 +43,17 @@ func (e *Engine) drain(ctx context.Context, connectionID uuid.UUID, end endDrain
 	if err != nil {
 		return err
 	}
+	seen := e.cfg.Now()
 	for {
 		worked := false
 		yield := !ready || e.isStopping() || !e.cfg.Now().Before(sliceEnd)
+		if e.cfg.Now().Sub(seen) > e.cfg.Lease.Hold/signsOfLife {
+			newest, err := e.store.KeepDraining(ctx, connectionID, conn.DrainEpoch)
+			if err != nil {
+				return err
+			}
+			seen, yield = e.cfg.Now(), yield || !newest
+		}
 		if !yield {
 			if worked, err = t.round(ctx); err != nil {
 				return err
@@ -54,6 +61,9 @@ func (e *Engine) drain(ctx context.Context, connectionID uuid.UUID, end endDrain
 		}
 		if worked {
 			continue
+		}
+		if err := t.keepLimits(ctx); err != nil {
+			return err
 		}
 		more, err := e.store.FinishDrain(ctx, connectionID, conn.DrainEpoch, yield, end)
 		if err != nil || !more {
@@ -78,12 +88,22 @@ func (t *turn) open(ctx context.Context) (bool, error) {
 		return false, t.wait(ctx, &connectors.Error{Class: connectors.ClassMisconfigured, Code: "tokens_unreadable",
 			Cause: "The stored tokens cannot be opened with this service's keyset.", Action: "Give the service the keyset that sealed them, or reconnect."})
 	}
-	if at := t.conn.TokenExpiresAt; at != nil && at.Sub(t.engine.cfg.Now()) < refreshMargin {
-		if cause := t.refresh(ctx); cause != nil {
+	if t.expires(refreshMargin) {
+		if cause := t.refresh(ctx); cause != nil && (cause.Class == connectors.ClassNeedsReconnect || t.expires(lastMoment)) {
 			return false, t.giveUp(ctx, cause)
 		}
 	}
-	return true, nil
+	return true, t.probeFirst(ctx)
+}
+
+// expires says that the access token ends within margin. While it is in doubt whether the refresh token is spent, the access token is
+// used to its last moment: trying a spent refresh token would end both.
+func (t *turn) expires(margin time.Duration) bool {
+	if t.conn.RefreshInDoubtAt != nil {
+		margin = min(margin, lastMoment)
+	}
+	at := t.conn.TokenExpiresAt
+	return at != nil && at.Sub(t.engine.cfg.Now()) < margin
 }
 
 // round does one step of work: a look for what is in doubt, or a delivery. It says whether there was any.
@@ -98,7 +118,7 @@ func (t *turn) round(ctx context.Context) (bool, error) {
 		}
 	}
 	sendBy := t.engine.cfg.Now().Add(t.engine.cfg.Lease.Send) // counted from before the claim, so never past the lease's own
-	claimed, err := t.engine.store.Claim(ctx, t.conn.ID, t.conn.DrainEpoch, claimSize, t.engine.cfg.Lease)
+	claimed, err := t.engine.store.Claim(ctx, t.conn.ID, t.conn.DrainEpoch, t.connector.MaxBatch(), t.engine.cfg.Lease)
 	if err != nil {
 		return false, err
 	}
@@ -123,7 +143,11 @@ func (t *turn) deliver(ctx context.Context, claimed []store.Claimed, sendBy time
 			results[i].Err = unreadable(err)
 			continue
 		}
-		w.SendBy = sendBy
+		if t.unchanged(c, claimed[:i]) {
+			results[i] = connectors.Result{Ref: w.ContactRef, Outcome: connectors.Unchanged}
+			continue
+		}
+		w.SendBy, w.ContactKnown = sendBy, known(c)
 		writes[i] = w
 		todo = append(todo, i)
 	}
@@ -181,6 +205,9 @@ func (t *turn) send(ctx context.Context, writes []connectors.Write, results []co
 		}
 	}()
 	for n, r := range t.connector.Deliver(ctx, t.account, batch) {
+		if len(r.Limits) > 0 {
+			t.limits = r.Limits
+		}
 		r.Calls = append(results[todo[n]].Calls, r.Calls...)
 		results[todo[n]] = r
 	}

@@ -2,7 +2,11 @@ package delivery
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"runtime/debug"
+	"slices"
+	"strings"
 	"time"
 
 	"crm-connectors/connectors"
@@ -20,12 +24,12 @@ func (t *turn) find(ctx context.Context, c store.Claimed) error {
 	w, err := toWrite(c)
 	var finding connectors.Finding
 	if err == nil {
-		finding, err = t.connector.Find(ctx, t.account, w)
+		finding, err = t.look(ctx, w)
 	}
 	var refused *connectors.Error
 	if errors.As(err, &refused) && refused.Class == connectors.ClassNeedsAuth {
 		if cause := t.refresh(ctx); cause == nil {
-			finding, err = t.connector.Find(ctx, t.account, w)
+			finding, err = t.look(ctx, w)
 		} else if err := t.giveUp(ctx, cause); err != nil {
 			return err
 		}
@@ -35,52 +39,109 @@ func (t *turn) find(ctx context.Context, c store.Claimed) error {
 	return t.settle(ctx, []store.Claimed{c}, []store.Settlement{s})
 }
 
+// look is the connector's Find. One that panics has not answered.
+func (t *turn) look(ctx context.Context, w connectors.Write) (f connectors.Finding, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			t.engine.log.Error().Interface("panic", p).Bytes("stack", debug.Stack()).Stringer("connection_id", t.conn.ID).Msg("connector panicked")
+			f, err = connectors.Finding{}, connectors.AsError(errors.New("connector panicked"))
+		}
+	}()
+	return t.connector.Find(ctx, t.account, w)
+}
+
 // foundOrNot decides what an answer about a doubtful row means.
 func (e *Engine) foundOrNot(c store.Claimed, f connectors.Finding, err error, now time.Time) store.Settlement {
 	s := store.Settlement{ID: c.ID, Attempt: c.Attempt, Kind: "find", CRMObjectType: f.Ref.Type, CRMObjectID: f.Ref.ID,
-		Notes: c.Notes, Calls: encode[connectors.CallRecord](nil),
+		Notes: c.Notes, Calls: encode(f.Calls),
 		ErrorCode: c.ErrorCode, ErrorClass: c.ErrorClass, ErrorCause: c.ErrorCause, ErrorAction: c.ErrorAction}
+	if len(f.Copies) > 0 {
+		s.Alarm, s.Notes = duplicateDetected, withNote(c.Notes, copiesNote(f))
+	}
 	switch {
-	case errors.Is(err, connectors.ErrCannotFind):
-		s.Status, s.Result = store.NeedsReview, "cannot_be_found"
-		s.ErrorAction = "Look for this " + c.ObjectType + " in the CRM: it may or may not have been written, and the service cannot tell."
+	case errors.Is(err, connectors.ErrCannotFind), err == nil && f.Ref.ID == "" && f.Tier == connectors.TierNone:
+		e.cannotTell(&s, c)
 	case err != nil:
 		s.Status, s.Result = store.InDoubt, "look_failed"
 		s.RetryIn = max(e.cfg.LookAgain, connectors.AsError(err).RetryAfter).Seconds()
 	case f.Ref.ID != "" && f.Complete:
 		s.Status, s.Result, s.Outcome = store.Succeeded, "found", "found"
 		s.ErrorCode, s.ErrorClass, s.ErrorCause, s.ErrorAction = "", "", "", ""
-	case f.Ref.ID != "": // an upsert whose record is there without all its values: updating it is harmless
-		e.queueAgain(&s, c, "found_incomplete")
-	case f.Enforced:
-		e.queueAgain(&s, c, "absent")
+	case f.Ref.ID != "": // the record is there without all that it should have; the next attempt completes it
+		e.queueAgain(&s, c, "found_incomplete", "The record is in the CRM, but could not be completed. Press retry when the CRM answers again.")
+	case f.Tier == connectors.TierEnforced:
+		e.queueAgain(&s, c, "absent", notThere)
+	case c.AbsentBy != "": // a person looked, and so did the service
+		e.queueAgain(&s, c, "absent_by_word", notThere)
 	default:
 		s.Result, s.EmptyRead = "not_found_yet", true
-		proven := c.ReconcileAt != nil && !now.Before(*c.ReconcileAt)
-		if proven && c.EmptyReads+1 >= emptyReadsNeeded {
-			e.queueAgain(&s, c, "absent")
+		if c.EmptyReads+1 >= emptyReadsNeeded && c.ReconcileAt != nil && !now.Before(e.proofFrom(c, f.Tier)) {
+			e.queueAgain(&s, c, "absent", notThere)
 			break
 		}
-		s.Status, s.RetryIn = store.InDoubt, e.nextLook(c, now).Seconds()
+		s.Status, s.RetryIn = store.InDoubt, e.nextLook(e.proofFrom(c, f.Tier), now).Seconds()
 	}
 	return s
 }
 
-func (e *Engine) queueAgain(s *store.Settlement, c store.Claimed, result string) {
+const (
+	duplicateDetected = "duplicate_detected"
+	notThere          = "It was looked for and is not in the CRM. Press retry when the CRM answers again."
+)
+
+// proofFrom is when a negative answer of this tier begins to prove something: an index follows the store at a distance.
+func (e *Engine) proofFrom(c store.Claimed, tier connectors.Tier) time.Time {
+	if c.ReconcileAt == nil {
+		return time.Time{}
+	}
+	if tier == connectors.TierSearch {
+		return c.ReconcileAt.Add(e.cfg.IndexLag)
+	}
+	return *c.ReconcileAt
+}
+
+// cannotTell hands a row to a person, or follows one who did look.
+func (e *Engine) cannotTell(s *store.Settlement, c store.Claimed) {
+	if c.AbsentBy != "" {
+		e.queueAgain(s, c, "absent_by_word", notThere)
+		return
+	}
+	s.Status, s.Result = store.NeedsReview, "cannot_be_found"
+	s.ErrorAction = "Look for this " + c.ObjectType + " in the CRM: it may or may not have been written, and the service cannot tell. Then resolve the write: found, retry or cancel."
+}
+
+func (e *Engine) queueAgain(s *store.Settlement, c store.Claimed, result, gaveUp string) {
 	s.Status, s.Result = store.Queued, result
 	if c.Failures >= maxFailures {
-		s.Status = store.Failed
-		s.ErrorAction = "It was looked for and is not in the CRM. Press retry when the CRM answers again."
+		s.Status, s.ErrorAction = store.Failed, gaveUp
 	}
 }
 
-// nextLook spaces the looks so that two of them fall after the moment from which a negative answer counts.
-func (e *Engine) nextLook(c store.Claimed, now time.Time) time.Duration {
-	if c.ReconcileAt == nil || !now.Before(*c.ReconcileAt) {
-		return e.cfg.LookAgain
+// copiesNote says where the further records are. The service deletes nothing by itself.
+func copiesNote(f connectors.Finding) connectors.Note {
+	ids := make([]string, len(f.Copies))
+	for i, r := range f.Copies {
+		ids[i] = r.ID
 	}
-	until := c.ReconcileAt.Sub(now)
-	if until < e.cfg.LookAgain {
+	return connectors.Note{Code: duplicateDetected, Message: "The CRM holds this " + f.Ref.Type + " more than once: " + f.Ref.ID +
+		" is kept, and " + strings.Join(ids, ", ") + " should be deleted by hand."}
+}
+
+func withNote(notes json.RawMessage, n connectors.Note) json.RawMessage {
+	var list []connectors.Note
+	if json.Unmarshal(notes, &list) != nil || slices.Contains(list, n) {
+		return notes
+	}
+	return encode(append(list, n))
+}
+
+// nextLook spaces the looks so that two of them fall after the moment from which a negative answer counts.
+func (e *Engine) nextLook(proof, now time.Time) time.Duration {
+	until := proof.Sub(now)
+	switch {
+	case until <= 0:
+		return e.cfg.LookAgain
+	case until < e.cfg.LookAgain:
 		return until
 	}
 	return min(until, max(e.cfg.LookAgain, until/2))

@@ -49,8 +49,8 @@ func (e *Engine) visit(ctx context.Context, conn store.Connection) (*turn, error
 	if t.account, err = e.account(conn); err != nil {
 		return nil, err
 	}
-	if at := conn.TokenExpiresAt; at != nil && at.Sub(e.cfg.Now()) < refreshMargin && conn.Status == store.ConnectionConnected {
-		if cause := t.refresh(ctx); cause != nil {
+	if conn.Status == store.ConnectionConnected && t.expires(refreshMargin) {
+		if cause := t.refresh(ctx); cause != nil && t.expires(lastMoment) {
 			return nil, cause
 		}
 	}

@@ -15,6 +15,9 @@ import (
 	"github.com/riverqueue/river/rivertype"
 )
 
+// calledBack is how near a drain must be for this process to see to it by itself.
+const calledBack = 20 * time.Second
+
 // drainArgs says that a connection has something due, and no more.
 type drainArgs struct {
 	ConnectionID uuid.UUID `json:"connection_id" river:"unique"`
@@ -60,7 +63,9 @@ type drainWorker struct {
 // Work runs one turn of a connection's drain.
 func (w *drainWorker) Work(ctx context.Context, job *river.Job[drainArgs]) error {
 	e := w.engine
+	var soon *time.Time
 	end := func(ctx context.Context, tx pgx.Tx, next *time.Time) error {
+		soon = next
 		if _, err := river.JobCompleteTx[*riverpgxv5.Driver](ctx, tx, job); err != nil {
 			return fmt.Errorf("complete drain: %w", err)
 		}
@@ -77,6 +82,9 @@ func (w *drainWorker) Work(ctx context.Context, job *river.Job[drainArgs]) error
 		return nil
 	}
 	err := e.drain(ctx, job.Args.ConnectionID, end)
+	if err == nil && soon != nil {
+		e.callBack(job.Args.ConnectionID, *soon)
+	}
 	if errors.Is(err, store.ErrNotFound) {
 		return river.JobCancel(err) // the connection is gone
 	}
@@ -84,6 +92,43 @@ func (w *drainWorker) Work(ctx context.Context, job *river.Job[drainArgs]) error
 		e.log.Error().Err(err).Stringer("connection_id", job.Args.ConnectionID).Msg("drain stopped; it is tried again")
 	}
 	return err
+}
+
+// callBack pulls a drain forward that is due within seconds, for River looks at its schedule only every five. It is a
+// courtesy of this process: if it dies, the scheduled job is still there.
+func (e *Engine) callBack(connectionID uuid.UUID, at time.Time) {
+	wait := at.Sub(e.cfg.Now())
+	if wait <= 0 || wait > calledBack {
+		return
+	}
+	time.AfterFunc(wait+time.Millisecond, func() {
+		if e.isStopping() {
+			return
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), calledBack)
+		defer cancel()
+		err := pgx.BeginFunc(ctx, e.cfg.Pool, func(tx pgx.Tx) error { return e.Wake(ctx, tx, connectionID) })
+		if err != nil && !e.isStopping() {
+			e.log.Debug().Err(err).Stringer("connection_id", connectionID).Msg("a drain was not pulled forward; its schedule brings it")
+		}
+	})
+}
+
+// reviveDrains gives up on drains that show no sign of life for as long as a claim lasts: their process is dead or stopped, and
+// their job would keep others from the connection until River's own rescue, a leader's life and a minute later. Should the
+// process come back, its drain is not the newest and claims nothing.
+func (e *Engine) reviveDrains(ctx context.Context) (int64, error) {
+	tag, err := e.cfg.Pool.Exec(ctx, `
+		update `+store.JobSchema+`.river_job j set state = 'available', scheduled_at = now()
+		from crm_connections c
+		where j.kind = $1 and j.state = 'running' and c.id = (j.args->>'connection_id')::uuid
+			and j.attempted_at < now() - make_interval(secs => $2)
+			and (c.last_drained_at is null or c.last_drained_at < now() - make_interval(secs => $2))`,
+		drainArgs{}.Kind(), e.cfg.Lease.Hold.Seconds())
+	if err != nil {
+		return 0, fmt.Errorf("revive drains: %w", err)
+	}
+	return tag.RowsAffected(), nil
 }
 
 // steadyRetry brings back a drain that failed for reasons of ours, such as a database that restarts: soon at first,

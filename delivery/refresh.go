@@ -2,8 +2,10 @@ package delivery
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"time"
 
 	"crm-connectors/connectors"
@@ -12,6 +14,9 @@ import (
 
 const (
 	refreshMargin  = 2 * time.Minute // HubSpot is refreshed before expiry: its certification counts calls with dead tokens
+	lastMoment     = 10 * time.Second
+	tokenCallGap   = 100 * time.Millisecond // between calls to a CRM's token endpoint, over all replicas: HubSpot is said to allow 10 a second
+	tokenCallQueue = 20 * time.Second       // how far ahead such calls are booked; refreshLease outlives it by a call
 	refreshLease   = time.Minute
 	refreshTimeout = 30 * time.Second // long, for a lost answer may cost the grant where tokens rotate
 	refreshPoll    = 250 * time.Millisecond
@@ -19,18 +24,26 @@ const (
 	passingPause   = 30 * time.Second
 )
 
-// account opens a connection's tokens for its connector.
+// account opens a connection's tokens for its connector, with the app that they were given to. The error is a *connectors.Error when that
+// app is not here any more.
 func (e *Engine) account(c store.Connection) (connectors.Account, error) {
 	access, refresh, err := e.store.Tokens(c)
 	if err != nil {
 		return connectors.Account{}, err
 	}
-	app := e.cfg.Apps[connectors.CRM(c.CRM)]
-	if c.LoginURL != "" {
-		app.LoginURL = c.LoginURL
+	app, err := e.appOf(c)
+	if err != nil {
+		return connectors.Account{}, err
 	}
-	return connectors.Account{App: app, ID: c.AccountID, InstanceURL: c.InstanceURL,
-		AccessToken: connectors.Secret(access), RefreshToken: connectors.Secret(refresh)}, nil
+	account := connectors.Account{App: app, ID: c.AccountID, InstanceURL: c.InstanceURL,
+		AccessToken: connectors.Secret(access), RefreshToken: connectors.Secret(refresh)}
+	if err := json.Unmarshal(c.Settings, &account.Settings); err != nil {
+		return connectors.Account{}, fmt.Errorf("settings of connection %s: %w", c.ID, err)
+	}
+	if err := json.Unmarshal(c.Capabilities, &account.Capabilities); err != nil {
+		return connectors.Account{}, fmt.Errorf("capabilities of connection %s: %w", c.ID, err)
+	}
+	return account, nil
 }
 
 // refresh replaces the turn's tokens, or says why it could not. Whoever else refreshes the same connection, in this process
@@ -85,6 +98,9 @@ func (e *Engine) refreshOnce(ctx context.Context, c connectors.Connector, conn s
 			return conn, err
 		}
 	}
+	if err := e.awaitTokenCall(ctx, conn); err != nil {
+		return conn, err
+	}
 	account, err := e.account(conn)
 	if err != nil {
 		return conn, err
@@ -108,6 +124,23 @@ func (e *Engine) refreshOnce(ctx context.Context, c connectors.Connector, conn s
 	return now, err
 }
 
+// awaitTokenCall waits for this refresh's own moment, so that however many tokens end at once, the CRM sees a steady trickle. Where too
+// many are before it the refresh comes back later, each at a time of its own; that is no trouble of the connection.
+func (e *Engine) awaitTokenCall(ctx context.Context, conn store.Connection) error {
+	wait, booked, err := e.store.BookTokenCall(ctx, conn.CRM, tokenCallGap, tokenCallQueue)
+	if err == nil && booked {
+		return sleep(ctx, wait)
+	}
+	if err == nil {
+		err = &connectors.Error{Class: connectors.ClassRetry, Pause: true, Code: "token_calls_queued", RetryAfter: tokenCallQueue + rand.N(tokenCallQueue),
+			Cause: "Many connections renew their access at this moment, and this one waits for its turn.", Action: "Nothing to do: it is tried again by itself."}
+	}
+	if ended := e.store.EndRefreshLease(ctx, conn.ID, conn.TokenGeneration); ended != nil {
+		return ended
+	}
+	return err
+}
+
 // refreshFailed believes that a grant is dead only after the row was read again: another process may have rotated
 // the token a moment ago.
 func (e *Engine) refreshFailed(ctx context.Context, conn store.Connection, cause *connectors.Error) (store.Connection, error) {
@@ -123,12 +156,20 @@ func (e *Engine) refreshFailed(ctx context.Context, conn store.Connection, cause
 			if now.TokenGeneration != conn.TokenGeneration {
 				return now, nil
 			}
+			conn.RefreshInDoubtAt = now.RefreshInDoubtAt
 			if wait > 0 {
 				break
 			}
 		}
 	}
-	if err := e.store.EndRefreshLease(ctx, conn.ID, conn.TokenGeneration); err != nil {
+	end := e.store.EndRefreshLease
+	switch {
+	case cause.Class == connectors.ClassInDoubt:
+		end = e.store.NoteRefreshDoubt
+	case cause.Class == connectors.ClassNeedsReconnect && conn.RefreshInDoubtAt != nil:
+		cause = rotatedAndLost(cause)
+	}
+	if err := end(ctx, conn.ID, conn.TokenGeneration); err != nil {
 		return conn, err
 	}
 	e.log.Warn().Str("event", "refresh_failed").Stringer("connection_id", conn.ID).Str("crm", conn.CRM).Str("class", string(cause.Class)).
@@ -190,6 +231,15 @@ func sessionRejected(cause *connectors.Error) *connectors.Error {
 	return &connectors.Error{Class: connectors.ClassNeedsReconnect, Code: "session_rejected", Status: cause.Status, RequestID: cause.RequestID,
 		Cause:  "The CRM refused a token that had just been refreshed: " + cause.Cause,
 		Action: "Check that the connecting user may use the API from this service's address, then reconnect."}
+}
+
+// rotatedAndLost names why a grant is dead that nobody revoked: the CRM gave a new refresh token in an answer that never arrived.
+func rotatedAndLost(cause *connectors.Error) *connectors.Error {
+	e := *cause
+	e.Code = "refresh_token_lost"
+	e.Cause = "The CRM renewed the access, but its answer was lost, and it takes the old refresh token no more."
+	e.Action = "Reconnect the CRM; what waits is then written."
+	return &e
 }
 
 func notLive(c store.Connection) *connectors.Error {

@@ -3,12 +3,17 @@ package delivery
 import (
 	"context"
 	"errors"
+	"fmt"
+	"os"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
 
 	"crm-connectors/connectors"
 	"crm-connectors/store"
+
+	"github.com/google/uuid"
 )
 
 // refusesToken answers needs_auth to every token but the given one.
@@ -151,29 +156,61 @@ func TestNeitherAPassingFailureNorOurOwnSettingsBlameTheCustomer(t *testing.T) {
 	}
 }
 
-func TestManyCallersAndReplicasMakeOneRefresh(t *testing.T) {
+// trials is how often the races of this file are run: a few here, and as many as REFRESH_TRIALS says in the long run.
+func trials(t *testing.T, few int) int {
+	t.Helper()
+	if n, err := strconv.Atoi(os.Getenv("REFRESH_TRIALS")); err == nil {
+		return n
+	}
+	return few
+}
+
+func TestEightReplicasWithFiftyCallersEachMakeOneTokenCall(t *testing.T) {
 	t.Parallel()
-	b := setup(t)
-	slow := b.crm.refresh
-	b.crm.refresh = func(a connectors.Account) (connectors.Grant, error) {
-		time.Sleep(100 * time.Millisecond)
-		return slow(a)
-	}
-	engines := []*Engine{b.engine, b.newEngine(), b.newEngine(), b.newEngine()}
-	var wg sync.WaitGroup
-	for _, e := range engines {
-		for range 10 {
-			wg.Go(func() {
-				got, err := e.refreshConnection(context.Background(), b.crm, b.conn)
-				if err != nil || got.TokenGeneration != b.conn.TokenGeneration+1 {
-					t.Errorf("generation %d, %v; want the next one", got.TokenGeneration, err)
+	for _, rotating := range []bool{false, true} {
+		t.Run(fmt.Sprintf("rotating %v", rotating), func(t *testing.T) {
+			t.Parallel()
+			const replicas, callers = 8, 50
+			b := setup(t)
+			spent := map[string]bool{}
+			b.crm.refresh = func(a connectors.Account) (connectors.Grant, error) {
+				old := a.RefreshToken.Reveal()
+				if rotating && spent[old] {
+					return connectors.Grant{}, refuse(connectors.ClassNeedsReconnect).Err // as a CRM that detects reuse does
 				}
-			})
-		}
-	}
-	wg.Wait()
-	if n := b.crm.refreshes(); n != 1 {
-		t.Errorf("%d token calls, want one", n)
+				spent[old] = true
+				g := connectors.Grant{AccessToken: connectors.Secret(uuid.NewString()), ExpiresAt: time.Now().Add(time.Hour)}
+				if rotating {
+					g.RefreshToken = connectors.Secret(uuid.NewString())
+				}
+				return g, nil
+			}
+			engines := make([]*Engine, replicas)
+			for i := range engines {
+				engines[i] = b.newEngine()
+			}
+			for trial := range trials(t, 3) {
+				conn := b.connection()
+				var wg sync.WaitGroup
+				for _, e := range engines {
+					for range callers {
+						wg.Go(func() {
+							got, err := e.refreshConnection(context.Background(), b.crm, conn)
+							if err != nil || got.TokenGeneration != conn.TokenGeneration+1 {
+								t.Errorf("trial %d: generation %d, %v; want the next one", trial, got.TokenGeneration, err)
+							}
+						})
+					}
+				}
+				wg.Wait()
+				if n := b.crm.refreshes(); n != trial+1 {
+					t.Fatalf("trial %d: %d token calls in all, want %d", trial, n, trial+1)
+				}
+			}
+			if c := b.connection(); c.Status != store.ConnectionConnected {
+				t.Errorf("the connection is %s, want connected", c.Status)
+			}
+		})
 	}
 }
 

@@ -27,16 +27,26 @@ type script struct {
 	deliver func(a connectors.Account, w connectors.Write) connectors.Result
 	find    func(w connectors.Write) (connectors.Finding, error)
 	refresh func(a connectors.Account) (connectors.Grant, error)
+	batch   int // 0: 1
+	lists   int
 	sent    []connectors.Write
+	probe   func() (connectors.Capabilities, error) // nil: nothing is offered
+	probes  int
+	marked  func(connectors.Object) ([]connectors.MarkedRecord, error) // nil: they cannot be listed
 	finds   int
 	renewed int
 	revoked int
 }
 
+func (s *script) MaxBatch() int { return max(1, s.batch) }
+
 func (s *script) CRM() connectors.CRM { return connectors.HubSpot }
 
 func (s *script) Deliver(ctx context.Context, a connectors.Account, writes []connectors.Write) []connectors.Result {
 	out := make([]connectors.Result, len(writes))
+	s.mu.Lock()
+	s.lists++
+	s.mu.Unlock()
 	for i, w := range writes {
 		s.mu.Lock()
 		s.sent = append(s.sent, w)
@@ -53,6 +63,31 @@ func (s *script) Find(_ context.Context, _ connectors.Account, w connectors.Writ
 	f := s.find
 	s.mu.Unlock()
 	return f(w)
+}
+
+func (s *script) Probe(context.Context, connectors.Account) (connectors.Capabilities, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.probes++
+	if s.probe == nil {
+		return connectors.Capabilities{}, nil
+	}
+	return s.probe()
+}
+
+func (s *script) Marked(_ context.Context, _ connectors.Account, object connectors.Object, _ time.Time) ([]connectors.MarkedRecord, error) {
+	if s.marked == nil {
+		return nil, connectors.ErrCannotFind
+	}
+	return s.marked(object)
+}
+
+func (s *script) Provision(context.Context, connectors.Account) (connectors.Capabilities, error) {
+	return connectors.Capabilities{}, nil
+}
+
+func (s *script) CheckSettings(context.Context, connectors.Account, connectors.Settings) (connectors.SettingsReport, error) {
+	return connectors.SettingsReport{}, nil
 }
 
 func (s *script) Refresh(_ context.Context, a connectors.Account) (connectors.Grant, error) {
@@ -92,6 +127,12 @@ func (s *script) sends() []connectors.Write {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return append([]connectors.Write(nil), s.sent...)
+}
+
+func (s *script) deliveries() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.lists
 }
 
 func (s *script) refreshes() int {
@@ -258,14 +299,19 @@ func (b *bench) until(id uuid.UUID, status string) store.Write {
 
 func (b *bench) eventually(ok func() (bool, string)) {
 	b.t.Helper()
-	deadline := time.Now().Add(30 * time.Second)
+	b.eventuallyWithin(30*time.Second, ok)
+}
+
+func (b *bench) eventuallyWithin(limit time.Duration, ok func() (bool, string)) {
+	b.t.Helper()
+	deadline := time.Now().Add(limit)
 	for {
 		done, state := ok()
 		if done {
 			return
 		}
 		if time.Now().After(deadline) {
-			b.t.Fatalf("after 30 s: %s", state)
+			b.t.Fatalf("after %s: %s", limit, state)
 		}
 		time.Sleep(10 * time.Millisecond)
 	}

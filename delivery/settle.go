@@ -13,6 +13,7 @@ import (
 )
 
 const (
+	clockMargin  = 10 * time.Minute // by which a CRM's clock may differ from the database's
 	maxFailures  = 8
 	firstBackoff = 30 * time.Second
 	maxBackoff   = 24 * time.Hour
@@ -32,8 +33,13 @@ func backoff(n int) time.Duration {
 func (e *Engine) settlement(c store.Claimed, r connectors.Result, started, ended time.Time) store.Settlement {
 	s := store.Settlement{ID: c.ID, Attempt: c.Attempt, Kind: "send", StartedAt: started, EndedAt: ended,
 		CRMObjectType: r.Ref.Type, CRMObjectID: r.Ref.ID, Notes: encode(r.Notes), Calls: encode(r.Calls)}
+	if r.MayLand {
+		s.HoldFor = e.cfg.LateCommit.Seconds()
+	}
 	if r.Err == nil {
 		s.Status, s.Outcome, s.Result = store.Succeeded, string(r.Outcome), "succeeded"
+		s.FromMemory = r.Outcome == connectors.Unchanged && len(r.Calls) == 0
+		s.Wrote, s.Stale = r.Outcome == connectors.Created || r.Outcome == connectors.Updated, c.Newer
 		return s
 	}
 	describe(&s, r.Err)
@@ -82,9 +88,31 @@ func encode[T any](list []T) json.RawMessage {
 // toWrite makes of a row what a connector understands.
 func toWrite(c store.Claimed) (connectors.Write, error) {
 	w := connectors.Write{ID: c.ID.String(), Key: c.IdempotencyKey, Object: connectors.Object(c.ObjectType), Email: c.Email, DealID: c.DealID,
+		Marker: c.Marker, Found: connectors.Ref{Type: c.CRMObjectType, ID: c.CRMObjectID}, NotBefore: c.CreatedAt.Add(-clockMargin),
 		ContactRef: connectors.Ref{Type: c.ContactType, ID: c.ContactID}}
-	err := Decode(&w, c.Payload)
-	return w, err
+	payload, err := upToDate(c.Payload, c.Newer)
+	if err != nil {
+		return w, err
+	}
+	return w, Decode(&w, payload)
+}
+
+// upToDate leaves out of a contact's payload what a newer write has said since: an old update that is tried again late must not put the
+// old values back.
+func upToDate(payload json.RawMessage, newer []string) (json.RawMessage, error) {
+	if len(newer) == 0 {
+		return payload, nil
+	}
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(payload, &fields); err != nil {
+		return nil, fmt.Errorf("payload of a contact: %w", err)
+	}
+	for _, name := range newer {
+		if name != "email" {
+			delete(fields, name)
+		}
+	}
+	return json.Marshal(fields)
 }
 
 // Decode reads a row's payload into the field of w that its Object names.

@@ -99,12 +99,17 @@ func TestWhatAnAnswerAboutADoubtfulRowMeans(t *testing.T) {
 	}{
 		{"found whole", store.Write{ReconcileAt: &future}, connectors.Finding{Ref: ref, Complete: true}, nil, store.Succeeded, false, 0},
 		{"found in part", store.Write{}, connectors.Finding{Ref: ref}, nil, store.Queued, false, 0},
-		{"absent where the CRM refuses a second copy", store.Write{ReconcileAt: &future}, connectors.Finding{Enforced: true}, nil, store.Queued, false, 0},
-		{"absent there, after the last failure", store.Write{Failures: 8}, connectors.Finding{Enforced: true}, nil, store.Failed, false, 0},
+		{"absent where the CRM refuses a second copy", store.Write{ReconcileAt: &future}, connectors.Finding{Tier: connectors.TierEnforced}, nil, store.Queued, false, 0},
+		{"absent there, after the last failure", store.Write{Failures: 8}, connectors.Finding{Tier: connectors.TierEnforced}, nil, store.Failed, false, 0},
 		{"not found before the last moment of a late commit", store.Write{ReconcileAt: &future, EmptyReads: 5}, connectors.Finding{}, nil, store.InDoubt, true, 150 * time.Second},
 		{"not found for the first time after it", store.Write{ReconcileAt: &past}, connectors.Finding{}, nil, store.InDoubt, true, time.Minute},
 		{"not found again after it", store.Write{ReconcileAt: &past, EmptyReads: 1}, connectors.Finding{}, nil, store.Queued, true, 0},
 		{"not to be looked for", store.Write{}, connectors.Finding{}, connectors.ErrCannotFind, store.NeedsReview, false, 0},
+		{"not found by an index that may lag", store.Write{ReconcileAt: &past, EmptyReads: 1}, connectors.Finding{Tier: connectors.TierSearch}, nil, store.InDoubt, true, 119500 * time.Millisecond},
+		{"nothing tells our records from others", store.Write{ReconcileAt: &past, EmptyReads: 1}, connectors.Finding{Tier: connectors.TierNone}, nil, store.NeedsReview, false, 0},
+		{"not found after a person did not find it", store.Write{ReconcileAt: &future, AbsentBy: "ops"}, connectors.Finding{Tier: connectors.TierRead}, nil, store.Queued, false, 0},
+		{"not to be looked for, but a person did", store.Write{AbsentBy: "ops"}, connectors.Finding{}, connectors.ErrCannotFind, store.Queued, false, 0},
+		{"found after a person did not find it", store.Write{AbsentBy: "ops"}, connectors.Finding{Ref: ref, Complete: true}, nil, store.Succeeded, false, 0},
 		{"the look failed", store.Write{ReconcileAt: &past, EmptyReads: 1}, connectors.Finding{}, errors.New("cut"), store.InDoubt, false, time.Minute},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -2,27 +2,32 @@ package delivery
 
 import (
 	"context"
+	"math/rand/v2"
 	"time"
 
 	"crm-connectors/connectors"
+	"crm-connectors/store"
 
 	"github.com/riverqueue/river"
 )
 
 const (
 	upkeepQueue     = "upkeep"
-	lateRequest     = 30 * time.Second // from the last moment to send to the end of a request's own deadline
 	forgottenAfter  = 30 * time.Second // due for so long without a drain: its wake-up was lost
 	doubtLimit      = 24 * time.Hour
 	keepAliveEvery  = time.Hour
+	aheadEvery      = 30 * time.Second
+	aheadMargin     = 3 * time.Minute  // before the end of a token, or up to half as much again: off the write path
+	aheadUsed       = 30 * time.Minute // a HubSpot token's life: who did not write since then may wait for the next write
+	aheadAtOnce     = 100
 	keepAliveAge    = 7 * 24 * time.Hour // idle Salesforce refresh tokens die after 30 days
 	keepAliveAtOnce = 50
 )
 
-type sweepArgs struct{}
+type aheadArgs struct{}
 
 // Kind names the job in River's tables.
-func (sweepArgs) Kind() string { return "crm.sweep" }
+func (aheadArgs) Kind() string { return "crm.refresh_ahead" }
 
 type keepAliveArgs struct{}
 
@@ -30,29 +35,42 @@ type keepAliveArgs struct{}
 func (keepAliveArgs) Kind() string { return "crm.keep_alive" }
 
 // periodicJobs are enqueued by River's leader, one replica at a time.
-func periodicJobs(sweepEvery time.Duration) []*river.PeriodicJob {
+func periodicJobs() []*river.PeriodicJob {
 	opts := &river.InsertOpts{Queue: upkeepQueue, MaxAttempts: 1} // the next one comes anyway
 	return []*river.PeriodicJob{
-		river.NewPeriodicJob(river.PeriodicInterval(sweepEvery),
-			func() (river.JobArgs, *river.InsertOpts) { return sweepArgs{}, opts }, &river.PeriodicJobOpts{RunOnStart: true}),
 		river.NewPeriodicJob(river.PeriodicInterval(keepAliveEvery),
 			func() (river.JobArgs, *river.InsertOpts) { return keepAliveArgs{}, opts }, nil),
+		river.NewPeriodicJob(river.PeriodicInterval(aheadEvery),
+			func() (river.JobArgs, *river.InsertOpts) { return aheadArgs{}, opts }, nil),
+		river.NewPeriodicJob(river.PeriodicInterval(compareJobEvery),
+			func() (river.JobArgs, *river.InsertOpts) { return compareArgs{}, opts }, nil),
 	}
 }
 
-type sweepWorker struct {
-	river.WorkerDefaults[sweepArgs]
-	engine *Engine
-}
-
-// Work takes rows from dead workers, gives lost wake-ups again and deletes what is over.
-func (w *sweepWorker) Work(ctx context.Context, _ *river.Job[sweepArgs]) error {
-	return w.engine.Sweep(ctx)
+// sweepUntilStopped sweeps in every replica and not by a job: what mends a dead worker's work must not wait for the jobs of a dead
+// leader. Replicas that sweep together take different rows.
+func (e *Engine) sweepUntilStopped(ctx context.Context) {
+	for {
+		if err := e.Sweep(ctx); err != nil && ctx.Err() == nil {
+			e.log.Error().Str("event", "sweep_failed").Err(err).Msg("sweep failed; it is tried again")
+		}
+		select {
+		case <-time.After(e.cfg.SweepEvery*3/4 + rand.N(e.cfg.SweepEvery/2)):
+		case <-e.stopping:
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // Sweep does once what the service does by itself every few seconds. It is safe to call at any time.
 func (e *Engine) Sweep(ctx context.Context) error {
-	taken, err := e.store.Sweep(ctx, e.cfg.LateCommit+lateRequest, e.Wake)
+	taken, err := e.store.Sweep(ctx, e.cfg.LateCommit+e.cfg.CallTimeout, e.Wake)
+	if err != nil {
+		return err
+	}
+	revived, err := e.reviveDrains(ctx)
 	if err != nil {
 		return err
 	}
@@ -71,8 +89,8 @@ func (e *Engine) Sweep(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if taken > 0 || woken > 0 || parked > 0 {
-		e.log.Warn().Str("event", "sweep").Int("abandoned", taken).Int("woken", woken).Int64("parked", parked).Int64("states_expired", states).Msg("sweep")
+	if taken > 0 || revived > 0 || woken > 0 || parked > 0 {
+		e.log.Warn().Str("event", "sweep").Int("abandoned", taken).Int64("drains_revived", revived).Int("woken", woken).Int64("parked", parked).Int64("states_expired", states).Msg("sweep")
 	}
 	return nil
 }
@@ -92,18 +110,45 @@ func (e *Engine) keepAlive(ctx context.Context, age time.Duration) error {
 	if err != nil {
 		return err
 	}
-	for _, conn := range idle {
+	return e.refreshAll(ctx, idle)
+}
+
+type aheadWorker struct {
+	river.WorkerDefaults[aheadArgs]
+	engine *Engine
+}
+
+// Work refreshes tokens that are about to end on connections that are in use, so that no write has to wait for it.
+func (w *aheadWorker) Work(ctx context.Context, _ *river.Job[aheadArgs]) error {
+	return w.engine.refreshAhead(ctx)
+}
+
+func (e *Engine) refreshAhead(ctx context.Context) error {
+	ending, err := e.store.ExpiringConnections(ctx, aheadMargin, aheadUsed, aheadAtOnce)
+	if err != nil {
+		return err
+	}
+	return e.refreshAll(ctx, ending)
+}
+
+// refreshAll refreshes one after the other; the token endpoint's own budget spreads them.
+func (e *Engine) refreshAll(ctx context.Context, conns []store.Connection) error {
+	for _, conn := range conns {
 		connector := e.connectors[connectors.CRM(conn.CRM)]
 		if connector == nil {
 			continue
 		}
 		t := &turn{engine: e, conn: conn, connector: connector}
-		if cause := t.refresh(ctx); cause != nil {
-			if err := t.giveUp(ctx, cause); err != nil {
-				return err
-			}
-		}
-		if err := sleep(ctx, 100*time.Millisecond); err != nil { // spread over the CRM's token endpoint
+		cause := t.refresh(ctx)
+		var err error
+		switch {
+		case cause == nil:
+		case cause.Class == connectors.ClassNeedsReconnect:
+			err = t.giveUp(ctx, cause)
+		case cause.Class == connectors.ClassMisconfigured:
+			err = e.store.NoteTrouble(ctx, conn.ID, trouble(cause), 0)
+		} // else it passes, and the token that there is still serves
+		if err != nil {
 			return err
 		}
 	}

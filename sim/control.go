@@ -82,6 +82,9 @@ func (c *Core) control(mux *http.ServeMux) {
 		}
 		WriteJSON(w, http.StatusCreated, f)
 	})
+	mux.HandleFunc("GET /__sim/faults", func(w http.ResponseWriter, _ *http.Request) {
+		WriteJSON(w, http.StatusOK, map[string]int{"fired": c.Faults.Fired(), "late": c.Faults.Late()})
+	})
 	mux.HandleFunc("DELETE /__sim/faults", func(w http.ResponseWriter, _ *http.Request) {
 		c.Faults.Clear()
 		w.WriteHeader(http.StatusNoContent)

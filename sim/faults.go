@@ -25,6 +25,10 @@ const (
 	FaultCutAfter    FaultKind = "cut_after"    // after: execute, then close without an answer
 	FaultHangAfter   FaultKind = "hang_after"   // after: execute, then say nothing
 	FaultTruncate    FaultKind = "truncate"     // after: execute, send the head and half of the body, close
+	FaultAnswerLate  FaultKind = "answer_late"  // after: execute at once, answer LatencyMS late
+	FaultAnswerTwice FaultKind = "answer_twice" // after: execute once, send the same answer twice, close
+	FaultCommitLate  FaultKind = "commit_late"  // close without an answer at once, execute LatencyMS later
+	FaultCommitSlow  FaultKind = "commit_slow"  // execute LatencyMS late whether or not the client still waits, answer if it does
 )
 
 // Fault spoils requests that match it. It is also the JSON body of POST /__sim/faults.
@@ -35,7 +39,7 @@ type Fault struct {
 	Status    int               `json:"status,omitempty"`
 	Headers   map[string]string `json:"headers,omitempty"`
 	Body      string            `json:"body,omitempty"`
-	LatencyMS int               `json:"latency_ms,omitempty"` // before anything else happens
+	LatencyMS int               `json:"latency_ms,omitempty"` // before anything else happens, but for the kinds that say otherwise
 	After     int               `json:"after,omitempty"`      // let so many matching requests pass first
 	Times     int               `json:"times,omitempty"`      // then spoil so many; 0 means 1, -1 all
 }
@@ -45,6 +49,7 @@ type Faults struct {
 	mu     sync.Mutex
 	active []*activeFault
 	fired  int
+	late   int // requests that are still to be executed
 }
 
 type activeFault struct {
@@ -62,7 +67,8 @@ func (f *Faults) Add(fault Fault) error {
 		if fault.Status < 200 || fault.Status > 599 {
 			return fmt.Errorf("fault status %d: want 200 to 599", fault.Status)
 		}
-	case FaultCut, FaultHang, FaultDelay, FaultCutAfter, FaultHangAfter, FaultTruncate:
+	case FaultCut, FaultHang, FaultDelay, FaultCutAfter, FaultHangAfter, FaultTruncate,
+		FaultAnswerLate, FaultAnswerTwice, FaultCommitLate, FaultCommitSlow:
 	default:
 		return fmt.Errorf("fault kind %q is not known", fault.Kind)
 	}
@@ -91,6 +97,19 @@ func (f *Faults) Fired() int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.fired
+}
+
+// Late counts the requests that are still to be executed: as long as there are some, the operation log is not complete.
+func (f *Faults) Late() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.late
+}
+
+func (f *Faults) addLate(n int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.late += n
 }
 
 func (f *Faults) take(r *http.Request) (Fault, bool) {
@@ -125,6 +144,10 @@ func (f *Faults) wrap(next http.Handler) http.Handler {
 		// hang over an unread body would outlive the client.
 		if body, err := io.ReadAll(r.Body); err == nil {
 			r.Body = io.NopCloser(bytes.NewReader(body))
+		}
+		if fault.late() {
+			f.executeLate(fault, w, r, next)
+			return
 		}
 		wait := time.NewTimer(time.Duration(fault.LatencyMS) * time.Millisecond)
 		defer wait.Stop()

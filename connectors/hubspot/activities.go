@@ -11,38 +11,66 @@ import (
 // link is a record that a task or note is to be associated with.
 type link struct{ typ, id string }
 
-// createActivity creates a task or note together with its associations. Where HubSpot refuses it
-// and a linked record turns out to be gone, it is created without that link: a stale deal must not
-// keep a task out of the CRM.
-func (s *session) createActivity(ctx context.Context, typ string, properties map[string]string, links []link, email string,
+// createActivity creates a task or note together with its marker and associations. Where HubSpot refuses it and a linked record turns
+// out to be gone, it is created without that link: a stale deal must not keep a task out of the CRM. Where the marker is
+// taken, an earlier attempt has created it.
+func (s *session) createActivity(ctx context.Context, a activity, w connectors.Write, properties map[string]string, links []link,
 ) (connectors.Ref, connectors.Outcome, *connectors.Error) {
-	ref, failed := s.postActivity(ctx, typ, properties, links)
-	if failed != nil && mayBeStale(failed) && len(links) > 0 {
-		kept, lookup := s.dropGone(ctx, links, email)
+	s.mark(a, w.Marker, properties)
+	chosen, spare := aim(a.object, s.account.Settings.RollupTarget, links)
+	mended := false
+	for {
+		ref, reply, failed := s.postActivity(ctx, a, properties, chosen)
 		switch {
-		case lookup != nil:
-			return connectors.Ref{}, "", lookup
-		case !slices.Equal(kept, links):
-			ref, failed = s.postActivity(ctx, typ, properties, kept)
+		case failed == nil:
+			return ref, connectors.Created, nil
+		case properties[markerProperty] != "" && markerTaken(reply):
+			return s.adopt(ctx, a, w, failed)
+		case properties[markerProperty] != "" && markerUnknown(reply):
+			delete(properties, markerProperty)
+			s.note("marker_property_missing", "The portal no longer has the property "+markerProperty+" of "+a.typ+"; the record is marked in its text alone.")
+		case !mended && mayBeStale(failed) && len(chosen) > 0:
+			mended = true
+			kept, changed, lookup := s.mend(ctx, a, chosen, spare, normalEmail(w.Email))
+			switch {
+			case lookup != nil:
+				return connectors.Ref{}, "", lookup
+			case !changed:
+				return connectors.Ref{}, "", failed
+			}
+			chosen = kept
+		default:
+			return connectors.Ref{}, "", failed
 		}
 	}
-	if failed != nil {
-		return connectors.Ref{}, "", failed
-	}
-	return ref, connectors.Created, nil
 }
 
-func (s *session) postActivity(ctx context.Context, typ string, properties map[string]string, links []link) (connectors.Ref, *connectors.Error) {
+// mend finds out what may be wrong with the associations of a create that was refused: a record that is gone, or a label that is. It
+// tells whether another create has a chance.
+func (s *session) mend(ctx context.Context, a activity, chosen, spare []link, email string) (kept []link, changed bool, failed *connectors.Error) {
+	if kept, failed = s.dropGone(ctx, chosen, email); failed != nil {
+		return nil, false, failed
+	}
+	if len(kept) == 0 && len(spare) > 0 {
+		if kept, failed = s.dropGone(ctx, spare, email); failed != nil {
+			return nil, false, failed
+		}
+	}
+	forgotten := s.forgetTypes(a.typ, kept)
+	return kept, forgotten || !slices.Equal(kept, chosen), nil
+}
+
+func (s *session) postActivity(ctx context.Context, a activity, properties map[string]string, links []link) (connectors.Ref, connectors.Reply, *connectors.Error) {
 	body := newRecord{Properties: properties}
 	for _, l := range links {
 		body.Associations = append(body.Associations, association{
-			To: target{ID: l.id}, Types: []associationType{s.associationType(ctx, typ, l.typ)}})
+			To: target{ID: l.id}, Types: []associationType{s.associationType(ctx, a.typ, l.typ)}})
 	}
-	rec, _, failed := s.one(ctx, http.MethodPost, s.paths.objects(typ), connectors.Once, body)
+	rec, reply, failed := s.one(ctx, http.MethodPost, s.paths.objects(a.typ), connectors.Once, body)
 	if failed != nil {
-		return connectors.Ref{}, failed
+		return connectors.Ref{}, reply, failed
 	}
-	return connectors.Ref{Type: typ, ID: string(rec.ID)}, nil
+	return connectors.Ref{Type: a.typ, ID: string(rec.ID)}, reply, nil
 }
 
 // mayBeStale tells whether a refusal could be about a linked record. HubSpot documents no code for
@@ -57,7 +85,11 @@ func (s *session) dropGone(ctx context.Context, links []link, email string) ([]l
 	var kept []link
 	for _, l := range links {
 		rec, failed := s.read(ctx, s.paths.record(l.typ, l.id))
-		if failed == nil && rec == nil && l.typ == contactsType && email != "" {
+		switch {
+		case failed != nil:
+		case rec != nil && l.typ == contactsType:
+			s.noteMerge(text(l.id), rec.ID)
+		case rec == nil && l.typ == contactsType && email != "":
 			rec, failed = s.contactByEmail(ctx, email)
 		}
 		switch {

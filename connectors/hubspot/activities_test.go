@@ -249,3 +249,27 @@ func TestWhatHubSpotRequiresIsCheckedBeforeAnythingIsSent(t *testing.T) {
 		t.Errorf("calls: got %d, want none", n)
 	}
 }
+
+func TestWhatHubSpotRefusesInAnActivityIsNamed(t *testing.T) {
+	t.Parallel()
+	const at = "2026-11-25T14:00:00.000Z"
+	for _, tc := range []struct {
+		name       string
+		properties map[string]string
+		code, says string
+	}{
+		{"no time", map[string]string{"hs_note_body": "x"}, "required_property_missing", "hs_timestamp"},
+		{"one character too many", map[string]string{"hs_timestamp": at, "hs_note_body": strings.Repeat("é", 65_537)}, "text_too_long", "hs_note_body"},
+		{"no date", map[string]string{"hs_timestamp": "tomorrow"}, "property_value_invalid", "hs_timestamp"},
+		{"a user's id for an owner's", map[string]string{"hs_timestamp": at, "hubspot_owner_id": "9586504"}, "property_option_missing", "hubspot_owner_id"},
+	} {
+		b := newBench(t)
+		a, _ := activityOf(connectors.ObjectRollup)
+		s := &session{Connector: b.Connector, account: b.account, doer: b.http}
+		_, _, failed := s.createActivity(t.Context(), a, connectors.Write{}, tc.properties, nil)
+		if e := wantError(t, failed, connectors.ClassRejected, tc.code); !strings.Contains(e.Cause, tc.says) {
+			t.Errorf("%s: cause: got %q, want %s in it", tc.name, e.Cause, tc.says)
+		}
+		b.wantLog()
+	}
+}

@@ -83,3 +83,9 @@ func (c *cache[K, V]) put(key K, v V, ttl time.Duration) {
 	}
 	c.entries[key] = entry[V]{value: v, until: now.Add(ttl)}
 }
+
+func (c *cache[K, V]) drop(key K) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.entries, key)
+}

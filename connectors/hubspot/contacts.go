@@ -2,6 +2,7 @@ package hubspot
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"regexp"
 	"slices"
@@ -37,49 +38,77 @@ func contactProperties() []string {
 	return []string{"email", "hs_additional_emails", "firstname", "lastname", "company", "phone", "jobtitle"}
 }
 
+// person is a contact on its way: what is to be set on a new one, and what on one that exists.
+type person struct {
+	email  string
+	set    map[string]string
+	change map[string]string // as set; empty where the settings leave an existing contact as it is
+}
+
 // upsertContact writes a contact. known is what the email was last known as; fresh says that it comes
 // from this very list, so that it need not be searched for.
 func (s *session) upsertContact(ctx context.Context, c connectors.Contact, known connectors.Ref, fresh bool,
 ) (connectors.Ref, connectors.Outcome, *connectors.Error) {
-	email := normalEmail(c.Email)
-	if email == "" {
+	p := person{email: normalEmail(c.Email), set: wanted(c)}
+	if p.email == "" {
 		return connectors.Ref{}, "", invalid("contact_email_missing", "The contact has no email address, by which HubSpot would know it.")
 	}
-	set := wanted(c)
+	if s.account.Settings.Contacts != connectors.ContactsCreateOnly {
+		p.change = p.set
+	}
 	tried := text("")
 	if !fresh {
-		found, failed := s.findContact(ctx, email)
+		found, failed := s.findContact(ctx, p.email)
 		if failed != nil {
 			return connectors.Ref{}, "", failed
 		}
 		if found != nil {
-			ref, failed := s.updateContact(ctx, found.ID, set, true)
+			ref, outcome, failed := s.updateContact(ctx, found.ID, p.change, true)
 			if failed != nil || ref.ID != "" {
-				return ref, connectors.Updated, failed
+				return ref, outcome, failed
 			}
 			tried = found.ID
 		}
 	}
 	if id := text(known.ID); id != "" && id != tried {
-		ref, failed := s.updateContact(ctx, id, set, fresh)
+		ref, outcome, failed := s.updateContact(ctx, id, p.change, fresh)
 		if failed != nil || ref.ID != "" {
-			return ref, connectors.Updated, failed
+			return ref, outcome, failed
 		}
 	}
-	return s.createContact(ctx, email, set)
+	if s.account.Settings.Contacts == connectors.ContactsUpdateOnly {
+		return s.updateOnly(ctx, p)
+	}
+	return s.createContact(ctx, p)
 }
 
-// findContact searches by email. The index may lag behind, which a create's 409 mends; where its
-// answer contradicts itself, the contact is read instead.
-func (s *session) findContact(ctx context.Context, email string) (*record, *connectors.Error) {
-	query := map[string]any{
-		"filterGroups": []any{map[string]any{"filters": []any{map[string]string{"propertyName": "email", "operator": "EQ", "value": email}}}},
-		"properties":   contactProperties(),
-		"limit":        2,
+// updateOnly is for a contact that neither the search nor an earlier write knows: the index may be behind, so that the contact itself
+// is asked for before the write is refused.
+func (s *session) updateOnly(ctx context.Context, p person) (connectors.Ref, connectors.Outcome, *connectors.Error) {
+	rec, failed := s.contactByEmail(ctx, p.email)
+	if failed != nil {
+		return connectors.Ref{}, "", failed
 	}
-	var found page
-	if _, failed := s.call(ctx, http.MethodPost, s.paths.search(contactsType), connectors.Read, query, &found); failed != nil {
+	if rec != nil {
+		ref, outcome, failed := s.updateContact(ctx, rec.ID, p.change, true)
+		if failed != nil || ref.ID != "" {
+			return ref, outcome, failed
+		}
+	}
+	return connectors.Ref{}, "", &connectors.Error{Class: connectors.ClassRejected, Code: connectors.CodeContactCreationOff,
+		Cause:  "HubSpot has no contact with this email address, and the connection's settings let the service update contacts but not create them.",
+		Action: "Create the contact in HubSpot, or allow new contacts in the connection's settings; then retry the row."}
+}
+
+// findContact searches by email. The index may lag behind, which a create's 409 mends; where its answer contradicts itself, or the
+// portal's searches are used up for now, the contact is read instead.
+func (s *session) findContact(ctx context.Context, email string) (*record, *connectors.Error) {
+	found, limited, failed := s.search(ctx, contactsType, query{Properties: contactProperties(), Limit: 2, Groups: []group{{Filters: []filter{{"email", "EQ", email}}}}})
+	switch {
+	case failed != nil:
 		return nil, failed
+	case limited:
+		return s.contactByEmail(ctx, email)
 	}
 	if i := bestMatch(found.Results, email); i >= 0 {
 		return &found.Results[i], nil
@@ -96,7 +125,7 @@ func bestMatch(results []record, email string) int {
 	second := -1
 	for i, r := range results {
 		switch {
-		case r.ID == "":
+		case r.ID == "" || r.Archived:
 		case normalEmail(string(r.Properties["email"])) == email:
 			return i
 		case second < 0 && slices.ContainsFunc(strings.Split(string(r.Properties["hs_additional_emails"]), ";"),
@@ -115,34 +144,43 @@ func (s *session) contactByEmail(ctx context.Context, email string) (*record, *c
 
 // updateContact sets properties of one contact. The zero Ref without an error says that HubSpot does not have it
 // (any more). The answer's id counts, for that of a merged contact differs from the one asked for.
-func (s *session) updateContact(ctx context.Context, id text, set map[string]string, exists bool) (connectors.Ref, *connectors.Error) {
+func (s *session) updateContact(ctx context.Context, id text, set map[string]string, exists bool) (connectors.Ref, connectors.Outcome, *connectors.Error) {
 	at := s.paths.record(contactsType, string(id))
 	if len(set) == 0 {
 		if exists {
-			return contactRef(id), nil
+			return contactRef(id), connectors.Unchanged, nil
 		}
 		rec, failed := s.read(ctx, at)
 		if failed != nil || rec == nil {
-			return connectors.Ref{}, failed
+			return connectors.Ref{}, "", failed
 		}
-		return contactRef(rec.ID), nil
+		s.noteMerge(id, rec.ID)
+		return contactRef(rec.ID), connectors.Unchanged, nil
 	}
 	rec, reply, failed := s.one(ctx, http.MethodPatch, at, connectors.Idempotent, newRecord{Properties: set})
 	switch {
 	case failed != nil && reply.Status == http.StatusNotFound && failed.Code == codeNotFound:
-		return connectors.Ref{}, nil
+		return connectors.Ref{}, "", nil
 	case failed != nil:
-		return connectors.Ref{}, failed
+		return connectors.Ref{}, "", failed
 	}
-	return contactRef(rec.ID), nil
+	s.noteMerge(id, rec.ID)
+	return contactRef(rec.ID), connectors.Updated, nil
 }
 
-// createContact creates, and updates instead where HubSpot says that the address is taken.
-func (s *session) createContact(ctx context.Context, email string, set map[string]string) (connectors.Ref, connectors.Outcome, *connectors.Error) {
-	all := map[string]string{"email": email}
-	for name, value := range set {
-		all[name] = value
+// noteMerge says that HubSpot answered for a contact with another one, which it does once contacts are merged.
+func (s *session) noteMerge(asked, got text) {
+	if asked != got {
+		s.note("contact_merged", "The contact "+connectors.Quote(string(asked))+" was merged in HubSpot; it is "+connectors.Quote(string(got))+" now.")
 	}
+}
+
+// createContact creates, and updates instead where HubSpot says that the address is taken. The settings' defaults go to a new contact
+// alone.
+func (s *session) createContact(ctx context.Context, p person) (connectors.Ref, connectors.Outcome, *connectors.Error) {
+	all := s.defaults(connectors.ObjectContact)
+	maps.Copy(all, p.set)
+	all["email"] = p.email
 	rec, reply, failed := s.one(ctx, http.MethodPost, s.paths.objects(contactsType), connectors.Once, newRecord{Properties: all})
 	switch {
 	case failed == nil:
@@ -150,28 +188,21 @@ func (s *session) createContact(ctx context.Context, email string, set map[strin
 	case reply.Status != http.StatusConflict:
 		return connectors.Ref{}, "", failed
 	}
-	id, failed := s.owner409(ctx, reply, email)
+	if m := existingID.FindStringSubmatch(openEnvelope(reply.Body).Message); m != nil {
+		ref, outcome, failed := s.updateContact(ctx, text(m[1]), p.change, true)
+		if failed != nil || ref.ID != "" {
+			return ref, outcome, failed
+		}
+	}
+	other, failed := s.contactByEmail(ctx, p.email)
 	if failed != nil {
 		return connectors.Ref{}, "", failed
 	}
-	if id != "" {
-		ref, failed := s.updateContact(ctx, id, set, true)
+	if other != nil {
+		ref, outcome, failed := s.updateContact(ctx, other.ID, p.change, true)
 		if failed != nil || ref.ID != "" {
-			return ref, connectors.Updated, failed
+			return ref, outcome, failed
 		}
 	}
-	return connectors.Ref{}, "", &connectors.Error{Class: connectors.ClassRetry, Code: "contact_moving", Status: reply.Status, Action: doNothing,
-		Cause: "HubSpot says that the contact exists, yet does not show it; it may be in the middle of a change."}
-}
-
-// owner409 is the id of the contact that made HubSpot refuse a second one; "" if it cannot be told.
-func (s *session) owner409(ctx context.Context, reply connectors.Reply, email string) (text, *connectors.Error) {
-	if m := existingID.FindStringSubmatch(openEnvelope(reply.Body).Message); m != nil {
-		return text(m[1]), nil
-	}
-	rec, failed := s.contactByEmail(ctx, email)
-	if failed != nil || rec == nil {
-		return "", failed
-	}
-	return rec.ID, nil
+	return s.upsertByEmail(ctx, p)
 }

@@ -62,7 +62,7 @@ func TestAContactWithNothingToUpdateIsLeftAlone(t *testing.T) {
 	b := newBench(t)
 	id := b.sim.SeedContact(map[string]string{"email": email})
 	r := b.deliver(contactWrite(connectors.Contact{Email: email}))
-	wantOK(t, r, connectors.Updated)
+	wantOK(t, r, connectors.Unchanged)
 	if r.Ref.ID != id {
 		t.Errorf("ref: got %s, want %s", r.Ref.ID, id)
 	}
@@ -83,6 +83,18 @@ func TestADuplicateThatTheSearchMissesIsUpdated(t *testing.T) {
 	b.wantLog("create contacts "+first.Ref.ID, "update contacts "+first.Ref.ID)
 }
 
+func TestADuplicateByASecondAddressKeepsTheFirst(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	id := b.sim.SeedContact(map[string]string{"email": "first@example.com", "hs_additional_emails": email})
+	b.fault(sim.Fault{Path: "/search$", Kind: sim.FaultStatus, Status: 200, Body: `{"total":0,"results":[]}`})
+	r := b.deliver(contactWrite(connectors.Contact{Email: email, FirstName: "Ada"}))
+	wantOK(t, r, connectors.Updated)
+	if got := b.sim.Objects(contactsType)[0].Properties["email"]; r.Ref.ID != id || got != "first@example.com" {
+		t.Errorf("ref %s with address %s, want %s with its own", r.Ref.ID, got, id)
+	}
+}
+
 func TestA409WithoutAnIDIsResolvedByEmail(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
@@ -97,16 +109,78 @@ func TestA409WithoutAnIDIsResolvedByEmail(t *testing.T) {
 	}
 }
 
-func TestA409ForAContactThatIsNowhereIsTriedLater(t *testing.T) {
+// phantom lets a create fail as if the contact existed, though HubSpot shows it nowhere.
+func (b *bench) phantom(message string) {
+	b.t.Helper()
+	b.fault(sim.Fault{Method: "POST", Path: "/contacts$", Kind: sim.FaultStatus, Status: 409, Body: `{"category":"CONFLICT","message":"` + message + `"}`})
+}
+
+func TestA409ForAContactThatIsNowhereIsLeftToHubSpotToDecide(t *testing.T) {
 	t.Parallel()
 	for name, message := range map[string]string{"no id": "exists", "gone id": "Contact already exists. Existing ID: 99999"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			b := newBench(t)
-			b.fault(sim.Fault{Method: "POST", Path: "/contacts$", Kind: sim.FaultStatus, Status: 409, Body: `{"category":"CONFLICT","message":"` + message + `"}`})
+			b.phantom(message)
 			r := b.deliver(contactWrite(connectors.Contact{Email: email, FirstName: "Ada"}))
-			wantError(t, r.Err, connectors.ClassRetry, "contact_moving")
-			b.wantLog()
+			wantOK(t, r, connectors.Created)
+			b.wantLog("create contacts " + r.Ref.ID)
+			if got := b.sim.Objects(contactsType)[0].Properties; got["email"] != email || got["firstname"] != "Ada" {
+				t.Errorf("contact: got %v", got)
+			}
+		})
+	}
+}
+
+func TestAnUpsertLeavesTheFirstAddressOfAContactAlone(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	id := b.sim.SeedContact(map[string]string{"email": "first@example.com", "hs_additional_emails": email})
+	b.fault(sim.Fault{Path: "/search$", Kind: sim.FaultStatus, Status: 200, Body: `{"total":0,"results":[]}`})
+	b.phantom("exists")
+	b.fault(sim.Fault{Method: "GET", Path: "/contacts/", Kind: sim.FaultStatus, Status: 404, Body: `{"category":"OBJECT_NOT_FOUND"}`})
+	r := b.deliver(contactWrite(connectors.Contact{Email: email, FirstName: "Ada"}))
+	wantOK(t, r, connectors.Updated)
+	if got := b.sim.Objects(contactsType)[0].Properties; r.Ref.ID != id || got["email"] != "first@example.com" || got["firstname"] != "Ada" {
+		t.Errorf("ref %s, contact %v; want %s with its own first address", r.Ref.ID, got, id)
+	}
+}
+
+func TestAContactThatIsNowhereAndHasNothingToSetIsTriedLater(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.phantom("exists")
+	wantError(t, b.deliver(contactWrite(connectors.Contact{Email: email})).Err, connectors.ClassRetry, "contact_moving")
+	b.account.Settings.Contacts = connectors.ContactsCreateOnly // an upsert could change one that exists
+	b.phantom("exists")
+	wantError(t, b.deliver(contactWrite(connectors.Contact{Email: email, FirstName: "Ada"})).Err, connectors.ClassRetry, "contact_moving")
+	b.wantLog()
+}
+
+func TestTheAnswerToAnUpsertIsReadWhateverItsStatus(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		name, body string
+		status     int
+		class      connectors.Class
+		code       string
+	}{
+		{"complete without a result", `{"status":"COMPLETE","results":[]}`, 200, connectors.ClassInDoubt, "crm_answer_unreadable"},
+		{"a result without an id", `{"status":"COMPLETE","results":[{"new":true}]}`, 200, connectors.ClassInDoubt, "crm_answer_unreadable"},
+		{"an error of the input", `{"results":[],"numErrors":1,"errors":[{"category":"VALIDATION_ERROR","message":"Error creating CONTACT.","context":{"properties":["hs_legal_basis"]}}]}`,
+			207, connectors.ClassRejected, "required_property_missing"},
+		{"an error under 200", `{"results":[],"errors":[{"category":"OBJECT_NOT_FOUND"}]}`, 200, connectors.ClassRejected, "record_not_found"},
+		{"a conflict of the input", `{"results":[],"errors":[{"category":"CONFLICT"}]}`, 207, connectors.ClassRetry, "contact_moving"},
+		{"a conflict", `{"category":"CONFLICT"}`, 409, connectors.ClassRetry, "contact_moving"},
+		{"a refusal", `{"category":"VALIDATION_ERROR"}`, 400, connectors.ClassRejected, "validation_failed"},
+		{"a failure", `{}`, 502, connectors.ClassInDoubt, "crm_unavailable"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t)
+			b.phantom("exists")
+			b.fault(sim.Fault{Path: "/batch/upsert$", Kind: sim.FaultStatus, Status: tc.status, Body: tc.body})
+			wantError(t, b.deliver(contactWrite(connectors.Contact{Email: email, FirstName: "Ada"})).Err, tc.class, tc.code)
 		})
 	}
 }
@@ -138,7 +212,7 @@ func TestAKnownContactWhoseAddressChangedIsStillUpdated(t *testing.T) {
 	w.ContactRef = connectors.Ref{Type: contactsType, ID: id}
 	wantOK(t, b.deliver(w), connectors.Updated)
 	w.Contact = &connectors.Contact{Email: email}
-	wantOK(t, b.deliver(w), connectors.Updated)
+	wantOK(t, b.deliver(w), connectors.Unchanged)
 	b.wantLog("update contacts " + id)
 }
 
@@ -179,8 +253,15 @@ func TestAMergedContactAnswersWithItsNewID(t *testing.T) {
 	}
 	w := contactWrite(connectors.Contact{Email: email})
 	w.ContactRef = connectors.Ref{Type: contactsType, ID: old}
-	if r := b.deliver(w); r.Ref.ID != merged {
-		t.Errorf("ref: got %+v, want %s", r, merged)
+	for _, w.Contact = range []*connectors.Contact{{Email: email}, {Email: email, FirstName: "Ada"}} {
+		if r := b.deliver(w); r.Ref.ID != merged || noteCodes(r) != "contact_merged" {
+			t.Errorf("got %+v, want %s and a note of the merge", r, merged)
+		}
+	}
+	task := b.deliver(taskWrite(func(w *connectors.Write) { w.ContactRef = connectors.Ref{Type: contactsType, ID: other} }))
+	wantOK(t, task, connectors.Created)
+	if got := b.sim.Objects(tasksType)[0].Associations; len(got) != 1 || got[0].To != "contacts/"+merged || noteCodes(task) != "contact_merged" {
+		t.Errorf("task: got %+v with notes %q, want it tied to %s and a note of the merge", got, noteCodes(task), merged)
 	}
 }
 

@@ -37,10 +37,11 @@ func (l *list) carry(ctx context.Context, w connectors.Write) connectors.Result 
 		return connectors.Result{Err: &unsent}
 	}
 	trace := connectors.NewTrace(l.doer, w.SendBy)
-	s := &session{Connector: l.Connector, account: l.account, doer: trace}
+	told := newGauge(trace)
+	s := &session{Connector: l.Connector, account: l.account, doer: told}
 	var r connectors.Result
 	r.Ref, r.Outcome, r.Err = l.write(ctx, s, w)
-	r.Notes, r.Calls = s.notes, trace.Calls()
+	r.Notes, r.Calls, r.MayLand, r.Limits = s.notes, trace.Calls(), trace.MayLand(), told.limits()
 	if r.Err != nil && endsList(r.Err) {
 		l.stop = r.Err
 	}
@@ -63,25 +64,29 @@ func endsList(e *connectors.Error) bool {
 func (l *list) write(ctx context.Context, s *session, w connectors.Write) (connectors.Ref, connectors.Outcome, *connectors.Error) {
 	switch {
 	case w.Object == connectors.ObjectContact && w.Contact != nil:
-		earlier := l.contacts[normalEmail(w.Contact.Email)].Ref
+		earlier, known := l.contacts[normalEmail(w.Contact.Email)].Ref, w.ContactRef
+		if w.Found.ID != "" {
+			known = w.Found
+		}
 		if earlier.ID != "" {
 			return s.upsertContact(ctx, *w.Contact, earlier, true)
 		}
-		return s.upsertContact(ctx, *w.Contact, w.ContactRef, false)
+		return s.upsertContact(ctx, *w.Contact, known, false)
 	case w.Object == connectors.ObjectTask && w.Task != nil:
-		return l.dependent(ctx, w, s.createTask)
+		return l.dependent(ctx, w, s.createTask, s.completeFound)
 	case w.Object == connectors.ObjectRollup && w.Rollup != nil:
-		return l.dependent(ctx, w, s.createNote)
+		return l.dependent(ctx, w, s.createNote, s.completeFound)
 	}
 	return connectors.Ref{}, "", invalid("write_malformed", "The write holds nothing of the kind that it says it does.")
 }
 
+// carrying is what is done with a task or rollup.
+type carrying func(context.Context, activity, connectors.Write) (connectors.Ref, connectors.Outcome, *connectors.Error)
+
 // dependent gives a task or rollup the contact that this list has written, if it has none. Where
 // that contact may still come, the dependent waits for it; where HubSpot refused the contact for good, the
-// dependent goes its own way.
-func (l *list) dependent(ctx context.Context, w connectors.Write,
-	create func(context.Context, connectors.Write) (connectors.Ref, connectors.Outcome, *connectors.Error),
-) (connectors.Ref, connectors.Outcome, *connectors.Error) {
+// dependent goes its own way. One that was found is completed and not created.
+func (l *list) dependent(ctx context.Context, w connectors.Write, create, complete carrying) (connectors.Ref, connectors.Outcome, *connectors.Error) {
 	contact, listed := l.contacts[normalEmail(w.Email)]
 	switch {
 	case w.ContactRef.ID != "" || w.Email == "" || !listed:
@@ -91,5 +96,9 @@ func (l *list) dependent(ctx context.Context, w connectors.Write,
 		return connectors.Ref{}, "", &connectors.Error{Class: connectors.ClassRetry, Code: "contact_pending", RetryAfter: contact.Err.RetryAfter,
 			Cause: "The contact that this belongs to has not been written yet.", Action: doNothing}
 	}
-	return create(ctx, w)
+	a, _ := activityOf(w.Object)
+	if w.Found.ID != "" {
+		return complete(ctx, a, w)
+	}
+	return create(ctx, a, w)
 }

@@ -114,10 +114,10 @@ func wantOK(t *testing.T, r connectors.Result, outcome connectors.Outcome) {
 
 func wantError(t *testing.T, err error, class connectors.Class, code string) connectors.Error {
 	t.Helper()
-	if err == nil {
+	e := connectors.AsError(err)
+	if e == nil {
 		t.Fatalf("error: got none, want %s %s", class, code)
 	}
-	e := connectors.AsError(err)
 	if e.Class != class || e.Code != code {
 		t.Fatalf("error: got %s %s (%s), want %s %s", e.Class, e.Code, e.Cause, class, code)
 	}

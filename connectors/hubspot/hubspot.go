@@ -1,16 +1,18 @@
 // Package hubspot carries outcomes to HubSpot.
 //
 //	contact ─► search by email ─┬─ found ──────────► PATCH by id, only what is known
-//	                            ├─ odd answer ─────► read by email, then as found or absent
+//	                            ├─ odd, or limited ► read by email, then as found or absent
 //	                            └─ absent ─► POST ─┬─ 201 ─► created
-//	                                               └─ 409 "Existing ID" ─► PATCH that id
+//	                                               └─ 409 ─► PATCH the one that exists, last of all upsert by email
 //	task, rollup ─► contact (known, from this list, or read by email) ─► owner, association types
-//	             ─► POST with its associations ─── refused, and a linked record is gone ─► POST without it
+//	             ─► POST with its marker and associations ─┬─ a linked record is gone ─► POST without it
+//	                                                       └─ the marker is taken ─► read that record, tie what it lacks
+//	in doubt ─► Find: by the marker as a unique property, else in the texts of what the contact and deal have, else search
 //	any answer ─► classify (rules.go) ─► connectors.Error with one Class
 //
-// HubSpot knows no idempotency key. A contact is protected by its email, which HubSpot keeps
-// unique; a task or note by never being sent a second time when it may have been executed.
-// The connector keeps nothing but two caches: association types and owners.
+// HubSpot knows no idempotency key. A contact is protected by its email, which HubSpot keeps unique; a task or note by a property
+// with unique values where the portal has it (marking.go), and else by never being sent a second time when it may have been
+// executed. The connector keeps nothing but caches: association types, owners, time zones.
 package hubspot
 
 import (
@@ -57,8 +59,11 @@ func DefaultScopes() []string {
 	return []string{"oauth", "crm.objects.contacts.read", "crm.objects.contacts.write", "crm.objects.deals.read"}
 }
 
-// DefaultOptionalScopes are what tasks need to be given to an owner; without it they have none.
-func DefaultOptionalScopes() []string { return []string{"crm.objects.owners.read"} }
+// DefaultOptionalScopes are what the service can do without: to give a task to its owner, and to add the property by which HubSpot itself
+// refuses a second copy of a task or note.
+func DefaultOptionalScopes() []string {
+	return []string{"crm.objects.owners.read", "crm.schemas.contacts.write"}
+}
 
 const (
 	defaultLabelTTL = time.Hour
@@ -73,8 +78,10 @@ type Connector struct {
 	authorize string
 	scopes    []string
 	optional  []string
-	labels    *cache[labelKey, int]
+	labels    *cache[labelKey, chosenType]
 	owners    *cache[ownerKey, string]
+	zones     *cache[string, *time.Location] // by account
+	resting   *cache[string, struct{}]       // accounts whose searches rest
 }
 
 var _ connectors.Connector = (*Connector)(nil)
@@ -124,7 +131,9 @@ func New(cfg Config) (*Connector, error) {
 	if ttl == 0 {
 		ttl = defaultLabelTTL
 	}
-	c.labels = newCache[labelKey, int](ttl, c.now)
+	c.labels = newCache[labelKey, chosenType](ttl, c.now)
+	c.zones = newCache[string, *time.Location](zoneTTL, c.now)
+	c.resting = newCache[string, struct{}](secondWait, c.now)
 	c.owners = newCache[ownerKey, string](ownerTTL, c.now)
 	return c, nil
 }

@@ -127,7 +127,7 @@ func TestEachPairHasItsOwnDirection(t *testing.T) {
 			if got, want := s.associationType(t.Context(), from, to).TypeID, documentedType(from, to); got != want {
 				t.Errorf("%s to %s: got %d, want %d", from, to, got, want)
 			}
-			if _, known := b.labels.peek(labelKey{b.account.ID, from, to}); !known {
+			if _, known := b.labels.peek(labelKey{b.account.ID, from, to, ""}); !known {
 				t.Errorf("%s to %s: not kept", from, to)
 			}
 		}

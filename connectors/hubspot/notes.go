@@ -8,7 +8,7 @@ import (
 )
 
 // createNote writes the weekly summary as a note on the timeline.
-func (s *session) createNote(ctx context.Context, w connectors.Write) (connectors.Ref, connectors.Outcome, *connectors.Error) {
+func (s *session) createNote(ctx context.Context, a activity, w connectors.Write) (connectors.Ref, connectors.Outcome, *connectors.Error) {
 	week, err := time.Parse(time.DateOnly, w.Rollup.WeekStart)
 	if err != nil {
 		return connectors.Ref{}, "", invalid("rollup_week_invalid", "The week of the rollup does not start with a date such as 2026-11-16.")
@@ -17,11 +17,12 @@ func (s *session) createNote(ctx context.Context, w connectors.Write) (connector
 	if failed != nil {
 		return connectors.Ref{}, "", failed
 	}
-	properties := map[string]string{
-		"hs_timestamp": timestamp(endOfWeek(week, s.now())),
-		"hs_note_body": paragraphs(w.Rollup.Summary),
+	properties := s.defaults(connectors.ObjectRollup)
+	properties["hs_timestamp"] = timestamp(endOfWeek(week, s.now()))
+	if text := paragraphs(w.Rollup.Summary, maxRichText-units(reference(w.Marker))); text != "" {
+		properties["hs_note_body"] = text
 	}
-	return s.createActivity(ctx, notesType, properties, links, normalEmail(w.Email))
+	return s.createActivity(ctx, a, w, properties, links)
 }
 
 // endOfWeek is the last second of the week, in UTC, where the note belongs on the timeline; a week

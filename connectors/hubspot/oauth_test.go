@@ -60,7 +60,7 @@ func TestTheAuthorizeURLHasWhatHubSpotAsksFor(t *testing.T) {
 	for name, want := range map[string]string{
 		"client_id": "client", "redirect_uri": app.RedirectURL, "state": "a state+", "code_challenge_method": "S256",
 		"scope":          "oauth crm.objects.contacts.read crm.objects.contacts.write crm.objects.deals.read",
-		"optional_scope": "crm.objects.owners.read",
+		"optional_scope": "crm.objects.owners.read crm.schemas.contacts.write",
 	} {
 		if q.Get(name) != want {
 			t.Errorf("%s: got %q, want %q", name, q.Get(name), want)
@@ -104,7 +104,7 @@ func TestACodeBecomesAGrantOnce(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if g.AccountID != "4242001" || g.UserID != "7001" || g.AccountName != "example.com" || len(g.Scopes) != 5 || g.RefreshToken == "" {
+			if g.AccountID != "4242001" || g.UserID != "7001" || g.AccountName != "example.com" || len(g.Scopes) != 6 || g.RefreshToken == "" {
 				t.Errorf("grant: got %+v", g)
 			}
 			if want := at.now().Add(30 * time.Minute); !g.ExpiresAt.Equal(want) {

@@ -53,6 +53,71 @@ func (p paths) contactByEmail(email string, properties []string) place {
 	return place{url: p.base + root + segment(email) + query, route: root + "{email}"}
 }
 
+// archived is all records of a type in the bin, a page from after.
+func (p paths) archived(typ string, properties []string, after text) place {
+	at := p.objects(typ)
+	at.url += "?archived=true&limit=100&properties=" + url.QueryEscape(strings.Join(properties, ","))
+	if after != "" {
+		at.url += "&after=" + url.QueryEscape(string(after))
+	}
+	return at
+}
+
+// activity is one task or note with all that says what it is and whose, by its id.
+func (p paths) activity(a activity, id string) place {
+	at := p.record(a.typ, id)
+	at.url += "?" + a.query().Encode()
+	return at
+}
+
+// marked is activity by its marker, among the living or the deleted ones.
+func (p paths) marked(a activity, marker string, archived bool) place {
+	q := a.query()
+	q.Set("idProperty", markerProperty)
+	if archived {
+		q.Set("archived", "true")
+	}
+	root := p.crm("objects", "v3") + "/" + a.typ + "/"
+	return place{url: p.base + root + segment(marker) + "?" + q.Encode(), route: root + "{marker}"}
+}
+
+// batch is a batch endpoint of a type, such as read or upsert.
+func (p paths) batch(typ, what string) place {
+	return p.at(p.crm("objects", "v3") + "/" + typ + "/batch/" + what)
+}
+
+// associated lists the records of a type that l is associated with, a page from after.
+func (p paths) associated(l link, typ string, after text) place {
+	root := p.crm("objects", "v4") + "/" + l.typ + "/"
+	tail := "/associations/" + typ
+	at := place{url: p.base + root + segment(l.id) + tail + "?limit=500", route: root + "{id}" + tail}
+	if after != "" {
+		at.url += "&after=" + url.QueryEscape(string(after))
+	}
+	return at
+}
+
+// association ties a record to another: by HubSpot's own type without a body, else by the types of the body.
+func (p paths) association(from, to link, own bool) place {
+	root, middle := p.crm("objects", "v4")+"/"+from.typ+"/", "/associations/"
+	if own {
+		middle += "default/"
+	}
+	middle += to.typ + "/"
+	return place{url: p.base + root + segment(from.id) + middle + segment(to.id), route: root + "{id}" + middle + "{id}"}
+}
+
+// properties are the definitions of a type's properties.
+func (p paths) properties(typ string) place { return p.at(p.crm("properties", "v3") + "/" + typ) }
+
+// property is one of them.
+func (p paths) property(typ, name string) place {
+	return p.at(p.crm("properties", "v3") + "/" + typ + "/" + name)
+}
+
+// accountInfo tells of the portal, its time zone among others.
+func (p paths) accountInfo() place { return p.at("/account-info/" + p.version + "/details") }
+
 // labels lists the association types from one type to another. Tasks go by their type id, for
 // HubSpot documents names in this path for contacts, companies, deals, tickets and notes alone.
 func (p paths) labels(from, to string) place {

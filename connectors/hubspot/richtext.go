@@ -13,10 +13,10 @@ const maxRichText = 65_536 - 536
 const truncatedMark = "… [truncated]"
 
 // lines is plain text as HTML: escaped, with <br> for each end of line.
-func lines(plain string) string { return richText(plain, "", "<br>", "", maxRichText) }
+func lines(plain string, limit int) string { return richText(plain, "", "<br>", "", limit) }
 
 // paragraphs is plain text as HTML: escaped, an empty line between two paragraphs, <br> within one.
-func paragraphs(plain string) string { return richText(plain, "<p>", "<br>", "</p>", maxRichText) }
+func paragraphs(plain string, limit int) string { return richText(plain, "<p>", "<br>", "</p>", limit) }
 
 // richText escapes plain and cuts it, never inside an entity or tag, so that all of it with its
 // closing tag has at most limit characters; a cut text says so. With an empty opening tag, every

@@ -23,10 +23,10 @@ func TestPlainTextIsWrittenAsHTML(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			if got := lines(tc.in); got != tc.lines {
+			if got := lines(tc.in, maxRichText); got != tc.lines {
 				t.Errorf("lines: got %q, want %q", got, tc.lines)
 			}
-			if got := paragraphs(tc.in); got != tc.paragraphs {
+			if got := paragraphs(tc.in, maxRichText); got != tc.paragraphs {
 				t.Errorf("paragraphs: got %q, want %q", got, tc.paragraphs)
 			}
 		})
@@ -49,7 +49,7 @@ func TestATextThatIsTooLongIsCutAndSaysSo(t *testing.T) {
 			t.Errorf("richText(%q, %d): got %q, want %q", tc.in, tc.limit, got, tc.want)
 		}
 	}
-	got := paragraphs(strings.Repeat("long & winding\n\n", 10_000))
+	got := paragraphs(strings.Repeat("long & winding\n\n", 10_000), maxRichText)
 	if units(got) > 65_536 || !strings.HasSuffix(got, truncatedMark+"</p>") {
 		t.Errorf("a long note: got %d characters ending in %q", units(got), got[len(got)-40:])
 	}

@@ -51,6 +51,8 @@ const (
 	codeValidation = "validation_failed"
 	codeNotFound   = "record_not_found"
 	codeRejected   = "crm_rejected"
+	codeDaily      = "crm_daily_limit"
+	codeProperty   = "property_missing"
 )
 
 // Sources of the lines.
@@ -67,7 +69,7 @@ const (
 	validation    = "VALIDATION_ERROR"
 	burstWait     = 10 * time.Second
 	secondWait    = time.Second
-	dailyWait     = time.Hour // to midnight of a portal whose time zone is not known here: ask once an hour
+	dailyWait     = time.Hour // where the portal's midnight is not known: ask once an hour
 	lockWait      = 2 * time.Second
 	migrationWait = 5 * time.Minute
 )
@@ -88,7 +90,7 @@ var limitRules = []rule{
 		cause: "The portal's limit of calls in ten seconds is used up", action: doNothing, wait: burstWait, pause: true, source: fromLimits},
 	{on: any4xx, policy: "SECONDLY", class: connectors.ClassRetry, as: "crm_rate_limited",
 		cause: "The portal's limit of calls in a second is used up", action: doNothing, wait: secondWait, pause: true, source: fromLimits},
-	{on: any4xx, policy: "DAILY", class: connectors.ClassRetry, as: "crm_daily_limit",
+	{on: any4xx, policy: "DAILY", class: connectors.ClassRetry, as: codeDaily,
 		cause:  "The portal's limit of calls for today is used up",
 		action: "Wait until midnight in the portal's time zone, or raise the portal's API limit.", wait: dailyWait, pause: true, source: fromLimits},
 	{on: any4xx, category: "RATE_LIMITS", class: connectors.ClassRetry, as: "crm_rate_limited",
@@ -116,7 +118,7 @@ var accessRules = []rule{
 var valueRules = []rule{
 	{on: any4xx, code: "INVALID_EMAIL", class: connectors.ClassRejected, as: "contact_email_invalid",
 		cause: "HubSpot does not accept the email address", action: "Correct the address, then send the outcome again.", source: fromSeen},
-	{on: any4xx, code: "PROPERTY_DOESNT_EXIST", class: connectors.ClassRejected, as: "property_missing", names: "propertyName",
+	{on: any4xx, code: "PROPERTY_DOESNT_EXIST", class: connectors.ClassRejected, as: codeProperty, names: "propertyName",
 		cause: "The portal has no property {names}", action: "Restore the property {names} in HubSpot's settings, then retry the row.", source: fromErrors},
 	{on: any4xx, code: "READ_ONLY_VALUE", class: connectors.ClassRejected, as: "property_read_only", names: "propertyName",
 		cause: "The property {names} is read-only", action: "Make the property {names} writable in HubSpot's settings, then retry the row.", source: fromCare},
@@ -133,7 +135,7 @@ var valueRules = []rule{
 		cause: "The value of {names} is not a number that HubSpot reads", action: doMendData, source: fromCare},
 	{on: any4xx, category: validation, has: "properties", class: connectors.ClassRejected, as: "required_property_missing", names: "properties",
 		cause:  "The portal requires properties that the outcome does not have: {names}",
-		action: "In HubSpot's settings, make these properties optional when a record is created: {names}. Then retry the row.", source: fromSeen},
+		action: "Set a default for these properties in the connection's settings, or make them optional in HubSpot when a record is created: {names}. Then retry the row.", source: fromSeen},
 	{on: only(http.StatusConflict), class: connectors.ClassRejected, as: "crm_conflict",
 		cause: "HubSpot already has a record that conflicts with this one", action: "Look for the record in HubSpot and mend or merge it, then retry the row.", source: fromSpec},
 	{on: any4xx, category: "OBJECT_NOT_FOUND", class: connectors.ClassRejected, as: codeNotFound,

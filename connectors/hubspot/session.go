@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"slices"
 
 	"crm-connectors/connectors"
 )
@@ -16,8 +17,11 @@ type session struct {
 	notes   []connectors.Note
 }
 
+// note says something once.
 func (s *session) note(code, message string) {
-	s.notes = append(s.notes, connectors.Note{Code: code, Message: message})
+	if n := (connectors.Note{Code: code, Message: message}); !slices.Contains(s.notes, n) {
+		s.notes = append(s.notes, n)
+	}
 }
 
 // call sends in as JSON, unless it is nil, and reads a success into out, unless that is nil. The
@@ -36,7 +40,7 @@ func (s *session) call(ctx context.Context, method string, at place, effect conn
 		return reply, unanswered(err, effect)
 	}
 	if reply.Status < 200 || reply.Status > 299 {
-		return reply, classify(reply, effect, s.now())
+		return reply, s.untilMidnight(ctx, reply, classify(reply, effect, s.now()))
 	}
 	if out != nil && json.Unmarshal(reply.Body, out) != nil {
 		return reply, classify(reply, effect, s.now())
@@ -54,8 +58,17 @@ func (s *session) one(ctx context.Context, method string, at place, effect conne
 	return rec, reply, failed
 }
 
-// read is one record by id; nil without an error is "HubSpot does not have it".
+// read is one living record; nil without an error is "HubSpot does not have it", or has it in its bin.
 func (s *session) read(ctx context.Context, at place) (*record, *connectors.Error) {
+	rec, failed := s.readAny(ctx, at)
+	if rec != nil && rec.Archived {
+		rec = nil
+	}
+	return rec, failed
+}
+
+// readAny is one record, wherever at looks for it; nil without an error is "it is not there".
+func (s *session) readAny(ctx context.Context, at place) (*record, *connectors.Error) {
 	rec, reply, failed := s.one(ctx, http.MethodGet, at, connectors.Read, nil)
 	switch {
 	case failed != nil && reply.Status == http.StatusNotFound && failed.Code == codeNotFound:

@@ -2,6 +2,7 @@ package hubspot
 
 import (
 	"context"
+	"maps"
 	"strings"
 	"time"
 
@@ -11,9 +12,9 @@ import (
 // timestamp is UTC to the millisecond, as HubSpot writes times itself.
 func timestamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
 
-// createTask creates a task to do. HubSpot has no other field for the due time than hs_timestamp,
-// which it requires.
-func (s *session) createTask(ctx context.Context, w connectors.Write) (connectors.Ref, connectors.Outcome, *connectors.Error) {
+// createTask creates a task to do. HubSpot has no other field for the due time than hs_timestamp, which it requires. What the outcome
+// says comes before the settings, and these before the usual.
+func (s *session) createTask(ctx context.Context, a activity, w connectors.Write) (connectors.Ref, connectors.Outcome, *connectors.Error) {
 	t := w.Task
 	if t.DueAt.IsZero() {
 		return connectors.Ref{}, "", invalid("task_due_missing", "The task has no due time, which HubSpot requires.")
@@ -26,20 +27,19 @@ func (s *session) createTask(ctx context.Context, w connectors.Write) (connector
 	if failed != nil {
 		return connectors.Ref{}, "", failed
 	}
-	properties := map[string]string{
-		"hs_timestamp":    timestamp(t.DueAt),
-		"hs_task_subject": clean(t.Subject),
-		"hs_task_status":  "NOT_STARTED",
-		"hs_task_type":    "TODO",
-	}
+	properties := map[string]string{"hs_task_status": "NOT_STARTED", "hs_task_type": "TODO"}
+	maps.Copy(properties, s.defaults(connectors.ObjectTask))
 	for name, value := range map[string]string{
-		"hs_task_body":     lines(t.Body),
+		"hs_timestamp":     timestamp(t.DueAt),
+		"hs_task_subject":  clean(t.Subject),
+		"hs_task_body":     lines(t.Body, maxRichText-units(reference(w.Marker))),
 		"hs_task_priority": strings.ToUpper(t.Priority),
+		"hs_task_status":   s.account.Settings.TaskStatus,
 		"hubspot_owner_id": owner,
 	} {
 		if value != "" {
 			properties[name] = value
 		}
 	}
-	return s.createActivity(ctx, tasksType, properties, links, normalEmail(w.Email))
+	return s.createActivity(ctx, a, w, properties, links)
 }

@@ -76,13 +76,17 @@ func (s *Sim) batchRead(c *call) (int, any, error) {
 	if err := checkBatchSize(len(in.Inputs)); err != nil {
 		return 0, nil, err
 	}
+	archived := c.r.URL.Query().Get("archived") == "true"
 	var results []objectBody
 	var missing []string
 	seen := map[string]bool{}
 	for _, input := range in.Inputs {
 		rec := s.find(k, string(input.ID))
+		if archived {
+			rec = s.deleted(k, string(input.ID))
+		}
 		if in.IDProperty != "" && in.IDProperty != "hs_object_id" {
-			if rec, err = s.byUnique(k, in.IDProperty, string(input.ID)); err != nil {
+			if rec, err = s.byUnique(k, in.IDProperty, string(input.ID), archived); err != nil {
 				return 0, nil, err
 			}
 		}

@@ -43,7 +43,7 @@ func (s *Sim) batchUpdate(c *call) (int, any, error) {
 			if p == "email" {
 				return 0, nil, invalid("Unable to perform update/upsert by non-unique %s property %s", k.typeID, p)
 			}
-			if rec, err = s.byUnique(k, p, string(input.ID)); err != nil {
+			if rec, err = s.byUnique(k, p, string(input.ID), false); err != nil {
 				return 0, nil, err
 			}
 		}
@@ -112,7 +112,7 @@ func (s *Sim) batchUpsert(c *call) (int, any, error) {
 
 func (s *Sim) draftUpsert(c *call, k *kind, input updateInput, claims map[uniqueKey]string) (*draft, *apiError) {
 	id := string(input.ID)
-	rec, err := s.byUnique(k, input.IDProperty, id)
+	rec, err := s.byUnique(k, input.IDProperty, id, false)
 	if err != nil {
 		return nil, err
 	}

@@ -26,6 +26,12 @@ type Behaviour struct {
 
 	// EnforceRateLimits to 110 requests in 10 s, and apart from them 5 searches a second.
 	EnforceRateLimits bool `json:"enforce_rate_limits,omitempty"`
+	// BurstLimit allows so many requests in 10 s, and SearchLimit so many searches a second; 0 leaves it to EnforceRateLimits.
+	BurstLimit  int `json:"burst_limit,omitempty"`
+	SearchLimit int `json:"search_limit,omitempty"`
+	// DailyLimit allows so many requests, searches too, until midnight in the portal's time zone, and sends the headers that tell of
+	// it. 0 does neither, as for an OAuth app.
+	DailyLimit int `json:"daily_limit,omitempty"`
 	// RetryAfterSeconds goes out with a 429; 0 sends no Retry-After, as the documentation has it.
 	RetryAfterSeconds int `json:"retry_after_s,omitempty"`
 
@@ -37,6 +43,12 @@ type Behaviour struct {
 	MissingTargetStatus int `json:"missing_target_status,omitempty"`
 	// DealAssociationNeedsScope asks for crm.objects.deals.read when a record is associated with a deal.
 	DealAssociationNeedsScope bool `json:"deal_association_needs_scope,omitempty"`
+	// TakenValueStatus answers a unique value that another record has: 400 (also when 0) or 409. Addresses of contacts are always 409.
+	TakenValueStatus int `json:"taken_value_status,omitempty"`
+	// ArchivedKeepValues lets a deleted record hold on to its unique values, but for addresses.
+	ArchivedKeepValues bool `json:"archived_keep_values,omitempty"`
+	// TimeZone of the portal; empty is US/Eastern.
+	TimeZone string `json:"time_zone,omitempty"`
 	// RefuseActivityProperties forbids new properties of tasks and notes.
 	RefuseActivityProperties bool `json:"refuse_activity_properties,omitempty"`
 
@@ -55,6 +67,13 @@ func (b Behaviour) tokenLifetime() time.Duration {
 		return defaultTokenLifetime
 	}
 	return b.TokenLifetime
+}
+
+func (b Behaviour) timeZone() string {
+	if b.TimeZone == "" {
+		return "US/Eastern"
+	}
+	return b.TimeZone
 }
 
 type plainBehaviour Behaviour

@@ -6,7 +6,6 @@ import (
 	"mime"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -107,54 +106,6 @@ func (c *call) need(anyOf []string) *apiError {
 		"Read more about required scopes here: https://developers.hubspot.com/scopes.")
 	e.Errors = []errorDetail{{Message: "One or more of the following scopes are required.", Context: map[string][]string{"requiredGranularScopes": anyOf}}}
 	e.Links = map[string]string{"scopes": "https://developers.hubspot.com/scopes"}
-	return e
-}
-
-// window is a sliding count of admitted requests.
-type window struct {
-	max  int
-	span time.Duration
-	at   []time.Time
-}
-
-// take admits a request and tells how many more fit.
-func (w *window) take(now time.Time) (remaining int, ok bool) {
-	old := 0
-	for old < len(w.at) && now.Sub(w.at[old]) >= w.span {
-		old++
-	}
-	w.at = w.at[old:]
-	if len(w.at) >= w.max {
-		return 0, false
-	}
-	w.at = append(w.at, now)
-	return w.max - len(w.at), true
-}
-
-// limit counts the request and sets the headers that tell a client where it stands. A portal that
-// enforces nothing always shows a full allowance.
-func (s *Sim) limit(w http.ResponseWriter, search bool) *apiError {
-	bucket, policy, message := &s.burst, "TEN_SECONDLY_ROLLING", "You have reached your ten_secondly_rolling limit."
-	if search {
-		bucket, policy, message = &s.searches, "SECONDLY", "You have reached your secondly limit."
-	}
-	remaining, ok := bucket.max-1, true
-	if s.behaviour.EnforceRateLimits {
-		remaining, ok = bucket.take(s.core.Clock.Now())
-	}
-	if !search {
-		w.Header().Set("X-HubSpot-RateLimit-Max", strconv.Itoa(bucket.max))
-		w.Header().Set("X-HubSpot-RateLimit-Remaining", strconv.Itoa(remaining))
-		w.Header().Set("X-HubSpot-RateLimit-Interval-Milliseconds", strconv.FormatInt(bucket.span.Milliseconds(), 10))
-	}
-	if ok {
-		return nil
-	}
-	e := fail(http.StatusTooManyRequests, "", "%s", message)
-	e.ErrorType, e.PolicyName, e.GroupName = "RATE_LIMIT", policy, "publicapi:crm:"+strconv.Itoa(hubID)
-	if n := s.behaviour.RetryAfterSeconds; n > 0 {
-		e.header = http.Header{"Retry-After": {strconv.Itoa(n)}}
-	}
 	return e
 }
 

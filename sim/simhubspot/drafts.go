@@ -2,6 +2,7 @@ package simhubspot
 
 import (
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -101,6 +102,8 @@ func (s *Sim) claim(k *kind, rec *record, set map[string]string, claims map[uniq
 			return invalid("Duplicate value of %s in the batch: %s", key.property, key.value)
 		case key.property == "email":
 			return alreadyExists(owner)
+		case s.behaviour.TakenValueStatus == http.StatusConflict:
+			return fail(http.StatusConflict, categoryConflict, "%s already has that value. Existing ID: %s", key.property, owner)
 		default:
 			return invalidProperties([]*propertyError{badProperty(key.property, "CONFLICTING_UNIQUE_VALUE", "%s already has that value.", owner)})
 		}

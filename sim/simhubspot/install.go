@@ -73,9 +73,11 @@ func (s *Sim) accountInfo(c *call) (int, any, error) {
 	if err := c.need([]string{"oauth"}); err != nil {
 		return 0, nil, err
 	}
+	now := s.core.Clock.Now().In(s.location())
+	_, offset := now.Zone()
 	return http.StatusOK, map[string]any{
-		"portalId": hubID, "accountType": "DEVELOPER_TEST", "timeZone": "US/Eastern", "companyCurrency": "USD", "additionalCurrencies": []string{},
-		"utcOffset": "-05:00", "utcOffsetMilliseconds": -18000000, "uiDomain": uiDomain, "dataHostingLocation": "na1",
+		"portalId": hubID, "accountType": "DEVELOPER_TEST", "timeZone": s.behaviour.timeZone(), "companyCurrency": "USD", "additionalCurrencies": []string{},
+		"utcOffset": now.Format("-07:00"), "utcOffsetMilliseconds": offset * 1000, "uiDomain": uiDomain, "dataHostingLocation": "na1",
 	}, nil
 }
 

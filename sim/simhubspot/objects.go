@@ -2,6 +2,7 @@ package simhubspot
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -135,17 +136,16 @@ func (s *Sim) get(c *call) (int, any, error) {
 // merged contact, or by idProperty.
 func (s *Sim) locate(c *call, k *kind) (*record, *apiError) {
 	id, property := c.r.PathValue("id"), c.r.URL.Query().Get("idProperty")
+	archived := c.r.URL.Query().Get("archived") == "true"
 	var rec *record
 	switch {
 	case property != "" && property != "hs_object_id":
 		var err *apiError
-		if rec, err = s.byUnique(k, property, id); err != nil {
+		if rec, err = s.byUnique(k, property, id, archived); err != nil {
 			return nil, err
 		}
-	case c.r.URL.Query().Get("archived") == "true":
-		if rec = s.records[k.name][id]; rec != nil && !rec.archived() {
-			rec = nil
-		}
+	case archived:
+		rec = s.deleted(k, id)
 	case strings.Trim(id, "0123456789") != "":
 		return nil, fail(http.StatusNotFound, categoryNotFound, "Object not found.  objectId are usually numeric.")
 	default:
@@ -155,6 +155,43 @@ func (s *Sim) locate(c *call, k *kind) (*record, *apiError) {
 		return nil, notFound()
 	}
 	return rec, nil
+}
+
+// deleted is the record of that id in the bin.
+func (s *Sim) deleted(k *kind, id string) *record {
+	if rec := s.records[k.name][id]; rec != nil && rec.archived() && s.merged[id] == "" {
+		return rec
+	}
+	return nil
+}
+
+// list pages through all records of a type, oldest id first: the living ones, or those in the bin.
+func (s *Sim) list(c *call) (int, any, error) {
+	k, err := objectKind(c, false)
+	if err != nil {
+		return 0, nil, err
+	}
+	q := c.r.URL.Query()
+	var all []*record
+	for id := range s.records[k.name] {
+		rec := s.find(k, id)
+		if q.Get("archived") == "true" {
+			rec = s.deleted(k, id)
+		}
+		if rec != nil {
+			all = append(all, rec)
+		}
+	}
+	slices.SortFunc(all, func(x, y *record) int { return compareIDs(x.id, y.id) })
+	from, to, next, err := page(q.Get("after"), q.Get("limit"), 10, maxBatch, len(all))
+	if err != nil {
+		return 0, nil, err
+	}
+	results := []objectBody{}
+	for _, rec := range all[from:to] {
+		results = append(results, s.show(rec, rec.props, splitList(q["properties"])))
+	}
+	return http.StatusOK, paged(map[string]any{"results": results}, next), nil
 }
 
 func (s *Sim) update(c *call) (int, any, error) {

@@ -3,23 +3,45 @@ package simhubspot
 import (
 	"slices"
 	"strings"
+	"time"
 )
 
 // Property is the definition of one property of an object type, as the properties API shows it.
 type Property struct {
-	Name           string   `json:"name"`
-	Label          string   `json:"label"`
-	Type           string   `json:"type"` // string, number, enumeration, bool, datetime, date
-	FieldType      string   `json:"fieldType"`
-	GroupName      string   `json:"groupName"`
-	Description    string   `json:"description,omitempty"`
-	Options        []Option `json:"options"`
-	HasUniqueValue bool     `json:"hasUniqueValue"`
-	HubspotDefined bool     `json:"hubspotDefined"`
-	Hidden         bool     `json:"hidden"`
-	FormField      bool     `json:"formField"`
-	ReadOnly       bool     `json:"-"`
-	millisOnly     bool     // a datetime that must be Unix milliseconds
+	Name           string    `json:"name"`
+	Label          string    `json:"label"`
+	Type           string    `json:"type"` // string, number, enumeration, bool, datetime, date
+	FieldType      string    `json:"fieldType"`
+	GroupName      string    `json:"groupName"`
+	Description    string    `json:"description,omitempty"`
+	Options        []Option  `json:"options"`
+	HasUniqueValue bool      `json:"hasUniqueValue"`
+	HubspotDefined bool      `json:"hubspotDefined"`
+	Hidden         bool      `json:"hidden"`
+	FormField      bool      `json:"formField"`
+	Calculated     bool      `json:"calculated"`
+	External       bool      `json:"externalOptions"` // the options are those of another object, and not listed
+	RefersTo       string    `json:"referencedObjectType,omitempty"`
+	CreatedAt      time.Time `json:"createdAt,omitzero"`
+	ReadOnly       bool      `json:"-"` // shown as modificationMetadata
+	millisOnly     bool      // a datetime that must be Unix milliseconds
+}
+
+// propertyBody is a property as the API shows it.
+type propertyBody struct {
+	*Property
+	Modification modification `json:"modificationMetadata"`
+}
+
+type modification struct {
+	Archivable         bool `json:"archivable"`
+	ReadOnlyDefinition bool `json:"readOnlyDefinition"`
+	ReadOnlyOptions    bool `json:"readOnlyOptions"`
+	ReadOnlyValue      bool `json:"readOnlyValue"`
+}
+
+func (p *Property) shown() propertyBody {
+	return propertyBody{p, modification{!p.HubspotDefined, p.HubspotDefined, p.HubspotDefined, p.ReadOnly || p.Calculated}}
 }
 
 // Option is an allowed value of an enumeration.
@@ -43,7 +65,8 @@ func standardProperties(kindName string) map[string]*Property {
 		}
 	}
 	add("number", "hs_object_id")
-	add("string", ownerProperty)
+	add("enumeration", ownerProperty)
+	out[ownerProperty].External, out[ownerProperty].RefersTo = true, "OWNER"
 	switch kindName {
 	case contacts:
 		add("string", "email firstname lastname company phone mobilephone jobtitle website address city state zip country industry "+

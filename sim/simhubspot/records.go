@@ -77,9 +77,9 @@ func (s *Sim) uniqueKeys(kindName string, props map[string]string) []uniqueKey {
 	return keys
 }
 
-// byUnique finds a living record by a property that identifies it; the error refuses a property
+// byUnique finds a record by a property that identifies it, a living one or one that was deleted; the error refuses a property
 // that does not.
-func (s *Sim) byUnique(k *kind, property, value string) (*record, *apiError) {
+func (s *Sim) byUnique(k *kind, property, value string, archived bool) (*record, *apiError) {
 	p := s.properties[k.name][property]
 	isEmail := k.name == contacts && property == "email"
 	if !isEmail && (p == nil || !p.HasUniqueValue) {
@@ -88,7 +88,16 @@ func (s *Sim) byUnique(k *kind, property, value string) (*record, *apiError) {
 	if isEmail {
 		value = strings.ToLower(value)
 	}
-	return s.find(k, s.unique[uniqueKey{k.name, property, value}]), nil
+	if !archived {
+		return s.find(k, s.unique[uniqueKey{k.name, property, value}]), nil
+	}
+	for _, id := range sortedKeys(s.records[k.name]) {
+		rec := s.records[k.name][id]
+		if rec.archived() && rec.props[property] == value && s.merged[id] == "" {
+			return rec, nil
+		}
+	}
+	return nil, nil
 }
 
 func (s *Sim) nextID(kindName string) string {
@@ -133,7 +142,9 @@ func (s *Sim) insert(r ref, props map[string]string, indexed time.Time) *record 
 func (s *Sim) archive(rec *record) {
 	rec.archivedAt = s.core.Clock.Now()
 	for _, key := range s.uniqueKeys(rec.kind, rec.props) {
-		delete(s.unique, key)
+		if key.property == "email" || !s.behaviour.ArchivedKeepValues {
+			delete(s.unique, key)
+		}
 	}
 }
 

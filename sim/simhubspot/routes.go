@@ -33,6 +33,7 @@ func (s *Sim) routeObjects(mux *http.ServeMux) {
 	const base = "/crm/objects/{type}"
 	mux.HandleFunc("POST "+base+"/search", s.serveSearch(s.search))
 	mux.HandleFunc("POST "+base, s.serve(s.create))
+	mux.HandleFunc("GET "+base, s.serve(s.list))
 	mux.HandleFunc("GET "+base+"/{id}", s.serve(s.get))
 	mux.HandleFunc("PATCH "+base+"/{id}", s.serve(s.update))
 	mux.HandleFunc("DELETE "+base+"/{id}", s.serve(s.remove))

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 )
@@ -101,6 +102,18 @@ func (s *Sim) addLabelType(l Label) (int, *apiError) {
 		assocType{from.name, to.name, userDefined, there, l.Name, back},
 		assocType{to.name, from.name, userDefined, back, l.Name, there})
 	return there, nil
+}
+
+// DropLabel deletes a user-defined label as an administrator of the portal would; what it tied stays tied without it. It tells
+// whether it was there.
+func (s *Sim) DropLabel(from, to, name string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	before := len(s.assocTypes)
+	s.assocTypes = slices.DeleteFunc(s.assocTypes, func(t assocType) bool {
+		return t.category == userDefined && t.label == name && (t.from == from && t.to == to || t.from == to && t.to == from)
+	})
+	return len(s.assocTypes) < before
 }
 
 func (s *Sim) seedRecord(kindName string, given map[string]string) (string, error) {

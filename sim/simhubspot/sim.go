@@ -68,6 +68,7 @@ type Sim struct {
 	access     map[string]*accessToken
 	burst      window
 	searches   window
+	daily      day
 	matched    int // searches that matched something, for PhantomSearchEvery
 }
 
@@ -98,8 +99,8 @@ func New(cfg Config) *Sim {
 		codes:      map[string]*authCode{},
 		grants:     map[string]*grant{},
 		access:     map[string]*accessToken{},
-		burst:      window{max: 110, span: 10 * time.Second},
-		searches:   window{max: 5, span: time.Second},
+		burst:      window{span: 10 * time.Second},
+		searches:   window{span: time.Second},
 	}
 	for _, k := range kinds() {
 		s.records[k.name] = map[string]*record{}

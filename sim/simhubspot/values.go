@@ -38,7 +38,7 @@ func (s *Sim) checkValue(k *kind, name, value string) (string, *propertyError) {
 	switch {
 	case p == nil:
 		return "", badProperty(name, "PROPERTY_DOESNT_EXIST", "Property %q does not exist", name)
-	case p.ReadOnly:
+	case p.ReadOnly || p.Calculated:
 		return "", badProperty(name, "READ_ONLY_VALUE", "%q is a read only property; its value cannot be set.", name)
 	case value == "":
 		return "", nil
@@ -50,7 +50,7 @@ func (s *Sim) checkValue(k *kind, name, value string) (string, *propertyError) {
 		return checkEmails(value)
 	case name == ownerProperty && !slices.ContainsFunc(s.owners, func(o Owner) bool { return o.ID == value }):
 		return "", badProperty(name, "INVALID_OPTION", "%s was not one of the allowed options: no owner has that id", value)
-	case p.Type == "string":
+	case p.Type == "string", p.External:
 		return value, nil
 	case strings.TrimFunc(value, invisible) != value:
 		return "", badProperty(name, "LEADING_TRAILING_WHITESPACE", "%q has leading or trailing whitespace", name)
@@ -69,8 +69,10 @@ func checkTyped(p *Property, value string) (string, *propertyError) {
 			return "", badProperty(p.Name, "INVALID_OPTION", "%s was not one of the allowed options: [true, false]", value)
 		}
 	case "enumeration":
-		if !slices.ContainsFunc(p.Options, func(o Option) bool { return o.Value == value }) {
-			return "", badProperty(p.Name, "INVALID_OPTION", "%s was not one of the allowed options", value)
+		for _, one := range chosen(p, value) {
+			if !slices.ContainsFunc(p.Options, func(o Option) bool { return o.Value == one }) {
+				return "", badProperty(p.Name, "INVALID_OPTION", "%s was not one of the allowed options", one)
+			}
 		}
 	case "date", "datetime":
 		at, millis, ok := parseTime(value)
@@ -80,6 +82,14 @@ func checkTyped(p *Property, value string) (string, *propertyError) {
 		return at.Format("2006-01-02T15:04:05.999Z"), nil
 	}
 	return value, nil
+}
+
+// chosen are the options that a value names: several, with semicolons between them, where the field has boxes to tick.
+func chosen(p *Property, value string) []string {
+	if p.FieldType == "checkbox" {
+		return strings.Split(value, ";")
+	}
+	return []string{value}
 }
 
 // parseTime reads ISO 8601 or Unix milliseconds; a date alone is midnight UTC.

@@ -23,6 +23,27 @@ import (
 	openapi_types "github.com/oapi-codegen/runtime/types"
 )
 
+// Defines values for AppSource.
+const (
+	AppSourceInstallation AppSource = "installation"
+	AppSourceNone         AppSource = "none"
+	AppSourceWorkspace    AppSource = "workspace"
+)
+
+// Valid indicates whether the value is a known member of the AppSource enum.
+func (e AppSource) Valid() bool {
+	switch e {
+	case AppSourceInstallation:
+		return true
+	case AppSourceNone:
+		return true
+	case AppSourceWorkspace:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for AttemptKind.
 const (
 	AttemptKindFind AttemptKind = "find"
@@ -62,6 +83,30 @@ func (e BatchItemStatus) Valid() bool {
 	}
 }
 
+// Defines values for CapabilityTier.
+const (
+	CapabilityTierEnforced CapabilityTier = "enforced"
+	CapabilityTierNone     CapabilityTier = "none"
+	CapabilityTierRead     CapabilityTier = "read"
+	CapabilityTierSearch   CapabilityTier = "search"
+)
+
+// Valid indicates whether the value is a known member of the CapabilityTier enum.
+func (e CapabilityTier) Valid() bool {
+	switch e {
+	case CapabilityTierEnforced:
+		return true
+	case CapabilityTierNone:
+		return true
+	case CapabilityTierRead:
+		return true
+	case CapabilityTierSearch:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ConnectionStatus.
 const (
 	ConnectionStatusConnected    ConnectionStatus = "connected"
@@ -80,6 +125,27 @@ func (e ConnectionStatus) Valid() bool {
 	case ConnectionStatusError:
 		return true
 	case ConnectionStatusPendingClaim:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ContactPolicy.
+const (
+	ContactPolicyCreateOnly ContactPolicy = "create_only"
+	ContactPolicyUpdateOnly ContactPolicy = "update_only"
+	ContactPolicyUpsert     ContactPolicy = "upsert"
+)
+
+// Valid indicates whether the value is a known member of the ContactPolicy enum.
+func (e ContactPolicy) Valid() bool {
+	switch e {
+	case ContactPolicyCreateOnly:
+		return true
+	case ContactPolicyUpdateOnly:
+		return true
+	case ContactPolicyUpsert:
 		return true
 	default:
 		return false
@@ -127,10 +193,14 @@ func (e DatabaseWebhookType) Valid() bool {
 
 // Defines values for Code.
 const (
+	CodeAppInUse                  Code = "app_in_use"
+	CodeAppNotFound               Code = "app_not_found"
 	CodeAsymmetricJWT             Code = "UNAUTHORIZED_ASYMMETRIC_JWT"
 	CodeConnectionNotFound        Code = "connection_not_found"
 	CodeCrmNotConfigured          Code = "crm_not_configured"
 	CodeCrmNotConnected           Code = "crm_not_connected"
+	CodeCrmRefused                Code = "crm_refused"
+	CodeCrmUnavailable            Code = "crm_unavailable"
 	CodeDatabaseUnavailable       Code = "database_unavailable"
 	CodeForbidden                 Code = "forbidden"
 	CodeIdempotencyConflict       Code = "idempotency_conflict"
@@ -146,6 +216,7 @@ const (
 	CodeNotFound                  Code = "NOT_FOUND"
 	CodeOAuthAccessDenied         Code = "oauth_access_denied"
 	CodeOAuthAccountMismatch      Code = "oauth_account_mismatch"
+	CodeOAuthAppChanged           Code = "oauth_app_changed"
 	CodeOAuthCodeMissing          Code = "oauth_code_missing"
 	CodeOAuthExchangeFailed       Code = "oauth_exchange_failed"
 	CodeOAuthMissingScopes        Code = "oauth_missing_scopes"
@@ -155,18 +226,25 @@ const (
 	CodeRawContentRefused         Code = "raw_content_refused"
 	CodeRedirectNotAllowed        Code = "redirect_not_allowed"
 	CodeRequestTooLarge           Code = "request_too_large"
+	CodeSettingsConflict          Code = "settings_conflict"
+	CodeSettingsInvalid           Code = "settings_invalid"
 	CodeSyncNotFound              Code = "sync_not_found"
 	CodeTimeout                   Code = "IDLE_TIMEOUT"
 	CodeUnsupportedMediaType      Code = "unsupported_media_type"
 	CodeUnsupportedTokenAlgorithm Code = "UNAUTHORIZED_UNSUPPORTED_TOKEN_ALGORITHM"
 	CodeValidationFailed          Code = "validation_failed"
 	CodeWriteNotFound             Code = "write_not_found"
+	CodeWriteNotResolvable        Code = "write_not_resolvable"
 	CodeWriteNotRetriable         Code = "write_not_retriable"
 )
 
 // Valid indicates whether the value is a known member of the Code enum.
 func (e Code) Valid() bool {
 	switch e {
+	case CodeAppInUse:
+		return true
+	case CodeAppNotFound:
+		return true
 	case CodeAsymmetricJWT:
 		return true
 	case CodeConnectionNotFound:
@@ -174,6 +252,10 @@ func (e Code) Valid() bool {
 	case CodeCrmNotConfigured:
 		return true
 	case CodeCrmNotConnected:
+		return true
+	case CodeCrmRefused:
+		return true
+	case CodeCrmUnavailable:
 		return true
 	case CodeDatabaseUnavailable:
 		return true
@@ -205,6 +287,8 @@ func (e Code) Valid() bool {
 		return true
 	case CodeOAuthAccountMismatch:
 		return true
+	case CodeOAuthAppChanged:
+		return true
 	case CodeOAuthCodeMissing:
 		return true
 	case CodeOAuthExchangeFailed:
@@ -223,6 +307,10 @@ func (e Code) Valid() bool {
 		return true
 	case CodeRequestTooLarge:
 		return true
+	case CodeSettingsConflict:
+		return true
+	case CodeSettingsInvalid:
+		return true
 	case CodeSyncNotFound:
 		return true
 	case CodeTimeout:
@@ -234,6 +322,8 @@ func (e Code) Valid() bool {
 	case CodeValidationFailed:
 		return true
 	case CodeWriteNotFound:
+		return true
+	case CodeWriteNotResolvable:
 		return true
 	case CodeWriteNotRetriable:
 		return true
@@ -299,6 +389,27 @@ func (e Priority) Valid() bool {
 	}
 }
 
+// Defines values for RollupTarget.
+const (
+	RollupTargetBoth    RollupTarget = "both"
+	RollupTargetContact RollupTarget = "contact"
+	RollupTargetDeal    RollupTarget = "deal"
+)
+
+// Valid indicates whether the value is a known member of the RollupTarget enum.
+func (e RollupTarget) Valid() bool {
+	switch e {
+	case RollupTargetBoth:
+		return true
+	case RollupTargetContact:
+		return true
+	case RollupTargetDeal:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for SyncStatus.
 const (
 	SyncStatusDryRun  SyncStatus = "dry_run"
@@ -343,9 +454,10 @@ func (e WriteAction) Valid() bool {
 
 // Defines values for WriteOutcome.
 const (
-	WriteOutcomeCreated WriteOutcome = "created"
-	WriteOutcomeFound   WriteOutcome = "found"
-	WriteOutcomeUpdated WriteOutcome = "updated"
+	WriteOutcomeCreated   WriteOutcome = "created"
+	WriteOutcomeFound     WriteOutcome = "found"
+	WriteOutcomeUnchanged WriteOutcome = "unchanged"
+	WriteOutcomeUpdated   WriteOutcome = "updated"
 )
 
 // Valid indicates whether the value is a known member of the WriteOutcome enum.
@@ -354,6 +466,8 @@ func (e WriteOutcome) Valid() bool {
 	case WriteOutcomeCreated:
 		return true
 	case WriteOutcomeFound:
+		return true
+	case WriteOutcomeUnchanged:
 		return true
 	case WriteOutcomeUpdated:
 		return true
@@ -401,6 +515,82 @@ func (e WriteStatus) Valid() bool {
 	}
 }
 
+// AccountLimit defines model for AccountLimit.
+type AccountLimit struct {
+	AsOf *time.Time `json:"as_of,omitempty"`
+	Max  int64      `json:"max"`
+
+	// Name Which allowance: daily, burst, app_daily.
+	//
+	// Example: daily
+	Name string `json:"name"`
+	Used int64  `json:"used"`
+}
+
+// App defines model for App.
+type App struct {
+	// ClientId Of the workspace's own app.
+	ClientId  *string    `json:"client_id,omitempty"`
+	CreatedAt *time.Time `json:"created_at,omitempty"`
+
+	// Crm A CRM.
+	Crm Crm `json:"crm"`
+
+	// LoginHost Of the workspace's own app: where people sign in. Absent, the usual host.
+	LoginHost *string `json:"login_host,omitempty"`
+
+	// RedirectUrl To be registered with the CRM as the callback, character for character.
+	RedirectUrl string `json:"redirect_url"`
+
+	// Source - `workspace`: the workspace has an app of its own
+	// - `installation`: it connects with this installation's app
+	// - `none`: it has to bring an app of its own before it can connect
+	Source AppSource `json:"source"`
+
+	// UpdatedAt When the client id or the secret was last put.
+	UpdatedAt *time.Time `json:"updated_at,omitempty"`
+}
+
+// AppList defines model for AppList.
+type AppList struct {
+	Apps []App `json:"apps"`
+}
+
+// AppRequest A field that is not named here is refused.
+type AppRequest struct {
+	// ClientId As the CRM gave it; Salesforce calls it the consumer key.
+	ClientId string `json:"client_id"`
+
+	// ClientSecret As the CRM gave it. It is sealed before it is stored, and never shown again.
+	ClientSecret string `json:"client_secret"`
+
+	// LoginHost For Salesforce alone, refused for HubSpot: where people sign in when the start names no host, such as `test.salesforce.com`
+	// or `example.my.salesforce.com`. Without it, the usual host.
+	//
+	//
+	// Example: test.salesforce.com
+	LoginHost *string `json:"login_host,omitempty"`
+
+	// WorkspaceId A UUID in its 36 characters.
+	//
+	// Example: 6a0d3f2e-5b1c-4d8e-9f00-1a2b3c4d5e6f
+	WorkspaceId Uuid `json:"workspace_id"`
+}
+
+// AppSource - `workspace`: the workspace has an app of its own
+// - `installation`: it connects with this installation's app
+// - `none`: it has to bring an app of its own before it can connect
+type AppSource string
+
+// AssociationLabels HubSpot alone: the labels, as they read in the account, of the associations that tie a task or rollup to its contact or deal.
+// One that is absent is the plain association.
+type AssociationLabels struct {
+	RollupContact *string `json:"rollup_contact,omitempty"`
+	RollupDeal    *string `json:"rollup_deal,omitempty"`
+	TaskContact   *string `json:"task_contact,omitempty"`
+	TaskDeal      *string `json:"task_deal,omitempty"`
+}
+
 // Attempt defines model for Attempt.
 type Attempt struct {
 	Attempt int64   `json:"attempt"`
@@ -418,7 +608,7 @@ type Attempt struct {
 	// - `find`: the CRM was asked whether it is there
 	Kind AttemptKind `json:"kind"`
 
-	// Outcome What it came to, such as created, updated, found, absent, retry, rejected, in_doubt.
+	// Outcome What it came to, such as created, updated, unchanged, found, absent, retry, rejected, in_doubt.
 	Outcome string `json:"outcome"`
 
 	// RequestId The CRM's correlation id, for its support.
@@ -478,14 +668,55 @@ type Call struct {
 	Status int `json:"status"`
 }
 
+// Capabilities How our records are told from others in this account, and with that what happens when the answer to a write was lost: the
+// better the tier, the sooner and surer the service knows by itself whether the record is there.
+type Capabilities struct {
+	// Advice What an administrator of the CRM can do for a better tier; `POST …/provision` does what the grant allows.
+	Advice  []string     `json:"advice"`
+	Objects []Capability `json:"objects"`
+}
+
+// Capability defines model for Capability.
+type Capability struct {
+	// Field The CRM's field that holds our marker; absent where the record's own text or key does.
+	//
+	// Example: conduit_marker
+	Field *string `json:"field,omitempty"`
+
+	// Object What a write carries.
+	Object ObjectType `json:"object"`
+
+	// Tier - `enforced`: the CRM itself refuses a second copy
+	// - `read`: a read of its records finds ours; what is not found counts as absent after a wait
+	// - `search`: only its search finds ours, which lags behind; the wait is longer
+	// - `none`: a write whose answer was lost goes to a person
+	Tier CapabilityTier `json:"tier"`
+}
+
+// CapabilityTier - `enforced`: the CRM itself refuses a second copy
+// - `read`: a read of its records finds ours; what is not found counts as absent after a wait
+// - `search`: only its search finds ours, which lags behind; the wait is longer
+// - `none`: a write whose answer was lost goes to a person
+type CapabilityTier string
+
 // Connection defines model for Connection.
 type Connection struct {
 	// AccountId HubSpot's hub id or Salesforce's organisation id.
 	AccountId string `json:"account_id"`
 
 	// AccountName What the customer calls that account.
-	AccountName *string   `json:"account_name,omitempty"`
-	ConnectedAt time.Time `json:"connected_at"`
+	AccountName *string `json:"account_name,omitempty"`
+
+	// AppClientId The workspace's own app with which it was connected; absent where it is this installation's.
+	AppClientId *string `json:"app_client_id,omitempty"`
+
+	// Capabilities How our records are told from others in this account, and with that what happens when the answer to a write was lost: the
+	// better the tier, the sooner and surer the service knows by itself whether the record is there.
+	Capabilities *Capabilities `json:"capabilities,omitempty"`
+
+	// CapabilitiesAt When the account was last probed; absent until it was.
+	CapabilitiesAt *time.Time `json:"capabilities_at,omitempty"`
+	ConnectedAt    time.Time  `json:"connected_at"`
 
 	// Crm A CRM.
 	Crm Crm `json:"crm"`
@@ -500,11 +731,17 @@ type Connection struct {
 	LastCheckedAt *time.Time       `json:"last_checked_at,omitempty"`
 	LastError     *ConnectionError `json:"last_error,omitempty"`
 
+	// Limits What the CRM last said about the account's allowance of calls.
+	Limits []AccountLimit `json:"limits,omitempty"`
+
 	// PausedUntil The CRM has asked us to wait until then.
 	PausedUntil *time.Time `json:"paused_until,omitempty"`
 
 	// Scopes What the customer has granted.
 	Scopes []string `json:"scopes"`
+
+	// SettingsUrl The path of this connection's settings.
+	SettingsUrl *string `json:"settings_url,omitempty"`
 
 	// Status - `connected`: writes flow
 	// - `error`: the customer must reconnect; `last_error` says why
@@ -537,6 +774,23 @@ type ConnectionList struct {
 	Connections []Connection `json:"connections"`
 }
 
+// ConnectionSettings defines model for ConnectionSettings.
+type ConnectionSettings struct {
+	// ConnectionId A UUID in its 36 characters.
+	//
+	// Example: 6a0d3f2e-5b1c-4d8e-9f00-1a2b3c4d5e6f
+	ConnectionId Uuid `json:"connection_id"`
+
+	// Crm A CRM.
+	Crm Crm `json:"crm"`
+
+	// Settings What a customer chooses for one connection.
+	Settings Settings `json:"settings"`
+
+	// Warnings What a new record needs and nothing gives yet. Only in the answer to a change.
+	Warnings []SettingsWarning `json:"warnings,omitempty"`
+}
+
 // ConnectionStatus - `connected`: writes flow
 // - `error`: the customer must reconnect; `last_error` says why
 // - `disconnected`: by the customer
@@ -556,6 +810,11 @@ type ContactInput struct {
 	LastName  *string `json:"last_name,omitempty"`
 	Phone     *string `json:"phone,omitempty"`
 }
+
+// ContactPolicy - `upsert`: contacts are made and updated
+// - `create_only`: one that exists is used and left as it is (`unchanged`)
+// - `update_only`: one that does not exist fails with `contact_creation_off`
+type ContactPolicy string
 
 // Crm A CRM.
 type Crm string
@@ -606,7 +865,7 @@ type ErrorEnvelope struct {
 	// Code What went wrong, for programs. The words in capitals are those of Supabase's gateway.
 	Code Code `json:"code"`
 
-	// Details What `code` promises: `field` and `reason`, `offset`, `limit`, keys and hashes.
+	// Details What `code` promises: `field` and `reason`, `offset`, `limit`, `problems`, keys and hashes.
 	Details   map[string]interface{} `json:"details,omitempty"`
 	Error     string                 `json:"error"`
 	Message   string                 `json:"message"`
@@ -616,6 +875,25 @@ type ErrorEnvelope struct {
 
 // Code What went wrong, for programs. The words in capitals are those of Supabase's gateway.
 type Code string
+
+// FieldDefault Text, a number or a boolean.
+type FieldDefault = any
+
+// FieldDefaultPatch Text, a number, a boolean, or null to take the default away.
+type FieldDefaultPatch = json.RawMessage
+
+// FieldDefaults Values for fields of the CRM that an outcome does not have, by our object and the CRM's own name of the field. They are set when
+// a record is made, never over a value of the outcome and never on an update.
+type FieldDefaults struct {
+	// Contact Text, numbers or booleans, by the CRM's own name of the field.
+	Contact ObjectDefaults `json:"contact,omitempty"`
+
+	// Rollup Text, numbers or booleans, by the CRM's own name of the field.
+	Rollup ObjectDefaults `json:"rollup,omitempty"`
+
+	// Task Text, numbers or booleans, by the CRM's own name of the field.
+	Task ObjectDefaults `json:"task,omitempty"`
+}
 
 // Health defines model for Health.
 type Health struct {
@@ -667,6 +945,12 @@ type OAuthStartRequest struct {
 	WorkspaceId Uuid `json:"workspace_id"`
 }
 
+// ObjectDefaults Text, numbers or booleans, by the CRM's own name of the field.
+type ObjectDefaults = map[string]any
+
+// ObjectDefaultsPatch At most 200 in all, after the patch.
+type ObjectDefaultsPatch = json.RawMessage
+
 // ObjectType What a write carries.
 type ObjectType string
 
@@ -705,6 +989,9 @@ type OutcomeFields struct {
 	WorkspaceId Uuid `json:"workspace_id"`
 }
 
+// OwnWord A word of the CRM account's own.
+type OwnWord = string
+
 // Plan What one write would do.
 type Plan struct {
 	// Calls The calls that would change the CRM, in order.
@@ -736,6 +1023,15 @@ type PlannedCall struct {
 // Priority Without it, the CRM's own default.
 type Priority string
 
+// Resolution defines model for Resolution.
+type Resolution struct {
+	// CrmObjectId With `found`: the record's id in the CRM.
+	CrmObjectId *string `json:"crm_object_id,omitempty"`
+
+	// How What a person says of the write.
+	How string `json:"how"`
+}
+
 // RollupInput The weekly summary of a deal.
 type RollupInput struct {
 	// Id Conduit's id of the rollup.
@@ -746,6 +1042,65 @@ type RollupInput struct {
 
 	// WeekStart The week's first day.
 	WeekStart openapi_types.Date `json:"week_start"`
+}
+
+// RollupTarget What a weekly summary is tied to. Where the one that is asked for does not exist, the other serves.
+// - `both`: the deal and the contact, as far as the CRM allows
+// - `deal`: the deal alone
+// - `contact`: the contact alone
+type RollupTarget string
+
+// Settings What a customer chooses for one connection.
+type Settings struct {
+	// AssociationLabels HubSpot alone: the labels, as they read in the account, of the associations that tie a task or rollup to its contact or deal.
+	// One that is absent is the plain association.
+	AssociationLabels AssociationLabels `json:"association_labels"`
+
+	// Contacts - `upsert`: contacts are made and updated
+	// - `create_only`: one that exists is used and left as it is (`unchanged`)
+	// - `update_only`: one that does not exist fails with `contact_creation_off`
+	Contacts ContactPolicy `json:"contacts"`
+
+	// CreateLeads Salesforce alone: whether somebody whom it does not know becomes a new lead. If not, such a contact fails with `lead_creation_off`.
+	CreateLeads bool `json:"create_leads"`
+
+	// FieldDefaults Values for fields of the CRM that an outcome does not have, by our object and the CRM's own name of the field. They are set when
+	// a record is made, never over a value of the outcome and never on an update.
+	FieldDefaults FieldDefaults `json:"field_defaults"`
+
+	// RollupTarget What a weekly summary is tied to. Where the one that is asked for does not exist, the other serves.
+	// - `both`: the deal and the contact, as far as the CRM allows
+	// - `deal`: the deal alone
+	// - `contact`: the contact alone
+	RollupTarget RollupTarget `json:"rollup_target"`
+
+	// TaskStatus The status of a new task, in the CRM's own words. Absent, the CRM's usual one for what is still to be done.
+	//
+	// Example: NOT_STARTED
+	TaskStatus *string `json:"task_status,omitempty"`
+}
+
+// SettingsPatch A merge patch of `settings`. A key that is not named here is refused.
+type SettingsPatch = json.RawMessage
+
+// SettingsWarning defines model for SettingsWarning.
+type SettingsWarning struct {
+	// Allowed What the CRM would take, where that is a list.
+	Allowed []string `json:"allowed,omitempty"`
+
+	// Code Stable, for programs.
+	//
+	// Example: default_missing
+	Code string `json:"code"`
+
+	// Field Where the default would stand.
+	//
+	// Example: field_defaults.contact.Region__c
+	Field string `json:"field"`
+
+	// Label What people call that field in the CRM.
+	Label   *string `json:"label,omitempty"`
+	Message string  `json:"message"`
 }
 
 // Sha256 A SHA-256 in lower-case hex.
@@ -831,6 +1186,9 @@ type Uuid = openapi_types.UUID
 type Write struct {
 	Action WriteAction `json:"action"`
 
+	// Alarm Found wrong by a look at the CRM: `duplicate_detected`, the record is there more than once; `missing_in_crm`, it is gone.
+	Alarm *string `json:"alarm,omitempty"`
+
 	// Attempt How many attempts have begun.
 	Attempt   int64     `json:"attempt"`
 	CreatedAt time.Time `json:"created_at"`
@@ -851,8 +1209,11 @@ type Write struct {
 	// IdempotencyKey A SHA-256 in lower-case hex.
 	//
 	// Example: 9f2c1d4b7a6e58039f2c1d4b7a6e58039f2c1d4b7a6e58039f2c1d4b7a6e5803
-	IdempotencyKey Sha256     `json:"idempotency_key"`
-	NextAttemptAt  *time.Time `json:"next_attempt_at,omitempty"`
+	IdempotencyKey Sha256 `json:"idempotency_key"`
+
+	// Marker What the record is known by in the CRM: it stands below its text, or in a field of its own.
+	Marker        *string    `json:"marker,omitempty"`
+	NextAttemptAt *time.Time `json:"next_attempt_at,omitempty"`
 
 	// Notes Where the CRM bent a rule.
 	Notes []Note `json:"notes"`
@@ -865,6 +1226,7 @@ type Write struct {
 
 	// Outcome - `created`: a new record
 	// - `updated`: a record that was there
+	// - `unchanged`: a record that was there and is left as it is
 	// - `found`: an earlier attempt had arrived after all
 	Outcome   *WriteOutcome `json:"outcome,omitempty"`
 	SettledAt *time.Time    `json:"settled_at,omitempty"`
@@ -899,6 +1261,9 @@ type WriteAction string
 type WriteDetail struct {
 	Action WriteAction `json:"action"`
 
+	// Alarm Found wrong by a look at the CRM: `duplicate_detected`, the record is there more than once; `missing_in_crm`, it is gone.
+	Alarm *string `json:"alarm,omitempty"`
+
 	// Attempt How many attempts have begun.
 	Attempt   int64     `json:"attempt"`
 	Attempts  []Attempt `json:"attempts"`
@@ -920,8 +1285,11 @@ type WriteDetail struct {
 	// IdempotencyKey A SHA-256 in lower-case hex.
 	//
 	// Example: 9f2c1d4b7a6e58039f2c1d4b7a6e58039f2c1d4b7a6e58039f2c1d4b7a6e5803
-	IdempotencyKey Sha256     `json:"idempotency_key"`
-	NextAttemptAt  *time.Time `json:"next_attempt_at,omitempty"`
+	IdempotencyKey Sha256 `json:"idempotency_key"`
+
+	// Marker What the record is known by in the CRM: it stands below its text, or in a field of its own.
+	Marker        *string    `json:"marker,omitempty"`
+	NextAttemptAt *time.Time `json:"next_attempt_at,omitempty"`
 
 	// Notes Where the CRM bent a rule.
 	Notes []Note `json:"notes"`
@@ -934,6 +1302,7 @@ type WriteDetail struct {
 
 	// Outcome - `created`: a new record
 	// - `updated`: a record that was there
+	// - `unchanged`: a record that was there and is left as it is
 	// - `found`: an earlier attempt had arrived after all
 	Outcome *WriteOutcome `json:"outcome,omitempty"`
 
@@ -995,6 +1364,7 @@ type WriteList struct {
 
 // WriteOutcome - `created`: a new record
 // - `updated`: a record that was there
+// - `unchanged`: a record that was there and is left as it is
 // - `found`: an earlier attempt had arrived after all
 type WriteOutcome string
 
@@ -1008,6 +1378,14 @@ type WriteOutcome string
 // - `blocked`: its connection is in error or disconnected
 // - `cancelled`: by a person
 type WriteStatus string
+
+// AppCrm A CRM.
+type AppCrm = Crm
+
+// ConnectionId A UUID in its 36 characters.
+//
+// Example: 6a0d3f2e-5b1c-4d8e-9f00-1a2b3c4d5e6f
+type ConnectionId = Uuid
 
 // DryRun defines model for DryRun.
 type DryRun = bool
@@ -1058,8 +1436,44 @@ type OAuthStartBody = OAuthStartRequest
 // names the outcome's field either way.
 type SyncBody = SyncRequest
 
+// ListAppsParams defines parameters for ListApps.
+type ListAppsParams struct {
+	// WorkspaceId The workspace
+	WorkspaceId WorkspaceId `form:"workspace_id" json:"workspace_id"`
+}
+
+// DeleteAppParams defines parameters for DeleteApp.
+type DeleteAppParams struct {
+	// WorkspaceId The workspace
+	WorkspaceId WorkspaceId `form:"workspace_id" json:"workspace_id"`
+}
+
 // ListConnectionsParams defines parameters for ListConnections.
 type ListConnectionsParams struct {
+	// WorkspaceId The workspace
+	WorkspaceId WorkspaceId `form:"workspace_id" json:"workspace_id"`
+}
+
+// ProbeConnectionParams defines parameters for ProbeConnection.
+type ProbeConnectionParams struct {
+	// WorkspaceId The workspace
+	WorkspaceId WorkspaceId `form:"workspace_id" json:"workspace_id"`
+}
+
+// ProvisionConnectionParams defines parameters for ProvisionConnection.
+type ProvisionConnectionParams struct {
+	// WorkspaceId The workspace
+	WorkspaceId WorkspaceId `form:"workspace_id" json:"workspace_id"`
+}
+
+// GetConnectionSettingsParams defines parameters for GetConnectionSettings.
+type GetConnectionSettingsParams struct {
+	// WorkspaceId The workspace
+	WorkspaceId WorkspaceId `form:"workspace_id" json:"workspace_id"`
+}
+
+// UpdateConnectionSettingsParams defines parameters for UpdateConnectionSettings.
+type UpdateConnectionSettingsParams struct {
 	// WorkspaceId The workspace
 	WorkspaceId WorkspaceId `form:"workspace_id" json:"workspace_id"`
 }
@@ -1160,6 +1574,12 @@ type ListWritesParams struct {
 	After *string `form:"after,omitempty" json:"after,omitempty"`
 }
 
+// PutAppJSONRequestBody defines body for PutApp for application/json ContentType.
+type PutAppJSONRequestBody = AppRequest
+
+// UpdateConnectionSettingsJSONRequestBody defines body for UpdateConnectionSettings for application/json ContentType.
+type UpdateConnectionSettingsJSONRequestBody = SettingsPatch
+
 // DisconnectCrmJSONRequestBody defines body for DisconnectCrm for application/json ContentType.
 type DisconnectCrmJSONRequestBody = DisconnectRequest
 
@@ -1178,11 +1598,35 @@ type SyncCrmJSONRequestBody = SyncRequest
 // SyncBatchJSONRequestBody defines body for SyncBatch for application/json ContentType.
 type SyncBatchJSONRequestBody = BatchRequest
 
+// ResolveWriteJSONRequestBody defines body for ResolveWrite for application/json ContentType.
+type ResolveWriteJSONRequestBody = Resolution
+
 // ServerInterface represents all server handlers.
 type ServerInterface interface {
+	// ListApps With which app a workspace connects to each CRM
+	// (GET /apps)
+	ListApps(w http.ResponseWriter, r *http.Request, params ListAppsParams)
+	// DeleteApp Forget a workspace's own app
+	// (DELETE /apps/{crm})
+	DeleteApp(w http.ResponseWriter, r *http.Request, crm AppCrm, params DeleteAppParams)
+	// PutApp Give a workspace an app of its own for a CRM
+	// (PUT /apps/{crm})
+	PutApp(w http.ResponseWriter, r *http.Request, crm AppCrm)
 	// ListConnections A workspace's connections
 	// (GET /connections)
 	ListConnections(w http.ResponseWriter, r *http.Request, params ListConnectionsParams)
+	// ProbeConnection Ask the CRM account again what protects it from double writes
+	// (POST /connections/{id}/probe)
+	ProbeConnection(w http.ResponseWriter, r *http.Request, id ConnectionId, params ProbeConnectionParams)
+	// ProvisionConnection Make in the CRM account what protects it best from double writes
+	// (POST /connections/{id}/provision)
+	ProvisionConnection(w http.ResponseWriter, r *http.Request, id ConnectionId, params ProvisionConnectionParams)
+	// GetConnectionSettings How a connection is to be written
+	// (GET /connections/{id}/settings)
+	GetConnectionSettings(w http.ResponseWriter, r *http.Request, id ConnectionId, params GetConnectionSettingsParams)
+	// UpdateConnectionSettings Choose how a connection is to be written
+	// (PATCH /connections/{id}/settings)
+	UpdateConnectionSettings(w http.ResponseWriter, r *http.Request, id ConnectionId, params UpdateConnectionSettingsParams)
 	// DisconnectCrm Forget a workspace's connection to a CRM
 	// (POST /disconnect-crm)
 	DisconnectCrm(w http.ResponseWriter, r *http.Request)
@@ -1216,6 +1660,9 @@ type ServerInterface interface {
 	// GetWrite One write with what it carries and every attempt
 	// (GET /writes/{id})
 	GetWrite(w http.ResponseWriter, r *http.Request, id WriteId)
+	// ResolveWrite Settle by a person's word a write that the service could not
+	// (POST /writes/{id}/resolve)
+	ResolveWrite(w http.ResponseWriter, r *http.Request, id WriteId)
 	// RetryWrite Try a write again that failed
 	// (POST /writes/{id}/retry)
 	RetryWrite(w http.ResponseWriter, r *http.Request, id WriteId)
@@ -1225,9 +1672,51 @@ type ServerInterface interface {
 
 type Unimplemented struct{}
 
+// ListApps With which app a workspace connects to each CRM
+// (GET /apps)
+func (_ Unimplemented) ListApps(w http.ResponseWriter, r *http.Request, params ListAppsParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// DeleteApp Forget a workspace's own app
+// (DELETE /apps/{crm})
+func (_ Unimplemented) DeleteApp(w http.ResponseWriter, r *http.Request, crm AppCrm, params DeleteAppParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// PutApp Give a workspace an app of its own for a CRM
+// (PUT /apps/{crm})
+func (_ Unimplemented) PutApp(w http.ResponseWriter, r *http.Request, crm AppCrm) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
 // ListConnections A workspace's connections
 // (GET /connections)
 func (_ Unimplemented) ListConnections(w http.ResponseWriter, r *http.Request, params ListConnectionsParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// ProbeConnection Ask the CRM account again what protects it from double writes
+// (POST /connections/{id}/probe)
+func (_ Unimplemented) ProbeConnection(w http.ResponseWriter, r *http.Request, id ConnectionId, params ProbeConnectionParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// ProvisionConnection Make in the CRM account what protects it best from double writes
+// (POST /connections/{id}/provision)
+func (_ Unimplemented) ProvisionConnection(w http.ResponseWriter, r *http.Request, id ConnectionId, params ProvisionConnectionParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// GetConnectionSettings How a connection is to be written
+// (GET /connections/{id}/settings)
+func (_ Unimplemented) GetConnectionSettings(w http.ResponseWriter, r *http.Request, id ConnectionId, params GetConnectionSettingsParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// UpdateConnectionSettings Choose how a connection is to be written
+// (PATCH /connections/{id}/settings)
+func (_ Unimplemented) UpdateConnectionSettings(w http.ResponseWriter, r *http.Request, id ConnectionId, params UpdateConnectionSettingsParams) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
@@ -1297,6 +1786,12 @@ func (_ Unimplemented) GetWrite(w http.ResponseWriter, r *http.Request, id Write
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
+// ResolveWrite Settle by a person's word a write that the service could not
+// (POST /writes/{id}/resolve)
+func (_ Unimplemented) ResolveWrite(w http.ResponseWriter, r *http.Request, id WriteId) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
 // RetryWrite Try a write again that failed
 // (POST /writes/{id}/retry)
 func (_ Unimplemented) RetryWrite(w http.ResponseWriter, r *http.Request, id WriteId) {
@@ -1311,6 +1806,107 @@ type ServerInterfaceWrapper struct {
 }
 
 type MiddlewareFunc func(http.Handler) http.Handler
+
+// ListApps operation middleware
+func (siw *ServerInterfaceWrapper) ListApps(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListAppsParams
+
+	// ------------- Required query parameter "workspace_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "workspace_id", r.URL.Query(), &params.WorkspaceId, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "workspace_id"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "workspace_id", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListApps(w, r, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// DeleteApp operation middleware
+func (siw *ServerInterfaceWrapper) DeleteApp(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "crm" -------------
+	var crm AppCrm
+
+	err = runtime.BindStyledParameterWithOptions("simple", "crm", chi.URLParam(r, "crm"), &crm, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "crm", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DeleteAppParams
+
+	// ------------- Required query parameter "workspace_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "workspace_id", r.URL.Query(), &params.WorkspaceId, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "workspace_id"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "workspace_id", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.DeleteApp(w, r, crm, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// PutApp operation middleware
+func (siw *ServerInterfaceWrapper) PutApp(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "crm" -------------
+	var crm AppCrm
+
+	err = runtime.BindStyledParameterWithOptions("simple", "crm", chi.URLParam(r, "crm"), &crm, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "crm", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.PutApp(w, r, crm)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
 
 // ListConnections operation middleware
 func (siw *ServerInterfaceWrapper) ListConnections(w http.ResponseWriter, r *http.Request) {
@@ -1336,6 +1932,174 @@ func (siw *ServerInterfaceWrapper) ListConnections(w http.ResponseWriter, r *htt
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.ListConnections(w, r, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ProbeConnection operation middleware
+func (siw *ServerInterfaceWrapper) ProbeConnection(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id ConnectionId
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", chi.URLParam(r, "id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ProbeConnectionParams
+
+	// ------------- Required query parameter "workspace_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "workspace_id", r.URL.Query(), &params.WorkspaceId, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "workspace_id"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "workspace_id", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ProbeConnection(w, r, id, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ProvisionConnection operation middleware
+func (siw *ServerInterfaceWrapper) ProvisionConnection(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id ConnectionId
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", chi.URLParam(r, "id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ProvisionConnectionParams
+
+	// ------------- Required query parameter "workspace_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "workspace_id", r.URL.Query(), &params.WorkspaceId, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "workspace_id"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "workspace_id", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ProvisionConnection(w, r, id, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetConnectionSettings operation middleware
+func (siw *ServerInterfaceWrapper) GetConnectionSettings(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id ConnectionId
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", chi.URLParam(r, "id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetConnectionSettingsParams
+
+	// ------------- Required query parameter "workspace_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "workspace_id", r.URL.Query(), &params.WorkspaceId, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "workspace_id"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "workspace_id", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetConnectionSettings(w, r, id, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// UpdateConnectionSettings operation middleware
+func (siw *ServerInterfaceWrapper) UpdateConnectionSettings(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id ConnectionId
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", chi.URLParam(r, "id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UpdateConnectionSettingsParams
+
+	// ------------- Required query parameter "workspace_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "workspace_id", r.URL.Query(), &params.WorkspaceId, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "workspace_id"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "workspace_id", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.UpdateConnectionSettings(w, r, id, params)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -1926,6 +2690,32 @@ func (siw *ServerInterfaceWrapper) GetWrite(w http.ResponseWriter, r *http.Reque
 	handler.ServeHTTP(w, r)
 }
 
+// ResolveWrite operation middleware
+func (siw *ServerInterfaceWrapper) ResolveWrite(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id WriteId
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", chi.URLParam(r, "id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ResolveWrite(w, r, id)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // RetryWrite operation middleware
 func (siw *ServerInterfaceWrapper) RetryWrite(w http.ResponseWriter, r *http.Request) {
 
@@ -2066,7 +2856,28 @@ func HandlerWithOptions(si ServerInterface, options ChiServerOptions) http.Handl
 	}
 
 	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/apps", wrapper.ListApps)
+	})
+	r.Group(func(r chi.Router) {
+		r.Delete(options.BaseURL+"/apps/{crm}", wrapper.DeleteApp)
+	})
+	r.Group(func(r chi.Router) {
+		r.Put(options.BaseURL+"/apps/{crm}", wrapper.PutApp)
+	})
+	r.Group(func(r chi.Router) {
 		r.Get(options.BaseURL+"/connections", wrapper.ListConnections)
+	})
+	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/connections/{id}/probe", wrapper.ProbeConnection)
+	})
+	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/connections/{id}/provision", wrapper.ProvisionConnection)
+	})
+	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/connections/{id}/settings", wrapper.GetConnectionSettings)
+	})
+	r.Group(func(r chi.Router) {
+		r.Patch(options.BaseURL+"/connections/{id}/settings", wrapper.UpdateConnectionSettings)
 	})
 	r.Group(func(r chi.Router) {
 		r.Post(options.BaseURL+"/disconnect-crm", wrapper.DisconnectCrm)
@@ -2102,6 +2913,9 @@ func HandlerWithOptions(si ServerInterface, options ChiServerOptions) http.Handl
 		r.Get(options.BaseURL+"/writes/{id}", wrapper.GetWrite)
 	})
 	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/writes/{id}/resolve", wrapper.ResolveWrite)
+	})
+	r.Group(func(r chi.Router) {
 		r.Post(options.BaseURL+"/writes/{id}/retry", wrapper.RetryWrite)
 	})
 
@@ -2119,6 +2933,74 @@ type SyncDoneJSONResponse SyncResult
 
 type SyncQueuedJSONResponse SyncAccepted
 
+type ListAppsRequestObject struct {
+	Params ListAppsParams
+}
+
+type ListAppsResponseObject interface {
+	VisitListAppsResponse(w http.ResponseWriter) error
+}
+
+type ListApps200JSONResponse AppList
+
+func (response ListApps200JSONResponse) VisitListAppsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteAppRequestObject struct {
+	Crm    AppCrm `json:"crm"`
+	Params DeleteAppParams
+}
+
+type DeleteAppResponseObject interface {
+	VisitDeleteAppResponse(w http.ResponseWriter) error
+}
+
+type DeleteApp200JSONResponse App
+
+func (response DeleteApp200JSONResponse) VisitDeleteAppResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutAppRequestObject struct {
+	Crm  AppCrm `json:"crm"`
+	Body *PutAppJSONRequestBody
+}
+
+type PutAppResponseObject interface {
+	VisitPutAppResponse(w http.ResponseWriter) error
+}
+
+type PutApp200JSONResponse App
+
+func (response PutApp200JSONResponse) VisitPutAppResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListConnectionsRequestObject struct {
 	Params ListConnectionsParams
 }
@@ -2130,6 +3012,99 @@ type ListConnectionsResponseObject interface {
 type ListConnections200JSONResponse ConnectionList
 
 func (response ListConnections200JSONResponse) VisitListConnectionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ProbeConnectionRequestObject struct {
+	Id     ConnectionId `json:"id"`
+	Params ProbeConnectionParams
+}
+
+type ProbeConnectionResponseObject interface {
+	VisitProbeConnectionResponse(w http.ResponseWriter) error
+}
+
+type ProbeConnection200JSONResponse Connection
+
+func (response ProbeConnection200JSONResponse) VisitProbeConnectionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ProvisionConnectionRequestObject struct {
+	Id     ConnectionId `json:"id"`
+	Params ProvisionConnectionParams
+}
+
+type ProvisionConnectionResponseObject interface {
+	VisitProvisionConnectionResponse(w http.ResponseWriter) error
+}
+
+type ProvisionConnection200JSONResponse Connection
+
+func (response ProvisionConnection200JSONResponse) VisitProvisionConnectionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetConnectionSettingsRequestObject struct {
+	Id     ConnectionId `json:"id"`
+	Params GetConnectionSettingsParams
+}
+
+type GetConnectionSettingsResponseObject interface {
+	VisitGetConnectionSettingsResponse(w http.ResponseWriter) error
+}
+
+type GetConnectionSettings200JSONResponse ConnectionSettings
+
+func (response GetConnectionSettings200JSONResponse) VisitGetConnectionSettingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateConnectionSettingsRequestObject struct {
+	Id     ConnectionId `json:"id"`
+	Params UpdateConnectionSettingsParams
+	Body   *UpdateConnectionSettingsJSONRequestBody
+}
+
+type UpdateConnectionSettingsResponseObject interface {
+	VisitUpdateConnectionSettingsResponse(w http.ResponseWriter) error
+}
+
+type UpdateConnectionSettings200JSONResponse ConnectionSettings
+
+func (response UpdateConnectionSettings200JSONResponse) VisitUpdateConnectionSettingsResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
@@ -2418,6 +3393,29 @@ func (response GetWrite200JSONResponse) VisitGetWriteResponse(w http.ResponseWri
 	return err
 }
 
+type ResolveWriteRequestObject struct {
+	Id   WriteId `json:"id"`
+	Body *ResolveWriteJSONRequestBody
+}
+
+type ResolveWriteResponseObject interface {
+	VisitResolveWriteResponse(w http.ResponseWriter) error
+}
+
+type ResolveWrite200JSONResponse Write
+
+func (response ResolveWrite200JSONResponse) VisitResolveWriteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type RetryWriteRequestObject struct {
 	Id WriteId `json:"id"`
 }
@@ -2442,9 +3440,30 @@ func (response RetryWrite200JSONResponse) VisitRetryWriteResponse(w http.Respons
 
 // StrictServerInterface represents all server handlers.
 type StrictServerInterface interface {
+	// ListApps With which app a workspace connects to each CRM
+	// (GET /apps)
+	ListApps(ctx context.Context, request ListAppsRequestObject) (ListAppsResponseObject, error)
+	// DeleteApp Forget a workspace's own app
+	// (DELETE /apps/{crm})
+	DeleteApp(ctx context.Context, request DeleteAppRequestObject) (DeleteAppResponseObject, error)
+	// PutApp Give a workspace an app of its own for a CRM
+	// (PUT /apps/{crm})
+	PutApp(ctx context.Context, request PutAppRequestObject) (PutAppResponseObject, error)
 	// ListConnections A workspace's connections
 	// (GET /connections)
 	ListConnections(ctx context.Context, request ListConnectionsRequestObject) (ListConnectionsResponseObject, error)
+	// ProbeConnection Ask the CRM account again what protects it from double writes
+	// (POST /connections/{id}/probe)
+	ProbeConnection(ctx context.Context, request ProbeConnectionRequestObject) (ProbeConnectionResponseObject, error)
+	// ProvisionConnection Make in the CRM account what protects it best from double writes
+	// (POST /connections/{id}/provision)
+	ProvisionConnection(ctx context.Context, request ProvisionConnectionRequestObject) (ProvisionConnectionResponseObject, error)
+	// GetConnectionSettings How a connection is to be written
+	// (GET /connections/{id}/settings)
+	GetConnectionSettings(ctx context.Context, request GetConnectionSettingsRequestObject) (GetConnectionSettingsResponseObject, error)
+	// UpdateConnectionSettings Choose how a connection is to be written
+	// (PATCH /connections/{id}/settings)
+	UpdateConnectionSettings(ctx context.Context, request UpdateConnectionSettingsRequestObject) (UpdateConnectionSettingsResponseObject, error)
 	// DisconnectCrm Forget a workspace's connection to a CRM
 	// (POST /disconnect-crm)
 	DisconnectCrm(ctx context.Context, request DisconnectCrmRequestObject) (DisconnectCrmResponseObject, error)
@@ -2478,6 +3497,9 @@ type StrictServerInterface interface {
 	// GetWrite One write with what it carries and every attempt
 	// (GET /writes/{id})
 	GetWrite(ctx context.Context, request GetWriteRequestObject) (GetWriteResponseObject, error)
+	// ResolveWrite Settle by a person's word a write that the service could not
+	// (POST /writes/{id}/resolve)
+	ResolveWrite(ctx context.Context, request ResolveWriteRequestObject) (ResolveWriteResponseObject, error)
 	// RetryWrite Try a write again that failed
 	// (POST /writes/{id}/retry)
 	RetryWrite(ctx context.Context, request RetryWriteRequestObject) (RetryWriteResponseObject, error)
@@ -2522,6 +3544,92 @@ type strictHandler struct {
 	options     StrictHTTPServerOptions
 }
 
+// ListApps operation middleware
+func (sh *strictHandler) ListApps(w http.ResponseWriter, r *http.Request, params ListAppsParams) {
+	var request ListAppsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListApps(ctx, request.(ListAppsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListApps")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListAppsResponseObject); ok {
+		if err := validResponse.VisitListAppsResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DeleteApp operation middleware
+func (sh *strictHandler) DeleteApp(w http.ResponseWriter, r *http.Request, crm AppCrm, params DeleteAppParams) {
+	var request DeleteAppRequestObject
+
+	request.Crm = crm
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteApp(ctx, request.(DeleteAppRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteApp")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(DeleteAppResponseObject); ok {
+		if err := validResponse.VisitDeleteAppResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// PutApp operation middleware
+func (sh *strictHandler) PutApp(w http.ResponseWriter, r *http.Request, crm AppCrm) {
+	var request PutAppRequestObject
+
+	request.Crm = crm
+
+	var body PutAppJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.PutApp(ctx, request.(PutAppRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PutApp")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(PutAppResponseObject); ok {
+		if err := validResponse.VisitPutAppResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // ListConnections operation middleware
 func (sh *strictHandler) ListConnections(w http.ResponseWriter, r *http.Request, params ListConnectionsParams) {
 	var request ListConnectionsRequestObject
@@ -2541,6 +3649,121 @@ func (sh *strictHandler) ListConnections(w http.ResponseWriter, r *http.Request,
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(ListConnectionsResponseObject); ok {
 		if err := validResponse.VisitListConnectionsResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ProbeConnection operation middleware
+func (sh *strictHandler) ProbeConnection(w http.ResponseWriter, r *http.Request, id ConnectionId, params ProbeConnectionParams) {
+	var request ProbeConnectionRequestObject
+
+	request.Id = id
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ProbeConnection(ctx, request.(ProbeConnectionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ProbeConnection")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ProbeConnectionResponseObject); ok {
+		if err := validResponse.VisitProbeConnectionResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ProvisionConnection operation middleware
+func (sh *strictHandler) ProvisionConnection(w http.ResponseWriter, r *http.Request, id ConnectionId, params ProvisionConnectionParams) {
+	var request ProvisionConnectionRequestObject
+
+	request.Id = id
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ProvisionConnection(ctx, request.(ProvisionConnectionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ProvisionConnection")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ProvisionConnectionResponseObject); ok {
+		if err := validResponse.VisitProvisionConnectionResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetConnectionSettings operation middleware
+func (sh *strictHandler) GetConnectionSettings(w http.ResponseWriter, r *http.Request, id ConnectionId, params GetConnectionSettingsParams) {
+	var request GetConnectionSettingsRequestObject
+
+	request.Id = id
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetConnectionSettings(ctx, request.(GetConnectionSettingsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetConnectionSettings")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetConnectionSettingsResponseObject); ok {
+		if err := validResponse.VisitGetConnectionSettingsResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// UpdateConnectionSettings operation middleware
+func (sh *strictHandler) UpdateConnectionSettings(w http.ResponseWriter, r *http.Request, id ConnectionId, params UpdateConnectionSettingsParams) {
+	var request UpdateConnectionSettingsRequestObject
+
+	request.Id = id
+	request.Params = params
+
+	var body UpdateConnectionSettingsJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateConnectionSettings(ctx, request.(UpdateConnectionSettingsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateConnectionSettings")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(UpdateConnectionSettingsResponseObject); ok {
+		if err := validResponse.VisitUpdateConnectionSettingsResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {
@@ -2872,6 +4095,39 @@ func (sh *strictHandler) GetWrite(w http.ResponseWriter, r *http.Request, id Wri
 	}
 }
 
+// ResolveWrite operation middleware
+func (sh *strictHandler) ResolveWrite(w http.ResponseWriter, r *http.Request, id WriteId) {
+	var request ResolveWriteRequestObject
+
+	request.Id = id
+
+	var body ResolveWriteJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ResolveWrite(ctx, request.(ResolveWriteRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ResolveWrite")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ResolveWriteResponseObject); ok {
+		if err := validResponse.VisitResolveWriteResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // RetryWrite operation middleware
 func (sh *strictHandler) RetryWrite(w http.ResponseWriter, r *http.Request, id WriteId) {
 	var request RetryWriteRequestObject
@@ -2903,168 +4159,237 @@ func (sh *strictHandler) RetryWrite(w http.ResponseWriter, r *http.Request, id W
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7H1/c9s4suBXQfFeVZI9SpYTO5PY9erWYzsbv4ntrO281N4oK0EkJGJMAVwAtKxN+btfoRvgDwmU5Uwy",
-	"tfdq/0pMkUCj0b/R3fgaJXJeSMGE0dHB1yhjNGUK/nuU53Jh/5MynSheGC5FdBDdZIzMmclkqonJqCEm",
-	"45oU1GQko7ofxRG7p/MiZ9FB9PHy+iYmlx9vzi4vrqM40knG5tSOOaf3H5iYmSw62B0M4sgsC/uBNoqL",
-	"WfTwEEenSkl1LFMWBkHTOSNUk3EiUzYmXBCTMTKR6bLfmug/FJtGB9H/2qnXuYO/6p16CjvhFftHybQ5",
-	"S9cnvKBzpnGhCt+yE8pSkVzO2kse7L59O9mnL3s/Jbus91P6atB7Q/f3e6+mg8nbZDd9yfamnZh4+SaE",
-	"iStm1PJoaphah+y9XJA5FUuiWSKF3RJJFpSbFlD7rfm44PNyHh3sVnNxYdiMqejBzlZQRefMOCI4Ucur",
-	"UqzP+zGngkiRLw8B79VupGo5UqVobwg55SZjisipfTYnXBMmZDnLWlAaVbI44nb0f5RMLaM4EnRu4XOD",
-	"ttCWsiktcxMdTGmuWbWUiZQ5owLwdnlUmqybgizhWHSx+ySjYsZa25gMUvsgBI39rgXK+o7BzEBd61N/",
-	"zpaAmeOrczKjd4wISdyQ9fQ0SZjWo5QJztIOOBiMvy0gJ00gOhnK7drx1fkzTRZSpboFFhNpr9RMEQSM",
-	"0NJkUvF/UhhnA5ij5nxbgHxtqOlifPuTlzzwpzJkTlcQqM2e6dpAGOERKD4qNg3x29gy13/uDsbAZZqU",
-	"hSUhw0TFgM8H9snrwQsylQpAXChuGHCmZsbkLCZUpIQKvWBKk5eDAeHAGEuS0TvWH4pL4JYCQGAiYZpQ",
-	"xQifCalY2h+K1kodQH6tKMDrxbqFdEic/bDsvaFqxsyxmoe34PjqvAVCVk50IY0HweqCGgADY0VxZCUn",
-	"Vyz1nL6djLZA1CBdL0WyDtMRGeulSEY8Hbdl8fR18nK6z3qvfkp2e3t0f7f3ZjpgvTf0Fd3fn+5Ofkp3",
-	"fwjQn0qeAtSfpbrVBU1YSKtYVC78Cy3AX9NB+mr6kvX2J7tJby99w3pvp4NBb5e+nLxK9tJ99nraQdzV",
-	"gCOefgf4Lel2wm5/fKYJTFQDvzf5acIG00HvrdV7e/TVWwt80nud7k7fTtiA7u52YP33Q/yA3zNtfpYp",
-	"Z6DCvEBR9tnSPkmkMEwY+19aFDlPQH7t/KZRNm43Yz2sMxzq6WvwH+LIkux3ndgOuGlKeKILKTSu/2ea",
-	"3N7Im4wdFcX6RtpfCRdWiGWM0KKIyYKbjIyH5WDwKknUHP7DRroEnfSfu2MilXsHZPs4dv8ZgSlW/dWY",
-	"ZwwSb21I/DyKm1bnB4lICXF5QWfMGREW0rYMMqbQBzs7tCj67mk/kfMdsG0UDKn/jxNU9Vo20ltDTu4N",
-	"3r5eF5QPbntPpGDfeXu1tW1gghVLVJqMi5k1oXI2Nd7cs7rmgLA7ppbIlvYF1DYpeT52/xu/iAk3ZEE1",
-	"oSRVS6JKQZ5XNtuLmEg1FFb5MHhJuMmMJAlVakmej50SGr+wasgt/68lK1n6XRFwlCSsMCwNoeCmVqmg",
-	"FtFkyeUMiGzB85xMGABsTRRH2FZl2aHcJODfGMPmBQBbKFkwZZzAoPUPU6nm1KCJ/HovWreY4yiheQ6f",
-	"ccPm+lF1RvPcfuXGoUrRJY5SahYwRWJrc7F0RE2AISaaCUMWGc+Z3VdVCm15k0+JNU2sJrCmGmeptbOr",
-	"paTUsJ7hcxbFgdkqRg4CY7lsZO2nUnfCg8ZMRULO0OkHkXfLRfoYytw+/WJffYgjWZpEzlnIsKbGoiGx",
-	"hqyRMdFlklmnJFGMGpbGpCxS/M9UliKNCQWAY6Ksg2X/+Y0l8DsXo1SWE9MPocgpGKtfu6yjZ5okUimW",
-	"A/0TDlMq2BVdFoVU4ZHBlq02e5sNa0n/XyvKdYhtjVhjztPsl2o4ObErtyA0kb22uh4ZaybS8YGXIhZ9",
-	"Q9Ej4ymHx96vAQmjb1lKFhkDY5YbK5GALtB+FdYF/TWy41nitPN9CaDkZ2qS7MywDkt0an0BOSVSMOKW",
-	"d0jGXKTsfmwntBgvcppUYsJtXkymSs7JwG5Dm/mZ99o2kaQFCN27B2vIpOy+wS0N8i5yKraXDdanDsmG",
-	"mt82fV1h6hpftx+iUbyd7RRHKFS3Bhdsw3V4V0gSsVMtIkRzq5CH6I46hQC0p8PyHyhRsWmp4T1nnRBN",
-	"l5ossuVhpc/k1NHjyrdeER5YmhGCpRDhaNGrhwMMB5gpiqv4RCcBe3PNKpc05XZZNP/YoDsXxGiToiPo",
-	"AEJOaZJZ+Kkg40t8axyTO5pzEHBksrRYYvnU0ne1mW3Ex9F9byZ77qFV0f0rujhnWtMZbOuc3p/hp7sD",
-	"6ybOufB/P7LnFeCdu+0MnDXVq+D59jRYi4fH6NCPHAIJlPIaLBjkDKrBeWBPznmecxcEaOnbbtNBybIr",
-	"ygHxVDCyLbnzVBNDb5mwQq5LdQRZZ/AEdbyCMbd+D2Y1Byw/iEYpBEu88b5iUyWJLEVYab4vJ9eFNM80",
-	"ycoJ4am1Ya5pzvRUqsQ6mFLNqODaK9MgAvwE6EoGbQPL6kmpjZwzRUAFYhjJfRocNsE1PUkpx1GCkZNH",
-	"4xpxtL105kIbKhI2KlUeWqDd4hprRDN152PWTfwFV5lTbUZJxpLbJy4UPtxKZdbEUSnOwtq86agUhued",
-	"phTJKluirKLbBL6xGyq2N211IouQMF2nDTvlTFFh0HJeFaD1kN+mqWtU1Kq6FbbZNjrT0rOWU1eCP5YM",
-	"G2zb4MEKGysUvpmtq4j2Km+HHXZALCUFU1oKkkqmiWD3HXzm/Z/AEBktCiZY2sGgofj+taGTnKHVXSg5",
-	"U3S+cjSl2FQxnY2MvGVipNidvAVdvtnAdoF6hDb2K9+MtQ9cBzRdUv3+BOexFrCPqbvm8JvB22B0VaQx",
-	"PvAW1zSXC7CV0Lg6aDPOvNSGKOa+OyTjWj7UdhiaWlw3R58sWwPBKwUTKRezUZJTPrd2nxWAec5StN0p",
-	"mVN1ywyY97G17ciSGQJvowlE6+hqy4arJo7i6hClCY/1CZpzB+26YykMTcyZKMrH7bpVopbO/qQTq8/J",
-	"EZlylqeojXxkR5bwf8HumCLWJ+MsbZzPWGoWZZ5bOvehq1UKmxdULFciWS/399c/XA8DzCnK5I3Hp/DS",
-	"g/XelK417+rR7qOT/SYnI8NNzkLHoY9+DST2zXMXmYvdtYJ9j364wm2IriCfhc5QjvwGeoqsD1B0pcGD",
-	"VHdCDZ1QzT6zSSblbafMvS4LeI+k7gOywC9IIbXRfXI2de5wIlWKOlYQBJuMZeVSOIqEoKB3sGPCcs2a",
-	"n6OvQbi2pHxy+uH05tTF36zFKRgE5sBdsaYnS+HMqwol9ofiXakgSnDLloGzrhWvKE9HOG/YZlByQSZs",
-	"KhU7JHYXiRTk7OL69OomxDJrG/bI0PWYuM6txuw8aIwjgx922hZfKxrBNURx9OnjydHNaRRHCEGATlao",
-	"E371U4WI9KQSfg1Htb38d1ZAeXtZMRC3lulSAoZnc8/Wdmx7a/h3W0EBA2jzgjFuvUJht40NqRIK7ERo",
-	"JISMbyBf0zBZ3cvwDGxJQjVZsDxvWDHNZIWW/3wb1bOF4D/14nlFrggCkojQNFVM69jOWeSUCzK2m/Xn",
-	"TGrTN3k6bttCNKV/bpyZRHFbYexZU90Ypuwcf//178Oh/vMwev4iPjjEEx08zhkOfx0OvwyHw+GXr7vx",
-	"672HP2/z6v8eDvtbvNf/8vVl/PAfawZaHN33HHA9zFc4iMAKmVip00ZHFRAGXDQX7NONApEWOFKZUp6X",
-	"ivUbJ15zDJS4k625no2BCapkGM2EYcJaJqVIHW0Il0ZErZnCLTUTxWiIY5xRu2XykjUwDOV4DBE2RFAy",
-	"BXSFy58qlJxzzfQBGYMt4talGNVS2PXK6VQzY/+X8zm3/0FhLUB7ZEw36Lom1Mo1XA+huEBTOLwyCz5v",
-	"R94fUcnOsHMWu58OB28NtcZgLjLmDqUBz6fijuWyYNHmxDTA6AIOZZQUsxX/g7gD/xQCjwktuKG5dmQj",
-	"NQSyveJ+psmMGragy6ad4CJ8XIqRJUmXGgRPR3DIFkeKLkbuGG5URyh5yuaFtAS5tL9Ocw7rTNR8JKQZ",
-	"NU3fxrMpn5UKH1buAvwG5yeRCzA3H4CX0PFEMaM46CCL/pQrlhj4gea5XMA0uZxxMbJSauUHSUuTwcET",
-	"G7kFV0/tDo/mXGuUB/hwNYEKnxZK3vGUqZGnDnzsM8BqpOJzN+io8pWrscGPnnM9pybJrE6+OPp08/7y",
-	"6uz/np6MLi5H9q/R+9Ojk9Or1V/PLv776MPZyei/Pt+M3l1enR/drL7x4fQvR8d/sy+s/nJ0/bfz89Ob",
-	"q7Pj0K+fLq4/ffx4eXVzejK6ufzl9GJ09OEvl1dnN+/Pu4A4+ng2+uX0bxhDmfA0ZZaGLi4taJ8uTqI4",
-	"Oj+9eX9p13QzOvrw4fLz6UmDe4yUo5wq4KtSuKMtlo7mLOV05OwOZTcNhAagdo22Tk/+cjp69+ni+Obs",
-	"8mJ0enV1aXHmDddRKegd5bkjnLOTD6ejm7Pz08tPN+uWj+Vcyyu9O6pA2Fqm+e+Kad757T1DEvqv68uL",
-	"KI6u6OIYOeaqYpizmmGOa345VvMLaY4b3FI9qddTu9YX0rxzbHC9FEnjTzg7Cfx91eCRK8cjF9IcVYzw",
-	"wXLIe6nbT+ucubOKOarsx/OKNeDREXDGiWcMePbR8cWpYwtMG3RcUWENnrrRrj1L+DEtR5zXDHEh7fP3",
-	"PhnNI/zzzTuM1cXRBzajyRLJ+Egv53O79MSRdU1LN/KWiaN8JhU32bwe6ujj2S9sGcXRuybh1hg9h+h1",
-	"C0vOuL2R8oOj2cY855Zkb5Bir6hhHyqCXd3fM2GtDZpHtTv2qUWjN3zOZAnBNCTHRu4lqOgQxR9El6Ui",
-	"kNPaJ1esYNS4PA9Np+ygNiycF+YCAzN+xzShLvsQozTwvVTGqm+v5caYFUC0oUtQ1S1GQvcG3TNirJto",
-	"pCS5FLPfDUtYhDQOOTAuKA0kP2K8Gk8eUF9iahAZwzaOSc610U5dcuMzzmuBBQMrSH8REg0+O0ufHGcs",
-	"ubWf0BnlQru0daspFU0gJrlJ0lqfHSKFRPOZYCkezVBSKH5HDbO2EE5pyEzKNCZSwR94aGMh6pNrPhNW",
-	"8QMA8EapGaJLMWOH6D8mphFtbrJS3Aq5EHYg5yvAoNbPJkU5ybnOLEHa12OyyHiSEVkwUaf1IFiftgWi",
-	"obAQjmprmlnAY4+H8c+MKqbQkJSCIf765JwJ9Irw8/4G7RfGOlBfRhVLPdQhzCNuvhnzKzr8ILqQJFEs",
-	"ZcJwa7QldG4HtmtpjgM58LTgt2w5homoW4B93sLTAXH46T9FjdcYscyISLELIwu6rMKHyI1Aen578RtI",
-	"nePaWqTW0O13GXYrqangz+KgE8YEqaxFTK6iBsJZ5IOVG9aj2GkEn2F5AZPSTgEH8BDTxZO9zB1QFgVR",
-	"bMa1gViR23M/y5nRlowVNVIRzUAYMOdOEZ4CteF+9IMGbnBtTlLUcCMn+RwBsBb7xOfeLagmuZzNWNon",
-	"Ttl71z+GMynr/KVIbf0uUwbhqMJzlRR0x7OtyXzSQZ98phwCCVY0A01BbUgPikMwwh6EoDbuXOkDzXMG",
-	"ogLZZFIaMqdLBCAxLnOd6xpPnpDmbD5h6pkmmmntjhODzkWjqIDd2b2xiAbyyahIkWxhayWETpzL0idj",
-	"58qOSSYx4oQCz+7rRBorzpe5pJXXiTxYaSQ3juM9wRZkrGWpEjYCKKwm7K86TQjqRKaVDLeGYQ1K3/m+",
-	"LoOJTJaGkQWqGUMmitFb3ZBrTun2u/2Zg2hc/1IJTErsn+AEVkFgRDu83K9Dw/1EzmNi7CTth7jq8yU5",
-	"kXPKBQzYX7e5NzAfOPX1q1iqoCUxqrSKV0gs6Aly4bzf4X45ovOnRClLci4sOV9beqgys9DcJROa3JI6",
-	"H7lPfmYzL7wt2gXWStCZYqzf7ZStTJqAyUAFkpt72ycTH1+dWxGDgNSygWsysQKRGLktrMeZlC44PpVq",
-	"Xk8FFFmfMhE4M+mHndiaSWF8SGi0vCJLg1VLFunW2m/jplkR0+90buuT9ZSnlZGCUlSm7Bs25bBpW8YE",
-	"8giaUtmpR1rxhxvTheX6Xf72yg66E3mSM61xt0DXsfTbKMmCg4FZTJuGSftdoYIaa9UhBpqATjtgTpkm",
-	"ciG2BSaUJo8yz2XvpvqQGLVsmC01amlRPNNOTWJ2e20cucOlUMykWUJVm5CxtYfSmLD7gtuVWSniGAWS",
-	"WTeTWcu/P4hupMSKRCcH9TZaq98RuQJ7h90bkkt5q0nObxlRdOHius9d3UBM/lFKSxoZ10aqpZVahBpD",
-	"k2zOhHnREOUuuImRWG6c+khKBXlzMJUUOdiDwRjVQTSunhs5JjmjmGbjNhW1JDg2YLNMLOK003SCEZ1T",
-	"naF2EsQNSqTiM1TU64GVtnKCZwqpv1oTBmRBLXl9mEP0H2TzHVM0rzdjPWoHtq335KwaAM3P04YN5Kmh",
-	"Eo2WJo4rYsSUrI4A0Lp2tfIfzHeqnaYFmMcuCNOzXvgBWS0gAL29HgC1FIKn51KRqna10qm67echsXWS",
-	"Awa9/Y8u+O0TF9C4hsDuurY/BIsLvGRDSoEiN3VWM5SbMEwLXI2QAvaxZON34D4UZW1USthxUimqwwjr",
-	"LVh0MZXRQhN2z5LSeP/R6IYh7BFZGdAxWgNLu1SnkmWZp2TCEDXOu7IE2DTmHA55kvWjh3aA3Z9hvGc0",
-	"N9n6cVydVOXD4PL28UPPDfnGdfZ2ICvnxxy8rMHQffwRzjjy74fWcyExizS8lMYxn9Yy4cg9qZJFEUp4",
-	"+r6g1UVym6r43fFcfVBmMsWecFxmFd0nzIqsUgFLxYNpos4HZ1u+X27z2moVRnMOHCKuYNyMpR9y/l77",
-	"GoFxW7m2hOYgJZz6BT/QZecekHHIDRmT53bDXDX+i5iMA26JD4VUjslQgKvjz2PH/ix2vlz9crXaOQTD",
-	"6nn1qy3yfhpKPEyZaGBBxaGRBHSjs+AOnYKvtLgjXzkN6HTy2dnt3MRk3KpGXDmEb/22sqTB3jaZUN83",
-	"eyJIqPC/G5eZEsw8Qn3jsn/67aw7Q+EUxVANCQ4yz8simOZ0Wdd40Ty/nEYHvz5SjIsfIJdED1/iiIql",
-	"+24t7xLAWKuHCGRQwosBPKyOCQt6dEB4a4vRHF4eHW8Nf/69L8GDfggkWZ8ZQi/WFgUjGnJEvP07WZJj",
-	"KdLSGsZnxnkj1FgrVxsssppCWqjFzNgyO9W3EOEdijHCM15PZ1yRVdBEZYoeB/XeV87uWI62hf3Kh6h1",
-	"zgs9FFCfTMH9mizJnGvrsvbJ2LJEFZbxPUisSQ7WiSCyQIXsLcTSoDxpVr6skE688uBpqZ1Qk4aiGsWB",
-	"s6tDKR4VHT6S8lunmT7UpUbdDVn6BLfbW2VYk1kn39VlUNyHMdFRwAqIDinTTIOq6HMT4FfwVgX3ShCu",
-	"Mwuf68oVgbDHVMl5n3ykCmI1SCuNeCMebmhZEwBPyZxRodcOqdrSlt2Z3u5g7+WqoMU6pyqHtJn5NBxe",
-	"b59+ZGl+wsgkp+IW8/xQRGxC2Q3VtxXCrAlE084iU3SA8SW74y4YabeUi1sMzVOSMprHaFFRfVtHYGBv",
-	"wGio3wa+sx8QI2UbWThN783uo9j6g3XUOl2FtBbUVYYJzoo01FjIL6kMcKov8A60EKqLiPB79Pvq0wAr",
-	"aZU75dq6BlSwtLNMfOtUyq2KciDtoC5kbcTxb9ny0Tr9jL7cf20/FPIpdaPgrgTWhhsWTu6qfvVZsRuN",
-	"gdpKWVPqUBHTHKs57zoKfKm0X2MXefktW/PCJq7zR4CD72mCJw1NAnICu/9IeWbj156+5UXPa7peIa0d",
-	"qar2IxuqGKH5yqNeXlUGCK8HEaC4VNwE1tk0fuu+UnIhvMPQNBBzuQBvMuWl3aSMz2C6R0VKU9M8XVsv",
-	"GLvNl0SX8zlVS9DaIAUfr68IiWZnPUFTHH+4gNK2/0dpGreSAGyNIOcKNK8Ggx8Gj0XwSHeHAOzvzzSe",
-	"h5AU8x1bBX2P+ttY+lZPU+MgRK1ObAWKMq7fH/Ve7r+2Qtv6cKqXUM1Ixu7b2vDt9GWym+5NfqKv2f6b",
-	"waun/h2106kHvbe0N/3y9fXeE9ObX+9ZdaNoYpgCc7MNtO/OUrVSWZNNv8nJE7oDbFfbaGf812pAUJU/",
-	"emBiv/BqwiCZNLoshRLtq2IY1+QNAtwgPbprbxZwBulrbsC5koL1yZE7RBoKH/KqrFbgDOu7MGyhuKBL",
-	"dGGkYNv7xeBlbnpvta7o4UvQSaoR48v3V7rj+UZDEMuumrLFZIwod1nliPbxYaNdZOt9fAuaZ9iXfKEQ",
-	"vuSi8qHSoKcR9PdpzoHgBPXr/+cc08UVGwpG/wGdoMYH7ZhBdQRhVYOjEKjw9NTS7lxldxkcQCPhMIKJ",
-	"NIbcLstqE5pubNXRq8nlgHR3smrVgyLUVkIgPI2OHnHkRguGqWqH7akFoBQ6d6WyKojebGqErcgNCn0X",
-	"FfqjtlNasifV+29r81h38w+zeORCMDVi4Zooa2JAy9Jmqoe0onheO8ZcQ/Kq6AdKn9Z25n98KVTRsOc3",
-	"ikT/HlidKCMCxcY/YM9DBqCHoCLqkPwCuRkw/T59Ojuxdp+VN69eN+yq/rf05axPi0qeBs29o967L1/f",
-	"PPSaf+495c/dl0+lAFyjnLbXF/kmn+tYuRTMVQQ/0+Q3WSrBltgp0gp1l2TS1QniUS10VPUxaLTb6+ht",
-	"7d7QmCI+YbNSbNlhx7V++0HNWxI1H22OWjTeMMFTk5uWV2w37YC40LCOQThp6G3A9CH5wGgaExcRjsmN",
-	"k7HhHn5PDf1s3Ybmm4NE7N6M3E4+aT+q6FKo440X6RMmDKFElTnbOta2VSDqcV2Hrx+i8Z/43QHLxYrc",
-	"4BZ9YzSr1f3w0d1tGO3OsnkS3rczX2Gmb7ZfXUfGJ8H1fVrl1N5gsGlOd4jQybhQrLDutFP1YUTibQmi",
-	"1qpDSqopHxtZL2WhmTLVWEGLFD49gZyU7Q9PvVfQ0Qd1e/fCd1QN8JTL2u4IoztD1ieBR/FTe9W54UcZ",
-	"1dm2ImmFKjyEK4PFNRoCJ60e5f+SnZFyqrvaXc3p0hoFqRTsoLv9aQzptXpES5P5/1fdfWIyh2xmlyn+",
-	"XZszOSnaKPXdri0TrHir9kywa+HOTHYnNqkb+zsmhmBy56HrI0uk6yZJdXgnf4izviGE1VICwf5OKJSs",
-	"vw6lEhiZAifaiSj4yQWsjM8icF1ce2QMKYz2HUEYVTlnyttqJKMpoUrxO5YSOjX2lzxvt2HC2Wt5CCZd",
-	"2dEItqlnNoYe8F4G324XNsvB5GIOkKY5PrBOn0SLf0Fd5MDR/fgAGMRZm0xUCZKHlb3BfVM6bDVDqFhi",
-	"hIHlmrlGpIkUCc9xssZ3EwbZCfZrhAizQ11v00ZbUjhBxKS4ccvUHCPyIQG22XWX53mj+Itg0jUMebjW",
-	"DRWbZVeBCBjRc/gdZ4vxgSv2gOKgSlYlVJCUJTzFRU5ymdxWXVnbaaO8So1vFj64RSdUJCzPffMvP35X",
-	"XAb2DOp2cIcibNTj8Aven0OiJSJfsNxcTxRHDlgQEG72cB6pZklpHdtry4kuAgPFesGm9AB4XRGFtXYu",
-	"400zdcehh2W71hB4HPIqcNwKisyYAg02+/ovbBmasmvU4AUgWI1Yz0ALboeFxupcTAPpb8eudZNXy5Bt",
-	"5wPSmjxfZNKVi4CUJlzHDUoClsPjvvbZ2gt0HulQNFKZfXphu+dnn1xVSf5I0AXVGiLjSpazDBKJUDTh",
-	"bUxWNg0FhtS1nDeTjPpDMRR/+tNHajLd/9OfCHZ0gQx9fwWLq+RIqyIbC3yh2JTfk/HOtBRYy7hztzuO",
-	"q/f8LQj2fToURlGgRczw75O/ljiNv0xpq9RNBPW4rjO1AF/jbmtX09esNnWCwhfitgpP9VB0VJwekoLJ",
-	"Imc4oMkYV554n+nH61WhLBtSVofC1yjpKrckgyxurFTB8hxoAeaWBnZSYxtcYx0sWoazcNeDbOV+CX+z",
-	"hO+6E/uWO9ikpqpyPxwKfyGYJjTXchVFetKDQXvwVp8c5TmUPWl37QXQ8ZwJrDycxy5JRls+AFE8FOMq",
-	"AXzcJx8l/HRH89L1o0Z6VVA176pzqwpSiznIvLtPWIFyUkCdmKVlj8uhwJRnKqA4S5XaYOd4qNrxNLs3",
-	"GNiPsbuTAZab1jUDtVSaKLnQWDJi1cGtdjtxo2jCxcxuhUWKw2GvOn25bz9SFnAXpve3ixzalXFnGKBs",
-	"sKu1hNceMV4dTioyNoomrKCKCSyB9Bc2SIFHOzlPmEDL10my87Mbl05dX/cBFe2QA9SXarbjPtqZc/RC",
-	"sKtgZLWj0z9SWQvxjimNwm63P+gPwLMumKAFjw6iV/1B353SZiD8d0bc9XzYyXyRwkMc7az08JwxE46i",
-	"MWEsrUtFGE0yX22IxhRQS6Ub+wT6XTQpSWdQoWWkL76MAFZMFD5Lo4PImrHHDVDad7h1OH/1KzvNS4oe",
-	"vqzcHvNyMPhuN3us9ETtuNujidWHZkJDdNQsgmm9F0eGzqDbSxMRX+znO7Xt0XOhvSKYCn+qqHaHryAD",
-	"Ncp6wzDHqzo6wGYLeJNdVQWcUNEnn91FX7i3riKy1WTeilVvM7VaaxiXOlYdVaGwADU13knUvFcvY+xa",
-	"v9OcU10V9aOQXSOOutXdMQQ26uuRvt+NROv9A8NXIf0wwmr18wuQ1crvTZp6J9WMmWav2BZpEZ94vJHE",
-	"WlIB//in/wtbe/agGrPnZXynuLiht44GUdw/lyJhL+LqkkJdFerGRBupqgd15wLsgOA0WCX/J/6eJ+zl",
-	"SYvC6di1O5HGkE8q2p1960IQoinUDcet4WeSaZzDjjoUT70aykOBn4UI+T2+gW2NPBqfKurqKyG7MiJW",
-	"X8abCLd92wfUn/B282LGNen7avCyi/ar93ZaF3w1/Zfo4NcvTVrHGEa1j2EaMbJB6gCmJ/IWJVcZXWFh",
-	"etQ0rYHg3MEjnL3yJGtNDIdUMwlFB1UDE1rVTqNpQ4fCvf9Mk/GUmSQbu6zJqcxzufAFnHU9O7S5eKax",
-	"gQS2M7ppwMI15hVAuwsmyJyLEq4VgY41CXuMDK9dutmKTA3vVuNWup2VK+l+pGhsABoQjC6qJStXwG/J",
-	"ipTE+m8vZcSsKS/t546mOihHMZouvUCsa7e2lYlHulmI5u+nq8fxosuJksYPTpqsbWLtaf5bnPxecdK6",
-	"c+JpEmWNFB4TKi1COCStLioJdN6A/mNUpBN5v1Jz+CgV/JubPTfXiOnaOHcNa3ibbur0RTJh6Bi6e3Kh",
-	"rtdf3mTNqoNmJKkuVYmbmdNWZi/X7npygVewfZ1TjLaPAifLG+wQe15Qleo+eU9dib5Yb2GHtezQwg4t",
-	"JPgVQW3ccb3WTSjQxKgRfMJf9wZvQ6oELrN9qshxF3JvIRPczb8oBJ5I0tWlpR3EvFmCVHdiPsTRy21E",
-	"TuMWyTalvofO8aJRSYduNMQhKj/arHX0aja09QQM6K7pd+crXvL70Kl3xnieC+6WP19wN8808xWr28Tc",
-	"Ifu6oPmLu7j4qXvduPP4h/rl29y4WecjuxOn9kZ9xmYnULPXqnxc34C4Ehvr7IA+6rdgCVNy/s0+27CP",
-	"y9/agjd2JthLqzNmYkWtH5pr8luZzpr3z/n+4L43kguFcUHG7kK2cezFMRTKQfXTAUAIqb5+7Ko/HgpW",
-	"d7bHZ9lElgrunbCmRi5njfZy0C3ItX/RrlHglC2YhlaCWLzXJZd/dn1s/8VJ8buwf+uKwj84ctO8DTAg",
-	"efCUoEFgTsbGEDutysilgr+lyJc+H7zBPH8EoEetIvlGM6XFSkywg0PRPtodDAb1QdujrFonFAT1lzti",
-	"4bnx8X+f54wON/TJC4eTMZL5+yLJ8XooPF8iP+KKGpd3V/ffhK60d9eYbRditrzXMbXbChA3HM9TIFur",
-	"hmPlwDgETF1OtBU8rfS4TSi55QIyCquMp0b5NfbLCEHTTlPb0odolceGMYUHUK7+HgFsVpx3VoeHYKwr",
-	"2TsuVw9UBqydyW/aUCyryi33YcJBVrf9grygTYlFIYgbl2B3gLz7rSCb+vLyKnBfGUo1nIPp6+TldJ/1",
-	"Xv2U7Pb26P5u7810wHpv6Cu6vz/dnfyUdqG7Tmzcjhx8imQ3ISycGDNMoBMH/g3kBNVFFS3w9wYvd3e7",
-	"uXnUzKf8viRR4ddHHjlE/753AWdoYYF80O2s7yof8eu6UplDnyTsqNhcxP4gDAT0AmxN7Sqt8ZM5vefz",
-	"cl4jGP/aDV0GG3Lrx4Ldm7HfdpcEZ/3wFoLPfztaXvDB/fn1YHm++9fF5Y385/mJXJy/kx24Ay+9ixhe",
-	"PU4MP9I7qlMFA3r/UiAaNp5UIsPHRKDxCaXODY3ulG1Tp+985WnTMV3zJzE58Mn62X71o095mznIHc7k",
-	"AlMbWyi7FC3OXVS3+WMykrWT0Ouuk6sfQ+AOZLZuiCe6Xl2LjOesITqsv++y69C07MoojIkUmPRfHRc6",
-	"M6txon9UH/m68WeS6aGQouEn+b7GGGWCwJVrUeyEbTVclb9Lc4irY5oiBL3cdWP26+d1MmM8FO3Mvhf1",
-	"GQvkrWLoC1aykCoNuUTQsPVfneY2UlsM28jFLLiRK7R4o5ZVKzPEDuxrlVi4TnjtMPnXZv7er1+sLPUJ",
-	"hL9+sYiA25kd/toA/8wyawmu3wOFzTkxYRXuPK1yYVoZalFYcLtBwDSyUrMoHLFgmls9FuyTW1+g+qUj",
-	"YmyBQiPACXSMFq/D8nmVPzBmC529eZLhqXc9TPOofX2wRjy3unK++hTDZkFk5HJWd5PCXfbH/A4cy+8t",
-	"QNxOr4/3TioC/egnNKciYQpFlS4Lpu64xnQjN4jrcPrw5eH/BQAA//8=",
+	"7L3/ctu4lj/4KljttyrJHUqRHTud2DW11+2kb3tuEufayqRm2hkJIiGJbQrgBUArul3Z2qfZB9sn2cI5",
+	"AAiSoCyn0z39nbr/dMcUiZ8HB+fn5/wySMW6FJxxrQYnvwxWjGZMwj/PikJszD8yplKZlzoXfHAymKwY",
+	"WTO9EpkiekU10atckZLqFVlRNRokA/aZrsuCDU4G7y+vJwm5fD+5uHx3PUgGKl2xNTVtrunnN4wv9Wpw",
+	"cjAeJwO9Lc0HSsucLwdfviSD11IKeS4yFh+ComtGqCKzVGRsRnJO9IqRuci2o0ZH/0uyxeBk8H8+ref5",
+	"FH9VT+suTIdX7O8VU/oi63b4jq6ZwolKfMt0KCpJCrFsTnl88PLl/JgeDr9LD9jwu+zZePiCHh8Pny3G",
+	"85fpQXbIjha9K3H4IrYSV0zL7dlCM9kd2Y9iQ9aUb4liqeBmSwTZ0Fw3BnXc6C/n+bpaD04OfF8512zJ",
+	"5OCL6a2kkq6ZdkRQludyHd+C86u3jakrWjC1EDJlg2SQm7cMVQySAadr83sq14NkYBYwlywbnGhZsX23",
+	"ygzCjO5ccM5SM4jYPplRpf6NR4rkWWOEB9nh4jk9ZsNxenw8PEoPXw5fLI7nZq8W4+wFO6Tjg/jYoaGv",
+	"G/qHKs9g7K/k9qri3VG/LygnghfbU6BhT9mZ3E5lxZvETV7nesUkEQvzbE1yRRgX1XLV2HEcH8zj7xWT",
+	"23oittEGCWZsQatCD04WtFDMk8VciIJRDmO/PKv0qv80mkNoSI99TleUL1lj1dNx5imiNRrzXWMoXeqH",
+	"nuGkdrv+uNrCypxfvSVLescIF8Q2WXdP05QpNc0Yz1nWMw4G7e87kFfhIHqZk92186u3jxTZCJmpxrAY",
+	"z4aVYpLgwAit9ErI/B8U2tkxzGnY3x5DvtZU9zFR85Pj4vCn1GRNWwuo9JHu20Bo4Z5RvJdsEeNdM8Oo",
+	"/vVgPAOOpUhVGhLSjHtm9nhsnjwfPyELIWGIG5lrBlxOMa0LlhDKM0K52jCpyOF4THI4GFuyondsdMMv",
+	"4bSUMATGU6YIlYzkSy4ky0Y3vDFTOyA3V7wM68naifRw7+P4PTahcsn03kx0Vc1VKXScC2lo61czURzS",
+	"9Zan3TGdkZna8nSaZ7PmvbZ4nh4ujtnw2XfpwfCIHh8MXyzGbPiCPqPHx4uD+XfZwW8yaM8+Pwp5q0qa",
+	"sj7Ov3EvNAb+nI6zZ4tDNjyeH6TDo+wFG75cjMfDA3o4f5YeZcfs+aKHuH2D02/B/j8a0u0du/mxe2Ed",
+	"zb+bs/FiPHxpZIgj+uylGXw6fJ4dLF7O2ZgeHPxmF9YX/J4p/b3IcgbigGMo0jzbmiep4Jpxbf5Jy7LI",
+	"U+BfT39WyBv367Fu1gphdff18L8kA0Oy37Rj0+CuLuGJKgVXOP/vaXo7EZMVOyvL7kaaX0nODRNbMULL",
+	"MiGbXK/I7KYaj5+lqVzDP9hUVXAn/evBjAhp3wHePkvsP6Yg1vq/gn5mwPE6TeLngySU4N8IXJTYKS/p",
+	"klkhwoy0yYO0LtXJ06e0LEf26SgV66cgJ0poUv1fllHVc9lJbwGfPBq/fN5llF/s9r4SnH3j7VVGtoEO",
+	"WlK90KucL40IVbCFdqKzuWtOCLtjcovH0ryAt01GHs/sv2ZPEpJrsqGKUJLJLZEVJ4+9zPYkIULecHP5",
+	"MHiJ2860ICmVcksez+wlNHtiriE7/b9VrGLZN12AszRlpWZZbAkm9ZUK1yKKLIVYApFt8qIgcwYDNiKK",
+	"JWxzZZmmbCegJqSpqLh+k69zGHEpRcmktlyDqqlYmH8shFxTbaRQqtlQ52vDqluUkBhaabycc/38aNDV",
+	"Vhyv60qFeboi1KivlKfshGQ0L7YJmVdS6cRQ+xSeNBU3eBQbTqVwQ+4dT4N9/ISDs5/jpD75b8T8Z5Zq",
+	"07plJM0FS4uccW1unc7kLvHI+qvpkSJiw82kRrHBp5JRzbIp1fuvf4qyyr2SRDIoxDLn05VQ+iEDPSEb",
+	"OBYlE2XBiMqXnOR8RM7minGdwGeVqmhBTMvRaUmW5ZKlelrJInKhCkO1ki1zpZlkGXJYpyhQBf9MaVHM",
+	"aXqbkHRFJU01kyBl+r9Mx37BKpnHxqFEZdTde1brrCyv8UVDTmUW7EibchmeQCQAkmfEyr2KpZIhuymo",
+	"0qSsdGN8Oza0RZaohduBt1ayh0Df5Cp2qssS/p9rtlZ7LIFpzLZOpaTbzsigwZ4huEva9JtluVkvWrwP",
+	"xmNV1/Y1t8hZkaGGkwMTJuZYZgQIEMw5C3NAzVrufQTPVFPpzPUpufa2DyAsZe4GjdYIVa2ZJLcM+E1w",
+	"Dx4eHyeDdc699ScxIpxm0vTxXz/9H8P/+9O//K/OdiaDz0P72hCVypPBulLaUHwpc67pvGA1ESugfVFp",
+	"AodQwfnGqSFJ7TO9EbnQeAlScwfO2UKY1cNn2txhqIZxc2kStYJzvqQ5b5BoSZUyI26uwsH48Oi/Zxl2",
+	"Ma8fhAy3lBaCs8QRC7CJH6v5dSl0nJeZhzxQqTnYD7kAhpYQVZn7SZGZZkqParOZEbJmN1xIMnNi13rb",
+	"/n1EPtqp5F1e2dJnI+23afBZMuBVUZjlclJbh8s19KB91Z3wZLcUqfpstYmx5/Rfezbb3KYhmfmmZyfN",
+	"+4asjGgGF46Rc3MN988NH5JZzpWmRQEC1ezEELI1Gip3U+SKhC89UqYZ+JYLzvAb074WZG5WqdtRcEpS",
+	"yl0HuD+8WjdWBTS4ujejxBkp+FNkK86UEmkOr72hc1aoiEkYKROJFhelgFcTe/VtiWQ0c8IeRdEt8cpA",
+	"3YMz8OeMUKKpujW3kRRFgZYaM1MjpdJUmx8yRovRDb/kzPNbCje6+ZdpuSxozsP2kVybfBebn9p2Iwal",
+	"xL1i+ov+bka6swF4oefzLzEK1Jqty9gVWP+wh7QKF8PeN+Y5LYrulWlaqRSLTovxrEeuQMmKbFZ5ARQp",
+	"K67MluVIroYQmSRZjhfhflJiraZGB2N0yKnSVFeqdzxoqvMKkjXjjaKLd5vze3mP3ae/mle/JANR6VTE",
+	"FQRDnuZgrhnRombIVlpOiBXSElJxNGhnCVmIipuLzkqpkmm5Nf8zVGJ+z/k0E9W8T2AF+SUqT0y8lTgV",
+	"UjJkAiSHLiVskKrKUsh4y3DDPEjCb4tdlojtGjdarBfRke+n/vPxV7tFHR6tGM+QZ5qNNssHrHSRw2Mn",
+	"bIAqrW6NuL5iYLXNHeuQrME4TXuGTk1/MSb5PdXp6kKzHpPrgmowfQjOiJ3eqbkUMvZ5Zjo0K14W5gqx",
+	"LNJuXkIWUqzJuCssMuee2EWdZkDox/hi+H3GPgcHJ6D0sqB8fzbxvqA8xibqo7fra79S1/i6+RCtv/vd",
+	"88kArQd7DxeMoPdqArg6fhIxmmuPPEZ31Fo+gPZU3NABlGgFu9mJM8MRRbeKbFbbU2+4gasdyKP5rbP4",
+	"nBia4Zxl4Mpr0KsbB6hbC2sQcI64XgLeV+VpkqIl6MiCvKbpCi5lTmaX+NYsIXe0yIHXkfnWrBIrFoa+",
+	"/WY2F96I3UsxtA9/VoKPrujmLVOKLpm13Vzgpwfj8RgEe/f3PXvuB96729aS17mFJTzfnwZr9nAfHbqW",
+	"Y0OC+7kzFoyMiN6I68ievM2LIrfersbV2y9FSFH1ufMgCAMkWEPueaaIpreMGybXd3VEj874ATdza8Xs",
+	"/N0wfR8w/fgylnSeF7lbwG54g6gkkSw1Sh6cXS2KDDmxMGO0B9IQtpNk0XYJgjw1Ug81wnpZMq5qxQxn",
+	"ZMRYaq28YFsRSsONdMPnzGiX8K7OmURVSwnBmYQOVCWZs83Iuzxl5JaLjaqPkb/G8AoxE/DXWUzypZlp",
+	"pUdaMfpFts55rrSkWjj/P1ycRr/IBAgLlLhh50yektn7y+sJ+f/+n//3aSnFXa7AfZAJpnBRTANLSblG",
+	"Y6mKHfxAam7dMLiHDxFo7U5v7z13runELcpOytl2jyGYfXZJWoFdaCWKTAGVramRg0+d2oKafb171oKp",
+	"2WfQd27ZFtayaUY2R7nK9RTbip06O4P7XGLw1sR8bFYrZ3L/9Z3kkZPpOTi0tXtBJ3nMXz8kM8bBkBCK",
+	"bZbY8WJThFrnPUlFubWXKzXvU9Q6rYbsDrSR4WDx1SnSpLXSgbBN4DwbqdBtCV0Y4qbgp4HGFaMyXc1O",
+	"4NJFWRmeBA0nRu9JV6SgS0XmbJXzDANtwNmTm0PPl0yG2r1nCSuhPKtw/IEsBUYgUFIyqQRv3PVuheCu",
+	"pyBOw4B2KfV1UFNExUSmFlUcrKb/SJFVNbfG4tpqZchVLinPlVMoopeA66DPl2L5RFopLdZMWvMmnBz7",
+	"abzZspzusKFO4q4BZNu4X1ZdsJYTlrXOpVMOOqaauB+kdc3sdZByay8N/t5ttrcLEpjppZgHI6+4zgs7",
+	"sf01bb8Cv5EXZ39hHxaapyzudvkI+xKYTc3F6OImQ1KM7pBZr2m6YuntAycKH+6lgdXnzOthRb7OtdpB",
+	"94bFwVYqmmeEzkWlw61+pGpHo+FtcDoa9+hOg0XoNo1csSU1ysIUyKb3NkNDJyjOlY//tKSmV4zvT2gq",
+	"FSVT+zAB0yVIDmgx2l9oUEzrnC9Vj+POCbEg3eSqGczpvr1Hlt2PAmqF91dbt8GO3TZxo5fNCb8BF/fL",
+	"3DrY0Ru5RbCR2yEe34Eyo72fUOLj7LPuYY3WoBhpAsVmFr850mg46DW4XtB2VUqxlHTdEpEkW0imVlMt",
+	"bhmfSnYnbuG+vMdviXGdONrEzXz3qsUdlzVRPUB4ra/o+4TXsPndw7u2BL1riA8wxezP8VXQ8c7wEfee",
+	"OSZUcvdNlNg42zg1hzNmlDWeeevJMjc3wZbpEbkESa2rhaGhdW/e6cb2Ecf1gG1pnFA3w3t2qt/I5A/x",
+	"7MRZmBaF2IA4icakkybvBDelWSj47pTM6gustjuhaSlXYevzbaMheKVkPMv5cpoWNF/PTpwoxKyGTFGn",
+	"0WDOTECy3jJN4G00+dBaDGvIsb7jQeKjo8PxGPU17LtPsNU01Re8rB7quv+4ElbEgzt3RNq+fAjZAjeo",
+	"so5nti51zrIg8NoQU9u72T5o65LybStEDVzz97pF2ZritbwzxwRe+pIMFrlUtZTdzn+5t7OfxXyqc12w",
+	"WM7IvV8DiX113+XKBuU1ovju/bB1AHG5es6ZIZP3osjTbfSQVaViUs9OnL8RLUFrmjHgMtZdAycCfThT",
+	"ow+CWmi9kexzrrQyxAIufPMVUBBVlswez7yvZ/YEWsJWOy3hbSpsk2RB88L6jWd2dFMYg+E0YrGYNY4V",
+	"TmTgArOg8YELCsK/ogcpFj5+5kjcNV7HjgepOLHmXlFN51Sxj2y+EuK2l6VfVyW8RzL7AdngF6QUSqsR",
+	"uViE1i3rcceNJTPhjcz2zEI8pHO5JIQVijWMY2hJyJU57K9ev3k9eW1DD816c9xqMGCbS4NlEO7voyhH",
+	"N/yHSoLB7ZZtI2H+LTt5kU2x37gYKsXGuvBPiaFzIji5eHf9+moSYyodkr6n6bpNnOdebfbmWCQDjR/2",
+	"CuC/eBrBOQySwYf3r84mrwfJAEcQoZPW+YVfXVexY/zKXw+B66IVV2NYuLMeSNYOyAr3rBuRtbd4883j",
+	"VeT6ngljhGiLwm6DDfG5VKYjFHhj+rO3Fzu9zr4cmmoV2bCiCCTyME+rYfG7HdS9xcb/2l1gLb7CCfBq",
+	"QrNMMoVxIxi8MTOb9WcINdJFNmvK9TSjfw7CxduRRkfNwK7/urlRf74ZPH6SnJxiMDtGst/c/HRz8+nm",
+	"5ubm0y8HyfOjL3/e59V/ubkZ7fHe6NMvh8mXh4WT0dZy+GgBWItwwi5rNeJ7g2hyc1VUko2CYP81us5s",
+	"UP9aLWfo43BJZIpxzbiR3SqeWdrgNhuVahsnqsC0GjkxVkHbMwfWiGDa3Gb9ohpypshdYdNwSynWuWLq",
+	"hMxAWrPzkowqwc18xWKhmDb/AsuL+UcpxbxgazVLLOPmcJOsWKjo10TrLT1dB5t1Q8adb8t4LFEjLuMe",
+	"AcaKwVYTdd1h442mOofN+k1tbg6s+Wt+xwqB5v0duc6wuhswe0rBly29mlg7agZesJSWuaaFdZOB7Vos",
+	"/CX+SJEl1WxDt6HMYP2/Rlgx5GkzJOHpFHINkoGkm6nNRpjW/us8Y+tSGOLcml8XRZ6iXLOecqGnoaIQ",
+	"PFvky0riw1ofM7+Bwd++W3F6R3O8DPFJ3a03INlBho+CYdCybDRr/s75FG0HEOIQ/gp6W88TybTM7VDC",
+	"p0oUd/axj6E2v4A5EIZaB5i2fhC00isIjmLBNPCpIa7pOlcK2RI+bKew4lPw6WVMTh1h4mOXg1vvJz63",
+	"jU69+cm3Daapda7WVIOjwv5QllMrEBtx4d3Zh8mPl1cX//n61fTd5dT8Nf3x9dmr11ftXy/e/fvZm4tX",
+	"03/7OJn+cHn19mzSfuPN67+cnf+HeaH9y9n1f7x9+3pydXEe+/XDu+sP799fXk1ev5pOLv/6+t307M1f",
+	"Lq8uJj++7RvE2fuL6V9f/wfaQOd5ljFD0u8uzdA+vHs1SAZvX09+vDRzmkzP3ry5/Pj6VXCYtRDTgko4",
+	"5hW3cVgsm65ZltOpFYmk2UjgZ7BUHVJ//eovr6c/fHh3Prm4fDd9fXV1adbMydQtcr949eb1dHLx9vXl",
+	"h0lXKDOMxBzd4R2VcA+YM/zv/gz/4Lb8Asnq364v3w2SwRXdnOMBvvIH6aI+v+f1uTmX63dCnweH1z+p",
+	"51PbRd4J/YM9Medy/aExkXO5rntz1poLT+7uSdD5WVkGDZ6V5QX/AAf2esvT4BcIIor8fRUc1fpZcFCv",
+	"7EF9J/SZP41vzDH9Uajm0zp1uh6yT4J/688nPDqD4/nKnU549t4eztf2bGL2uD2afpvgqW3t2p1L16Y5",
+	"lm/rU4mPy/Lcn8l3wjz60WUpuz3/OPkBzf3J4A1b0nSLJ+lMbddrs0KpPVk1OU/ELeNnxVLIXK/WdVNn",
+	"7y/+yox++kN4duqFfwvRHo11s6L/RIg39tgE/bw1p2aCh+aKavbGn5k2iV1wI4vRYlArq03qmuRrJiow",
+	"m+OJCJLyQYCJHbqTwWUlCYAdjMgVK42WjgmAii5srDSIXVZHtYYlNF56zzbcAvC9kNoIN+7en2FALVGa",
+	"bkF4aZxlVP68xVPcmv+A8/lXjyXOxQJ/irdZrOgdQ9cKRuqgBIE5o2QG2zgjBZhKUIDAQPdRg2dCw5g/",
+	"wwWKw6aXETlfsfTWfALZH0p7J46WNAXvwy5mfzI4I+ATgDQKl7ZFSSnzO6oZBFzY8IClEFlChIQ/MMgJ",
+	"wmrItU3AgAHAG5ViuFySaZeFs/OmwGWznVX8losNh8B31KSg0dxsQVnNi1ytINPklm1dnIGAQCNn+MZh",
+	"fdh3EMGdiePwWxPCQ8zcOsy+Z1QyiWI2WKjM+o3IW8ZRZ8TPRzsu4PiqA/WtqGSZG3Vs5XFtvnrlW2LE",
+	"yeCdIKlkGeM6N2JsStemYTOXsB1InaFlfsu2M+iI2gmY5411OiF2fUYPkSTqFTGHERfFTIxs6LZOJYPT",
+	"CKTnthe/ca7LUgoj+o+awqdpu5Z8IVAArJh13gmkjYOly5xB0yQG6OMrXGDU24jUxgcc0/nVWwI25hE5",
+	"A1+MXTCHnAG8ZOZDMmbWScMFqc36OV+OOsJzK1gDzBJctNNdsBscx4i8MezNqIVPaVkqWP6ovN/TNrCU",
+	"+gM8cugM4DD9MHYk7C3wvWGnXc3DdNmKGQmn1M0axTm5DDdE31nZJFI/jBG5MAtRMozOU0yrViInxAzC",
+	"liQuqbOed1npSLISeTx7/2FCYA2f/pLK9ZfZk1FUx3rwOuacgNYwIi4LHsOblkuWjci5JyyGc9crQGUx",
+	"B9Hl9YVqWR2LsLFJUcxGJPg0csMu7N0Ha2dEP6OnNgdg9Y0RmVlTxAj8vYiG4A0fjKBBAfdEAyAZ6OLO",
+	"fdbr/G5rl7sH7iCFDM9zIbBfNVwtRTUv2CmGZlAMOQN2BdheQwD3QudfdK2jqgKO3Vvm/RUfG6iLQB+R",
+	"j183glp5soBPtCgY3IN4B8wrTdZ0iwNIHdfJVXhCkEuu2XrOJIRzKGWDgaK2hABKid2ZQ2SIes7MVU95",
+	"hjwZjihyBGuhqPdiZiM7tb3NzY7OhTayyrYQ1BuZ8ILxLNK2Yy8Ww0hnmCw9hVEY1jlq20hwqHOReQHF",
+	"KF4BWVizl8uEm28huNCGsc0lo7cquLStRDnqtyGcDGb1L14aoJAECjafOucTlh1ebmWCJiSSHoqzfrsl",
+	"r8Sa5txn4O/PRMGGV7+KZ1QJomVlpEouEMYsyi7Xox6ThyU650LPWFrk3JDztaEHn6aD2h2Z0/SW1Cgs",
+	"I/I9WzrJxEeAbwldSsZG/YaQVqepDQZFcnOhfkEctl5R3uLruSJziGTVYt+xnq+EsH6xhZDruiugyPqu",
+	"tpd91FxjVY2yrLG9AqFjzpbUHp2AiWEKZ8F0neHdivtcMxjtvhMJ+Y+zSWWnpvc8SA+PWL1qDgNtQscu",
+	"fRuA5gzFGM28ubEhiNmo1xpWc/wsz7z6YJcoY19BUaeh1pcQCGEM734rh1F/uG2b1p0w6jPQtcjPhtuR",
+	"gimFpAZSKMu+7hjA/QYOJUS6gU5HfbbFetW88xWVMytGBELLvoOJIRshw7YpqZk6JVpuA4WiXlpalo+U",
+	"ldUQkKiB8THqMbKGqHe1cpdASEBC2Ocyl3gQ3CmHZIHdZNYw/p0MJkIgIKdl4mqfK3fUY2UHTYR91qQQ",
+	"4laRIr9lRNKN9Uc9tlBPCfl7JQxprHKlhdwmIElqTdPVmnH9JLiHrFMGJZNc27svrSRkgGFmA0dknKhR",
+	"+2Qw88+1mJGC0Tsr48Cm4hUPJgfgPHDYbXSEUU9VQdUKr1ZObKNEyHyJzKBrdW3erPBMIvX7OaEjCe5U",
+	"d5kX4LWEi+WOSVrUmxF1F1iysM89Q6wPirs58gI4BcRBSEbmzPA3G7PcZHgIizEiV4xmCNSJ8r9lAqW5",
+	"YGom2HFqBHKpqIrMZle4+DJH6qoedLx3v0bex2ZtO0Y8Y5APqJVz1SWEBv5If5zWjNtLfGY3bBZkxvj4",
+	"Y2h41HWugFLvTFioNhnBIbtPpzv3Zx3zFnqM713Jy8gGYLegykphQBIzawAfTrYlOyFtSC2Q6bq+sBpC",
+	"RkjikXG9vKWaBi48y72nDRfR/Wh9ooHKYqRlCebAtiR4CpQD5kFdp6Q7vJUqTY0qP4o4smD1MZflV6x9",
+	"1O3lDg3mvgESjNHzqEZrheA1XmfisGIQOs12r/A+sXKUXVKv0iYgM6ImZy4DklJuXpgzcsdkvshD+var",
+	"mKerUY/3LgA7M51lgOiCTvUN3cL+MrmipRFWWFrpYJyB7BQfptwCBghyCTiwc4Z7ae1ghiH1DfdL0zns",
+	"fPEQKvPKIfN24ojYZ20OLK+MNoVSu40DgcuPs8vF4OSnrsfbP8Evwyc+juRTM82X8m17QO9RQN49qqQe",
+	"E1oMq6IAEcAJXBZ3mFDrk65HHQSOPDsc7xOk+BXzaqcvm18FZ0Ox6MSA4M24MNS9NioWDCqAFwonDeMj",
+	"ENTqZt1evkgk8b/TomLImBcYJNXULCAF1PHRhjk/IfMtpC/auDsnaGKio1HOObgRsDloHKz+WwgTUAwS",
+	"qvgNp0GS6ppmLLH8RdxByt2dGaBrxQ2kRn0S5qa0gZixeLsAj+X+tEe/TB7t5eHfaapuH/pVDPzlR0YL",
+	"veqGd9UJJy6UQtzeH0S3A9GgxoeIpAP8NoE8nTH0h9DEszHc+7H5vBOYpx6fShA2VgMCTTMpyjKWDPJt",
+	"h1bjze4qLmDDverAK72S7AHhV0YB+YBpTvfhCDrwb7bn+9U+r7VxXsI+sInEj3H3Kv0m8ZzfCH9tFrNt",
+	"zcjj4IJ5ksSh1pKWteuGg/3Mw7PtAGFrAa3FxvA1SGuBchWnTFR8AbxXCwI82GrWp1bx8tqVJV9za3V0",
+	"rQaG3KwB7NsK6mz81prS+OjF744eFyXUJhvvZXq7+24IXF2kXBBt8I4H7CwrVajE5eXsum8HyU4glTUt",
+	"f8IF+2SEreDHobrNy6EocTLDUpjtkB4QuzlzL5X92uljQ501OLPSD8DsA00lNiPf67QW4zLs9miH+LYv",
+	"rEyAhtCXq4CSvc0XGDUzmUDysCKBlyhiiRGXNWQYLQorjO6UIPAD5IMgYVK+td/1CkAtAu4mqsGLEUpv",
+	"t+lknN0Nwlt7tFZLWrvb66yfe+9TNDQY/E9LydBjIzhD8xVElTvL03xLzhE4A7BG0Q5INSkYVRqBuhY+",
+	"vWZm2DlVtxD1cMNnOJ5ZN0WsF+41MW2j3bNgd6yolU0XtqGKvFQ3HMDcKcjg8y1Z58roLiMyM+TsvTmu",
+	"YEvB6J3FgnQH1hkPKgvNGZJ5i3SS1oOHpctNHKtxDN9K6KOvFcQbqXtfariq/uo1I4Lb7fRfB/3oLMY1",
+	"lFbuPM1ookMEiR4OESZO7KUJXMFbftwt311vcnuuvFIDDoeFFOsReU8l6H1IK4GbEgN+lKgJIM/I2twH",
+	"ncCt5n3K7vTwYHx02L5Kx/0guDc31/snLFgbybyg/HZfNWhC1a1fMCPk0qwXtANNz/iS2fEaiqPI+S2C",
+	"xFPAAkXEJIAN9b4PxA41YmH9NibVMVoQLURzsbCb4YuDe1frd8ewbdNVVC7Z8I/RLLAzNGkFGn4NJyE2",
+	"/H6g6E5S67chFgATjJ8Qw4MtKA4c8ExEWIsDOI0UiKpRY/B7tGHWESbmapA2VG1v4EPOsl6Y1L2zxfaC",
+	"DoFw4hq9MYhXuGXbe1PVV/Tw+DkULBAPAUsEDboXeSues+J/dYl/+4JMRWHiw7bCfrtL4PBB3Rxj5yHc",
+	"so5hYG7rukRYzmeaYkRFSED2hhkN7jfq7SdL74Dug9I69xoePPYdvB5dAJkLaQHLWmesheldKxNWhw0l",
+	"2kJswMCR5ZXZpFW+hO7u5YEQC185xJAHgEqmcj1tEF138GQGHgcLduAB0/J2On7A157vBH4/G/4nHf5j",
+	"PHwZg3//kgxWseKUTdwTsLJbJusDpd0iukwfwPEF8uUpK+IZFzV59Wy9GUxsw0Nh5OEC3Yax22JLVLVe",
+	"U7kFwQ5Rtu+FNYjtkhWwcVPsquCFPPq9hBE7k8jYAg90azTPxuPfbDxmgaeq3w5ofgewQKk0ydBJ0YBS",
+	"utfohthAdTf1GvSTC5Zn61d0m1RhlBAszuPEMTDQhyjsENC4ELIFXYCcBv1/CNU1AtyDudAre45BLHPS",
+	"m9UcQHFbUOkKqYD4AviRCFrCaNH4uhCcITKDVd9Owtbc78HJNP0PzHmA9I+uOlzzgBBAJ7pWYfCWUNa/",
+	"YtamdulF7LaBQbrwIPs7cbw6qPxf/MDVnpqWRb/wNXumBaNZZGZts+iJxxlVYs3AE75ZibURyv1233JA",
+	"MwB8XRvUWID8frEwvzsAdL8nIaaFebEJaBFLPU8QcnOaBUa4fa1NgZtnqj3t36/j2XPiAP370GxdyE+F",
+	"qjHM3nyQNCt0mrsWmEWzEBH+iCU2DOEYAnLeevR4Y9RwJnhL03t3OZleT86uJpBQuJtNtBYvidFge40C",
+	"CmvRTIy1uKNyj42wp4zOmsmli1oRCzJzYSdgdLll26+psBM/ZjuHtfvS65aO2Cn7WuWsW1Biz6/aZSYe",
+	"8tmDuop5JUPm8gBsmcSs4D6iYpsH3W+d6Z7/X7GVX+Ut9lbrr3EZ+48f7je2n8a2qcPVdt9xe29Pi+F9",
+	"HRnda3VvQ6x14QddWOBO+EzU1zS9ZYmPHLOSiY8a2x9B8mtRBy1lBrn1na56UKNrqcoFrOCMlKY8a3bS",
+	"PAQju6+jK7Y0XG6axvFL56zoWUJbVsqo1rhoaE9uqlS/2lWO897tMrc2jIgp6/rHs+Hh8XMzKEMNcphS",
+	"xciKfW4uzcvFYXqQHc2/o8/Z8Yvxs4f+PWiqh+PhSzpcfPrl+dED4VyeH4VlwcSiNWhXiNNXzewQ/c9i",
+	"/gBQxv0Oqenxj1WCw0OXusEkbuK+wyiZBAV1Y8BCHvzLpsCBvApiWT/WGKJwO4wxRGvnbETObPD5Da8z",
+	"rWz7HuHd5utt6BYdMHWI2R5ePfCR7XqvjaPWjjCr2xkEpWi7hdBdTVkI0vT1txMywyW3KDq47LPTuuZI",
+	"8318C8rHmJccMBq+ZMNNY6FZDyPob1OeBocTZfj/m5+YvlOxA0L071D0d3bS9Hj6UFUjU1sKsZj3SC3N",
+	"IsUrwEqHglYQtAph25C5KCSZ02xnsZphTS4npL9ocUNNx1Hb6PWiUdMmGdjWolp77W56KCQohSLNmfD5",
+	"nLulyLhJeYet6WC8V6zpIKvYgyDK9zXHGbHudzPGiQ1ncsriGHATqCvJGnVGtEDLgnfr5QrgKLr+qqNd",
+	"Hqr/qdBvZWDc38kS3XtgEPXFQPatDPsr9jxmm3Qj8EQd41/ANyOi34cPF6+M3Gf4zbPngVzVFP2e03H2",
+	"bHHIhsfzg3R4lL1gw5eL8Xh4QA/nz9Kj7Jg9XzSKLVd5FhX3zoY/fPrlxZdh+OfRQ/48OHwoBeAcxaI5",
+	"P7MoeCt0615zZiOxHynys6gkZ1sCcSSGqVuRvQ/F/d5b6MxjkNOCxkBhAZrH5h4AvHNhwRHsKT4hs6zC",
+	"3Bc2zZhGcOkkVqSIrDEJFOI7UnZKZi5DMefTVK5nLq9jaW1f3bDWuj5mt64TZMnZNxQC08zZsuJ71sH6",
+	"bSubdzxesbamLVdrX7EhZ1qs4YsTYKAKELmZOiVvGM0Scu4M7BN7D8SLbj7UV713dY+v9WrbWkf9VoCa",
+	"sCxawDZQYU9s8izPFJmzQmwQ+QTiLYVE5BUbRlUnmcYWxwgFU0tQDyIL75Xv0/sh/gvqDxFZFftj1O/l",
+	"wL9fLMDXT1FP8l4YEPLM7TTqrzL14CiARtXUe4ks0G+sEPigdd9P0oeevlrUb5bb329c36YiSK04R2uD",
+	"9IdW2OsgFmNRFxTxRVuReBv8sDHr2H0eXiX9BuSo8A6fvoL0kv2jZJ0C1VM/eX9NzFVijtbKAVSPnvAj",
+	"K/M7kJDBg22htvnpiqrVvpyxRRVuhK3GknoZIiG1bsn/kAVgCqr6fK9runVusZP+WskJolBNaaVX7t++",
+	"NEZC1oB2YZFEvmkNGofUX8Ov7ld9Bma8VxUa2LV4ARqzE7uuG/M75nhg/ryvH2aTaguq4jv5m9g1dlj7",
+	"GpdAtDgKMiUoqVfXhwmqK7jKgCAfaBcubks+m7d8TYbe91xZgEY5BywwbSOSjBpHZZEz6eRNsqIZoVLm",
+	"dyxzRQWLolkABYdeM1NIQq8BcTF+qJdF7mPu2dDc5uKb/8Ou2/FZOw/kfM9OzOwEalkbaq019gDNTuCk",
+	"WemZcZ+8fFoXaHQRIBbVhfItWnVYoZit0JgKnuYFdhZ8hwAH8DWOCFPNbUXloBgyhHBiotysITrPcCMg",
+	"mz6s9Q2QYB5Cj+T1zp12ajAjiJg3/mChRssq7nK2mZ1YVCFAofJMD8qisjTPcJLzQqS3vhZ0M6U79zAm",
+	"IcKOKygCgWGFK8ETrfoY2MJgzwAgCndogMUg7PqCxm0X0RCRA4IN5zNIBnawPiytiJrSQOxKK5nr7bU5",
+	"0tbqBZCHMXUdB15DbyG8oM2Cs5n88GuI2AjMAny92K4fxUrrEiU/8/pf2TbWZV+rufl55ZBrbeo7YjrW",
+	"PdAyN81++QKlBxeRlLhzWx7E3e+QgeecAIo83qxEI9goh2qgDTMiqr7NoKonqLDTGx7WqLQph80qmyNy",
+	"5QFZkKBLqhR4I6SoliuIg0DeBV4RYF43HN0YSqwbMRI3/Ib/6U/vqV6p0Z/+RLBqAKCpYBKFcqg7mQdE",
+	"gswryRb5ZzJ7uqg4gh8+vTuYBXWQhfTv0xuuJQVaRDSWEflbhd1YdIv90jlxqOc1WqcZ8DXutrLgcSFm",
+	"p2UUDs60Ad+pbngPbuep84A65JRcOuJ9pO5H/QRwW0hjveEOT0r5eLYVZHYjfgtCKUGZGTs1ELiCbbDF",
+	"G9BtDcHINt8ew6R8RQfA/gsqOySurAMWQvBYwac33BZNMC0WSrSXSM2H0OgQ3hqRs6IAiCpDwlgl1YhZ",
+	"jCPE3TqxaRXKnANgxTd85pPCZyPyXsBPdwg0ANsL9CoBe9hinHpYyIkNImSfU1YinwSQz7WhZbeWNxzT",
+	"oBGaAxDesAYvICw5mj3CdEGsIIJ6/aIGIKm50lyKjWIWRpSqW2V3YiJpmvOl2QqzKHYNh97j9bn5SJqB",
+	"W9eIZKoUXLFTM7PcSg7IG8xsDeE1W0zazQlJZlrSlJVUMo5Ye5hkmBHB0Z1W5CnjKEJbTvb2YmJTrJFP",
+	"qpOnTwEXGLJGRkIun9qPnrrSn1jbawAFvfH+EdKImndMKmR2B6PxaAwqesk4LfPByeDZaDyynvEVMP+n",
+	"09wiZz9dOeCCL8kAIETN79HA0kuzz1wbIne4QB51olNgF+5VaV4akRoMqpKYD+dC4zAorgum6mwpVhIB",
+	"jLpckbIyPBFwhM9D1LSQTtUKsLq0cBiC6NAFDMFc8ItscDIw8vaZmapZEsfPetXT+pWnHx2fv8jAi+sI",
+	"BxbtcDx2QUmMo9eqBR8EgBC+PNNODbYsQSmASy2a3404FD5UGqPrEVrarFZQsM8RCiy32zbIc11CXQBY",
+	"iU9f3P4jhCxuf8E0u6cqM8KA+i5qhOJmuWUELEYIvBW1rnkL/G8hs2goblUqAAzrbOArGNlZWT54B8/K",
+	"Em23f6i9ju1za0ObiJF+vbnYtAjhByGXTIcEUBfO7u56MrAe1pZ/QKIHj3uEpm7XsNW5Pm1unNe6asBq",
+	"D4ZZllgVvcbhsyljvuK1Ucm8XG2Rz/YEqvY1+zT4IUbkzHbbekn2Et0N91RXSmZVaZZ41cvDbDvoJiEB",
+	"axv0pJMu6GaE87yv9K+h2k8e/O5767T+VhToonG+NPV6m/T0e9O+wyX1ZRe7ZP6X/I41uFwXF3sBGksv",
+	"s2sV+H3wnQeIpXeIKYwEOyITJJEd11H0MjoPhvKHvZNaBZN7ti1c1eaOnTU4UtqYstuecCE6u/T0lzz7",
+	"8hSK5YO1LIoJc6Ft0mgdlxLEQVpe0tTrsfw+uJuwtqQVPMDsAkk9YNw6tfca2mKsOYgTmq1zjgCjAiDf",
+	"b/hCWBwV0+2MZkbbmUXZgek5KBr90L2vPzWbn/wRaeV+OnEXiUIY7ZSWdJ4Xuc6ZmrVJSN22c6E96ibV",
+	"ZiM1XE25xsLGGQCqW0DMB5PZXa6s1TxOam/prb0uAkCJNZW3CoDW0AypEh8OQknF879X5nYBO+82CSAy",
+	"XQ7SI+UqOEKyFKR6Gv0FiFS5KxEN9/yGN6kP4hEyAbIXo5nzl+a8psKwiEznqPTQKC7EP+l0bzp9C9ZK",
+	"3qHVDpXOmfr1pBrWae9PCWzAdEMY4EooxpNa53IB6WSRQ21wQ2iT2syLWKa36GJp0shfmI7Uq/8fSCV1",
+	"qfs4taj695AefhSbppTsdV+z3xoKZsU3HJT2KIhmAGhrLU1h+tXjqx/OyXfPXj5/0szEOrG6t3Z4s0Yg",
+	"hrrvWeIAa0BGD5G4LWEkiKTjGrCozqJypazILFxiGM0QRvMvgJ0Lk4YiTFoIjMtel3rr8sV4sbVGNjDo",
+	"QAlkiIQ2360Mf63LRUXQMCyuTULKPL1F+GLAZK7Txwimj9W3OybnIQbyR7C36hicclhL+ujwENEsa4ya",
+	"sIWG/8qWzglfx7JcW6ZvOFbFWuU8k5Sn7KQxHjQ+CszhmG0wsUbNIHW35iqtWh5Jd1Tk8fH42ZMRgdwj",
+	"C0d4w9GjRbRYYkZoJqCVAiqBcl+8YEQ+IpC0N/SCSrQIVUOUdKw7clPjTEfukQ/gH/tDsIlvr0E18yZ/",
+	"ZyXq4ezJJmVvrfm+rVvZ4hKrr+Za5pqq1eGhDaiLS1GvJXVaNyrYtl4PQygYH1SMhdUQJd0XRUkpb5Ip",
+	"lM4x7Mhdv4VY3nCqas/ePRIQ8dXwZk9TuR7W00ATPCe0yKnyBbzQFdC1UPnPziGO57cgum4l9d+Z8BqV",
+	"zSMk1/r9XitVaEYSHdW9S2IN2zX+8Q/3VzVXpdBDqO8wdJ6IXglp4kV5dEo8FjxlTxJfkUT50h8JslbV",
+	"KpeSeOR+W7vHeingGs25Fni50LK0niA7wCn4eZX614OQu3s5rYYwJYpCJZKk0Xx9VZtWb3jtYMK6Gc7N",
+	"FKmiAU4RNwr8LEbIP+IbWNTULeNDWbYviboPv65rqu79tgtjfcDbQSHQrvD4bHzYR/v+vaff0/R2IiYr",
+	"hkas2ss+OPnpU8M0D9zK72OcRrQISB2G6Yi8QckehiTOTM9CBzAQnE1JgKyMPF01OgZ1cSkATNEXK6S+",
+	"GgtaPukNt+8/UmS2YDpdzayAZG9/W7OgrpADVb8eKaynhaVLJ8FYIBZcINaIZpysc14ZBo7VKVN2Hxle",
+	"W4yUFk+N75Z7JWc1ZUn85rdkjcFAY7Z9VPtFXerDLnGLS2JFmbrsYsPgqYWjqR7KkYxmW8cQa9ThfXni",
+	"mQohlK2eOKvbcazLspLgB8tNOptYx0P8k538WnYSALw8lKN0SOE+ptIghFPSKCrnIHMoUZRnc/G5hZZ9",
+	"LxX88zS701wvTN/GbXnav02ToOKCQ/GpStThJfNlgShmUzSgmlyuXhLCfdXVH0JR2hd982qxFdjB2V/r",
+	"5gvN5IYCUM6P1Fal4d1y1Wi9Bb0YJST4FYd6Gjj62sUVIzUdG8498+vR+GXsKrk2q/hQlvNKbq8qvg9P",
+	"eC/Zwmz9p68gaTO0XcS8m4OYr18JDrG6h/uwHPPB3zAmsWWvgmBZHhYTAf8XRMsEQR/tYrK1tF8TMCx3",
+	"Tb9Pf0GYky+9984M0xdA3XJRsNZDHGYyg6MvqBcUtUp+1V4jYhR8+puaFRsAEj0ae41UYC3DragPLJ+W",
+	"Wij5er+6G5B4ttE9Dqijfs0q7RlM8c/jYxHlmipt39l4OndG3x6biWG1rulckZ+rbNnwYJoBrKjyrnD0",
+	"YeeczNCmqmYe1wzwdMG0dwIjBBCATgkhZwsF70e+XM1FJdWInIGoUYhlUG0X6g/aimfKFrhesA1TWH0c",
+	"AGD7+PL3MO8/PCl+k+MPc/1vstzYvgFoJMJ5MJY1IDBfk21DA3h8IeFvMN1bpIjg8PweAz1rgP8H9QM3",
+	"LZtgzwlF+ehgPB7X4eD3HtU6fyZ6f9lA4LzQLkrVISCgwr12FTC6cSAfnffvV4SAJN0YlmKL5xFnVKc3",
+	"WdOCC7T/e8UA49ZGp2IC4p4maHP2erq2WwHsJlfEJyfW42ilNcQGUwMN7TWeRjboriW5zTkk0PoEvwBW",
+	"HuuAxEbTzMrcU4dooGjHVwrDpG1dARxgiKTfi3ofG2ON0B+OcDdmSCdzZNeGIuBSYU4fpsWs6kqXkAa3",
+	"K48uNuLaZNk35IOvHbLHdg4M915Qqsc5XjxPDxfHbPjsu/RgeESPD4YvFmM2fEGf0ePjxcH8u6xvues8",
+	"3v3IwWUE9xPCxrIxDR5THLT1LNZwK43hH40PDw76T/M0TB/+tiTh1zcIAMYknW8K7RabWCT9eT/p26ff",
+	"/tJTwEhhjeZwEsfj+CCgunCj68zV5DSfrOnnfF2t6wXGvw66iBXd0RgtYMbZZz1z225zPo0e3ljgtz+f",
+	"bd/l489vr8fbtwd/21xOxD/evhKbtz+InrUDLb2PGJ7dTwy/pXZUZ8ZG7v1LjsuwM8QQD3xCOAqfEMoX",
+	"3Oj2sg3vdIinCS72jj6JubAPvp/NV791kEqYct+jTG4wk7exZJe8cXJdcIetkAWKBGrdNZbAfQv4FOv/",
+	"7gjS/AFshBa6jLfyNCGZxuaCjmIFA5oZpUHlxTxDOcsajmzRYXMN1nF0ZuUKppm64eaRN2e5VYCQEnCQ",
+	"+wxMyGDRcjs7qcGzCyFubZxG7iGNIdG42TmWZBc8tTg5EEED0RNOLNIjlzzq02WhrdDRfgr7Au6ZjJVg",
+	"7oVMX4TgHpGPK4H+QZdYc8vKaPz5Fe7MtyDjb68QBYUnfmd1yKa47zg1NhTdpi+0ztA1aEdh2q/hPoZS",
+	"HZF7e5mjixQcaFzseZ40lkPosc/baGNfeb4GBXTnCFW1vjzyBOrydrI4chWGtp/VIRS2fbMYN1zwwO6w",
+	"cR5ssNq2Knd7yAYfLrWmW0IL8FNhcjoYkZmvTEwe1ynsyQ1v8okntc8SApPQlAwzMWsfJ38tt390Hr6T",
+	"DhPYxpwvoxvZosuJYduOfmF1EB3YpZN3Ca/pdvolzNr+6ZORTVza+E+fzEJAPQi7fs0Bf89WRrNycK2P",
+	"FFlSzTZ069CazNAh7tBnQDbykgdxQcg2AqqGkULK0hILJjfXbcE+2flFwJN6PDC23HwtIKH3pTuWj+3z",
+	"AeY09LBDBAleNiv0jkfipnwZ9yBbIokWAGvkcGGqpK2z2siWVOYuU3nGYtl3dYeQ/9LtKXDRODtI/Q1a",
+	"wqP7UYhlXfjOsjobuZPYy1GRBZZAsa1ZYuu2Z4SCQtCMzGlh7kOJ0oeqSsMzFea52kZsue0vn778/wEA",
+	"AP//",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -106,6 +106,38 @@ func (s *stubHandler) GetWrite(ctx context.Context, r GetWriteRequestObject) (Ge
 	return GetWrite200JSONResponse{Id: r.Id, Payload: json.RawMessage(`{}`), Notes: []Note{}, Attempts: []Attempt{}}, s.saw(ctx, nil, r.Id)
 }
 
+func (s *stubHandler) GetConnectionSettings(ctx context.Context, r GetConnectionSettingsRequestObject) (GetConnectionSettingsResponseObject, error) {
+	return GetConnectionSettings200JSONResponse{ConnectionId: r.Id}, s.saw(ctx, nil, r.Params)
+}
+
+func (s *stubHandler) UpdateConnectionSettings(ctx context.Context, r UpdateConnectionSettingsRequestObject) (UpdateConnectionSettingsResponseObject, error) {
+	return UpdateConnectionSettings200JSONResponse{ConnectionId: r.Id}, s.saw(ctx, nil, *r.Body)
+}
+
+func (s *stubHandler) ProbeConnection(ctx context.Context, r ProbeConnectionRequestObject) (ProbeConnectionResponseObject, error) {
+	return ProbeConnection200JSONResponse{Id: r.Id, Scopes: []string{}}, s.saw(ctx, nil, r.Params)
+}
+
+func (s *stubHandler) ProvisionConnection(ctx context.Context, r ProvisionConnectionRequestObject) (ProvisionConnectionResponseObject, error) {
+	return ProvisionConnection200JSONResponse{Id: r.Id, Scopes: []string{}}, s.saw(ctx, nil, r.Params)
+}
+
+func (s *stubHandler) ListApps(ctx context.Context, r ListAppsRequestObject) (ListAppsResponseObject, error) {
+	return ListApps200JSONResponse{Apps: []App{}}, s.saw(ctx, nil, r.Params)
+}
+
+func (s *stubHandler) PutApp(ctx context.Context, r PutAppRequestObject) (PutAppResponseObject, error) {
+	return PutApp200JSONResponse{Crm: r.Crm, Source: AppSourceWorkspace}, s.saw(ctx, nil, *r.Body)
+}
+
+func (s *stubHandler) DeleteApp(ctx context.Context, r DeleteAppRequestObject) (DeleteAppResponseObject, error) {
+	return DeleteApp200JSONResponse{Crm: r.Crm, Source: AppSourceNone}, s.saw(ctx, nil, r.Params)
+}
+
+func (s *stubHandler) ResolveWrite(context.Context, ResolveWriteRequestObject) (ResolveWriteResponseObject, error) {
+	return ResolveWrite200JSONResponse{}, nil
+}
+
 // RetryWrite gives no answer at all, which no handler may.
 func (s *stubHandler) RetryWrite(ctx context.Context, r RetryWriteRequestObject) (RetryWriteResponseObject, error) {
 	return nil, s.saw(ctx, nil, r.Id)

@@ -3,7 +3,9 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"os"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -62,6 +64,45 @@ func TestExamplesOfOutcomesAreAccepted(t *testing.T) {
 			}
 		}
 	}
+}
+
+func TestExamplesOfPutsAndPatchesAreAccepted(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, nil)
+	spec := published(t)
+	settings := spec.Paths.Value("/connections/{id}/settings").Patch
+	for _, c := range []struct {
+		op           *openapi3.Operation
+		method, path string
+		media        string
+	}{
+		{settings, "PATCH", "/connections/" + workspace + "/settings?workspace_id=" + workspace, jsonMedia},
+		{settings, "PATCH", "/functions/v1/connections/" + workspace + "/settings/?workspace_id=" + workspace, "application/merge-patch+json"},
+		{spec.Paths.Value("/apps/{crm}").Put, "PUT", "/apps/salesforce", jsonMedia},
+	} {
+		for name, example := range c.op.RequestBody.Value.Content[jsonMedia].Examples {
+			data, err := json.Marshal(example.Value.Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if w := b.send(c.method, c.path, string(data), "Content-Type", c.media); w.Code != 200 {
+				t.Errorf("%s %s, example %s: got %d %s", c.method, c.path, name, w.Code, w.Body)
+			}
+			_, got, _ := b.stub.last()
+			if patch, ok := got.(SettingsPatch); ok && !jsonEqual(t, patch, data) {
+				t.Errorf("%s, example %s: the handler got %s", c.path, name, patch)
+			}
+		}
+	}
+}
+
+func jsonEqual(t *testing.T, a, b []byte) bool {
+	t.Helper()
+	var x, y any
+	if err := errors.Join(json.Unmarshal(a, &x), json.Unmarshal(b, &y)); err != nil {
+		t.Fatal(err)
+	}
+	return reflect.DeepEqual(x, y)
 }
 
 func TestEveryCodeIsExplainedAndHasAStatus(t *testing.T) {
@@ -140,7 +181,7 @@ func TestEveryClosedOperationRefusesStrangers(t *testing.T) {
 			if op.Security != nil && len(*op.Security) == 0 {
 				continue
 			}
-			target := strings.NewReplacer("{target}", "hubspot", "{id}", workspace).Replace(path)
+			target := strings.NewReplacer("{target}", "hubspot", "{crm}", "hubspot", "{id}", workspace).Replace(path)
 			refused(t, b.send(method, target, "", "apikey", ""), 401, CodeNoAuthHeader)
 		}
 	}

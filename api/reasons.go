@@ -92,6 +92,8 @@ func reason(se *openapi3.SchemaError) string {
 		return fmt.Sprintf("must hold at least %d", s.MinItems)
 	case "maxItems":
 		return fmt.Sprintf("must hold at most %d", *s.MaxItems)
+	case "maxProperties":
+		return fmt.Sprintf("must hold at most %d", *s.MaxProps)
 	case "minimum":
 		return fmt.Sprintf("must be at least %v", *s.Min)
 	case "maximum":
@@ -102,6 +104,10 @@ func reason(se *openapi3.SchemaError) string {
 		}
 	case "format":
 		return formatWords(s.Format)
+	case "oneOf":
+		if words, ok := s.Extensions["x-one-of-words"].(string); ok {
+			return words
+		}
 	case "anyOf":
 		return "must hold at least one of " + branchWords(s)
 	}

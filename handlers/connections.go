@@ -23,7 +23,8 @@ func (h *Handlers) ListConnections(ctx context.Context, r api.ListConnectionsReq
 
 func connection(c store.Connection) api.Connection {
 	out := api.Connection{Id: c.ID, WorkspaceId: c.WorkspaceID, Crm: api.Crm(c.CRM), Status: api.ConnectionStatus(c.Status), AccountId: c.AccountID,
-		AccountName: filled(c.AccountName), InstanceUrl: filled(c.InstanceURL), Scopes: c.Scopes, LastCheckedAt: c.LastCheckedAt, PausedUntil: c.PausedUntil}
+		AccountName: filled(c.AccountName), InstanceUrl: filled(c.InstanceURL), Scopes: c.Scopes, LastCheckedAt: c.LastCheckedAt, PausedUntil: c.PausedUntil,
+		AppClientId: filled(c.AppClientID), Capabilities: capabilities(c), CapabilitiesAt: c.CapabilitiesAt, Limits: limits(c), SettingsUrl: filled(settingsURL(c))}
 	if c.ConnectedAt != nil {
 		out.ConnectedAt = *c.ConnectedAt
 	}

@@ -62,10 +62,15 @@ type options struct {
 	askConsent bool   // the CRMs show their page of consent
 	without    string // a CRM that this installation is not set up for
 	stopped    bool   // the delivery does not run
+	ownApps    bool   // the CRMs know a workspace's app alone, which is ownClient
+	noApps     bool   // this installation has no app of its own
+	wrap       func(connectors.Connector) connectors.Connector
 }
 
 func askConsent(o *options) { o.askConsent = true }
 func stopped(o *options)    { o.stopped = true }
+func ownApps(o *options)    { o.ownApps = true }
+func noApps(o *options)     { o.ownApps, o.noApps = true, true }
 
 func open(t *testing.T, change ...func(*options)) *desk {
 	t.Helper()
@@ -75,8 +80,12 @@ func open(t *testing.T, change ...func(*options)) *desk {
 	}
 	d := &desk{t: t, workspace: uuid.New(), oplog: sim.NewOpLog(), log: &record{}, seen: &record{}, secrets: map[string]bool{}}
 	d.openStore()
-	d.hub = simhubspot.New(simhubspot.Config{Log: d.oplog, AutoConsent: !o.askConsent})
-	d.org = simsalesforce.New(simsalesforce.Config{Log: d.oplog, AutoConsent: !o.askConsent})
+	client, secret := "", ""
+	if o.ownApps {
+		client, secret = ownClient, ownSecret()
+	}
+	d.hub = simhubspot.New(simhubspot.Config{Log: d.oplog, AutoConsent: !o.askConsent, ClientID: client, ClientSecret: secret})
+	d.org = simsalesforce.New(simsalesforce.Config{Log: d.oplog, AutoConsent: !o.askConsent, ClientID: client, ClientSecret: secret})
 	hubURL := serve(t, d.hub.Handler())
 	d.orgURL = serve(t, d.org.Handler())
 	srv := httptest.NewUnstartedServer(nil)
@@ -142,6 +151,9 @@ func (d *desk) router(o options, hubURL string) http.Handler {
 		d.t.Fatal(err)
 	}
 	crms := []connectors.Connector{hub, org}
+	if o.wrap != nil {
+		crms = []connectors.Connector{o.wrap(hub), o.wrap(org)}
+	}
 	apps := map[connectors.CRM]connectors.App{
 		connectors.HubSpot: {ClientID: simhubspot.DefaultClientID, ClientSecret: simhubspot.DefaultClientSecret,
 			RedirectURL: d.url + "/functions/v1/hubspot-oauth-callback"},
@@ -149,6 +161,12 @@ func (d *desk) router(o options, hubURL string) http.Handler {
 			RedirectURL: d.url + "/functions/v1/salesforce-oauth-callback"},
 	}
 	delete(apps, connectors.CRM(o.without))
+	for crm, app := range apps {
+		if o.noApps {
+			app.ClientID, app.ClientSecret = "", ""
+			apps[crm] = app
+		}
+	}
 	log := zerolog.New(d.log)
 	d.engine, err = delivery.New(delivery.Config{Pool: d.pool, Store: d.store, Connectors: crms, Apps: apps, Log: log, Workers: 4,
 		FirstLook: time.Millisecond, LookAgain: 20 * time.Millisecond, DeadGrantWait: 20 * time.Millisecond, SweepEvery: time.Hour})
@@ -191,7 +209,7 @@ func (d *desk) nothingSecretIsShown() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, shown := range []struct{ where, text string }{{"an answer", d.seen.text()}, {"the log", d.log.text()}} {
-		for _, secret := range []string{simhubspot.DefaultClientSecret, simsalesforce.DefaultClientSecret, serviceKey} {
+		for _, secret := range []string{simhubspot.DefaultClientSecret, simsalesforce.DefaultClientSecret, ownSecret(), serviceKey} {
 			if strings.Contains(shown.text, secret) {
 				d.t.Errorf("%s shows a client secret or key", shown.where)
 			}

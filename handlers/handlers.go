@@ -81,10 +81,11 @@ func notConnected(crm string) *api.Error {
 // explain makes of an error of the store or the delivery what its caller may be told.
 func explain(err error) error {
 	var (
-		conflict  *store.ConflictError
-		missing   *store.NotConnectedError
-		retriable *store.NotRetriableError
-		crm       *connectors.Error
+		conflict   *store.ConflictError
+		missing    *store.NotConnectedError
+		retriable  *store.NotRetriableError
+		resolvable *store.NotResolvableError
+		crm        *connectors.Error
 	)
 	switch {
 	case errors.As(err, &conflict):
@@ -94,10 +95,25 @@ func explain(err error) error {
 		return notConnected(missing.CRM)
 	case errors.As(err, &retriable):
 		return fail(api.CodeWriteNotRetriable, whyNotRetriable(retriable), map[string]any{"status": retriable.Status, "connection_status": retriable.ConnectionStatus})
+	case errors.As(err, &resolvable):
+		return fail(api.CodeWriteNotResolvable, whyNotResolvable(resolvable), map[string]any{"status": resolvable.Status, "connection_status": resolvable.ConnectionStatus})
 	case errors.As(err, &crm):
-		return &api.Error{Code: api.CodeCrmNotConnected, Message: crm.Cause + " " + crm.Action, Details: map[string]any{"cause_code": crm.Code}, Err: err}
+		return crmFailure(crm)
 	}
 	return err
+}
+
+// crmFailure tells why a CRM could not be asked: whether the customer must reconnect, somebody must change something, or waiting helps.
+func crmFailure(e *connectors.Error) *api.Error {
+	out := &api.Error{Code: api.CodeCrmNotConnected, Message: e.Cause + " " + e.Action, Details: map[string]any{"cause_code": e.Code}, Err: e}
+	switch e.Class {
+	case connectors.ClassRetry, connectors.ClassInDoubt:
+		out.Code, out.RetryAfter = api.CodeCrmUnavailable, e.RetryAfter
+		out.Message = e.Cause + " Nothing was changed; send it again later."
+	case connectors.ClassRejected, connectors.ClassMisconfigured:
+		out.Code = api.CodeCrmRefused
+	}
+	return out
 }
 
 func whyNotRetriable(e *store.NotRetriableError) string {
@@ -113,6 +129,16 @@ func whyNotRetriable(e *store.NotRetriableError) string {
 		return "The connection is " + e.ConnectionStatus + ". Reconnect the account that the write was made for, then try the write again."
 	}
 	return "A write that is " + strings.ReplaceAll(e.Status, "_", " ") + " cannot be tried again."
+}
+
+func whyNotResolvable(e *store.NotResolvableError) string {
+	switch e.Status {
+	case store.Succeeded, store.Cancelled:
+		return "The write is " + e.Status + " already."
+	case store.NeedsReview, store.Failed:
+		return "The connection is " + e.ConnectionStatus + ", so that nothing can be verified. Reconnect the account that the write was made for, or cancel the write."
+	}
+	return "The service is still at work on this write. Wait until it is settled or needs review."
 }
 
 func text(p *string) string {

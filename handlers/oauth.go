@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"crm-connectors/api"
@@ -38,14 +37,12 @@ func (h *Handlers) SalesforceOAuthStart(ctx context.Context, r api.SalesforceOAu
 	return api.SalesforceOAuthStart200JSONResponse{AuthorizeUrl: link, Url: link, AuthUrl: link}, nil
 }
 
-// loginHosts is the ability of a CRM whose accounts sign in at hosts of their own.
-type loginHosts interface {
-	// CheckLoginURL gives the canonical address of a host that may receive secrets, or an error that names the mend.
-	CheckLoginURL(raw string) (string, error)
-}
-
 func (h *Handlers) start(ctx context.Context, crm connectors.CRM, body *api.OAuthStartRequest) (string, error) {
-	connector, app, err := h.configured(crm)
+	connector, ours, err := h.installation(crm)
+	if err != nil {
+		return "", err
+	}
+	app, own, err := h.appOfWorkspace(ctx, crm, ours, body.WorkspaceId)
 	if err != nil {
 		return "", err
 	}
@@ -54,20 +51,13 @@ func (h *Handlers) start(ctx context.Context, crm connectors.CRM, body *api.OAut
 		return "", err
 	}
 	if host := text(body.LoginHost); host != "" {
-		hosts, ok := connector.(loginHosts)
-		if !ok {
-			return "", fail(api.CodeLoginHostNotAllowed, "login_host is for Salesforce alone.", map[string]any{"field": "login_host"})
-		}
-		if !strings.Contains(host, "://") { // the contract has a host; the address of one is taken too
-			host = "https://" + host
-		}
-		if app.LoginURL, err = hosts.CheckLoginURL(host); err != nil {
-			return "", fail(api.CodeLoginHostNotAllowed, err.Error(), map[string]any{"field": "login_host"})
+		if app.LoginURL, err = loginURL(connector, host); err != nil {
+			return "", err
 		}
 	}
 	verifier := oauth2.GenerateVerifier()
 	state, err := h.store.BeginOAuth(ctx, store.OAuthState{WorkspaceID: body.WorkspaceId, CRM: string(crm), UserID: api.CallerFrom(ctx).UserID,
-		RedirectTo: back, LoginURL: app.LoginURL, Verifier: verifier}, stateLife)
+		RedirectTo: back, LoginURL: app.LoginURL, Verifier: verifier, AppClientID: own}, stateLife)
 	if err != nil {
 		return "", err
 	}
@@ -76,14 +66,6 @@ func (h *Handlers) start(ctx context.Context, crm connectors.CRM, body *api.OAut
 		return "", fmt.Errorf("authorize URL of %s: %w", crm, err)
 	}
 	return link, nil
-}
-
-func (h *Handlers) configured(crm connectors.CRM) (connectors.Connector, connectors.App, error) {
-	connector, app := h.connectors[crm], h.cfg.Apps[crm]
-	if connector == nil || app.ClientID == "" {
-		return nil, app, fail(api.CodeCrmNotConfigured, "This service is not set up for "+string(crm)+". Its operator must set the client id and secret.", nil)
-	}
-	return connector, app, nil
 }
 
 // HubspotOAuthCallback is where HubSpot sends the browser back to.
@@ -112,7 +94,7 @@ func (h *Handlers) callback(ctx context.Context, crm connectors.CRM, q callback)
 	if q.state == "" || (q.code == "" && q.err == "") {
 		return "", fail(api.CodeOAuthCodeMissing, "Missing code/state", nil)
 	}
-	connector, app, err := h.configured(crm)
+	connector, ours, err := h.installation(crm)
 	if err != nil {
 		return "", err
 	}
@@ -128,24 +110,44 @@ func (h *Handlers) callback(ctx context.Context, crm connectors.CRM, q callback)
 			Str("description", connectors.Quote(q.description)).Msg("the CRM sent the browser back without a code")
 		return refusedBack(st, crm, q), nil
 	}
-	app.LoginURL = st.LoginURL
 	// The code works once: whoever stops waiting, the exchange is finished and stored.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), exchangeTimeout)
 	defer cancel()
-	grant, err := connector.Exchange(ctx, app, q.code, connectors.Secret(st.Verifier))
+	return h.exchange(ctx, connector, ours, st, q.code), nil
+}
+
+// exchange redeems the code with the app that the flow began with, stores the grant, and gives the page to go back to.
+func (h *Handlers) exchange(ctx context.Context, connector connectors.Connector, ours connectors.App, st store.OAuthState, code string) string {
+	crm := connectors.CRM(st.CRM)
+	app, own, err := h.appOfFlow(ctx, ours, st)
 	if err != nil {
-		return h.exchangeFailed(st, crm, connectors.AsError(err)), nil
+		return h.notStored(st, err)
+	}
+	app.LoginURL = st.LoginURL
+	grant, err := connector.Exchange(ctx, app, code, connectors.Secret(st.Verifier))
+	if err != nil {
+		return h.exchangeFailed(st, crm, connectors.AsError(err))
 	}
 	conn, err := h.store.Connect(ctx, store.NewGrant{WorkspaceID: st.WorkspaceID, CRM: st.CRM, AccountID: grant.AccountID, AccountName: grant.AccountName,
 		UserID: grant.UserID, InstanceURL: grant.InstanceURL, LoginURL: app.LoginURL, Scopes: grant.Scopes,
-		AccessToken: grant.AccessToken.Reveal(), RefreshToken: grant.RefreshToken.Reveal(), ExpiresAt: grant.ExpiresAt}, h.engine.Wake)
+		AccessToken: grant.AccessToken.Reveal(), RefreshToken: grant.RefreshToken.Reveal(), ExpiresAt: grant.ExpiresAt, AppClientID: own}, h.engine.Wake)
 	if err != nil {
-		h.log.Error().Str("event", "oauth_store_failed").Str("crm", string(crm)).Stringer("workspace_id", st.WorkspaceID).Err(err).Msg("the grant could not be stored")
-		return failedBack(st, crm, "server_error", api.CodeInternal, "The connection could not be stored because of a fault in this service. Start the connection again."), nil
+		return h.notStored(st, err)
 	}
-	h.log.Info().Str("event", "connected").Str("crm", string(crm)).Stringer("workspace_id", st.WorkspaceID).Stringer("connection_id", conn.ID).
-		Str("account_id", conn.AccountID).Msg("connected")
-	return with(st.RedirectTo, map[string]string{string(crm) + "_success": "1"}), nil
+	h.log.Info().Str("event", "connected").Str("crm", st.CRM).Stringer("workspace_id", st.WorkspaceID).Stringer("connection_id", conn.ID).
+		Str("account_id", conn.AccountID).Bool("own_app", own != "").Msg("connected")
+	return with(st.RedirectTo, map[string]string{st.CRM + "_success": "1"})
+}
+
+// notStored sends the browser back from a flow that ends here because of the app or of a fault of ours.
+func (h *Handlers) notStored(st store.OAuthState, err error) string {
+	crm := connectors.CRM(st.CRM)
+	if errors.Is(err, errAppChanged) || errors.Is(err, store.ErrAppGone) {
+		h.log.Warn().Str("event", "oauth_app_changed").Str("crm", st.CRM).Stringer("workspace_id", st.WorkspaceID).Msg("the app was changed while its flow was under way")
+		return failedBack(st, crm, "server_error", api.CodeOAuthAppChanged, "The "+st.CRM+" app was changed or deleted before you came back. Start the connection again.")
+	}
+	h.log.Error().Str("event", "oauth_store_failed").Str("crm", st.CRM).Stringer("workspace_id", st.WorkspaceID).Err(err).Msg("the grant could not be stored")
+	return failedBack(st, crm, "server_error", api.CodeInternal, "The connection could not be stored because of a fault in this service. Start the connection again.")
 }
 
 func refusedBack(st store.OAuthState, crm connectors.CRM, q callback) string {

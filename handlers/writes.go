@@ -82,7 +82,7 @@ func (h *Handlers) GetWrite(ctx context.Context, r api.GetWriteRequestObject) (a
 	}
 	s := renderWrite(w)
 	out := api.GetWrite200JSONResponse{Action: s.Action, Attempt: s.Attempt, Attempts: []api.Attempt{}, CreatedAt: s.CreatedAt, Crm: s.Crm,
-		CrmObjectId: s.CrmObjectId, CrmObjectType: s.CrmObjectType, Error: s.Error, Id: s.Id, IdempotencyKey: s.IdempotencyKey,
+		Alarm: s.Alarm, Marker: s.Marker, CrmObjectId: s.CrmObjectId, CrmObjectType: s.CrmObjectType, Error: s.Error, Id: s.Id, IdempotencyKey: s.IdempotencyKey,
 		NextAttemptAt: s.NextAttemptAt, Notes: s.Notes, ObjectId: s.ObjectId, ObjectType: s.ObjectType, Outcome: s.Outcome,
 		Payload: w.Payload, PayloadHash: w.PayloadHash, SettledAt: s.SettledAt, Status: s.Status, SyncId: s.SyncId, UpdatedAt: s.UpdatedAt, WorkspaceId: s.WorkspaceId}
 	for _, a := range attempts {
@@ -99,6 +99,24 @@ func (h *Handlers) RetryWrite(ctx context.Context, r api.RetryWriteRequestObject
 	}
 	h.log.Info().Str("event", "write_retried").Stringer("write_id", w.ID).Stringer("workspace_id", w.WorkspaceID).Str("by", api.CallerFrom(ctx).Name).Msg("write retried by hand")
 	return api.RetryWrite200JSONResponse(renderWrite(w)), nil
+}
+
+// ResolveWrite takes a person's word on a write that the service could not settle.
+func (h *Handlers) ResolveWrite(ctx context.Context, r api.ResolveWriteRequestObject) (api.ResolveWriteResponseObject, error) {
+	id := text(r.Body.CrmObjectId)
+	switch {
+	case r.Body.How == store.ResolveFound && id == "":
+		return nil, fail(api.CodeValidationFailed, "crm_object_id is missing: with found, name the record's id in the CRM.", map[string]any{"field": "crm_object_id"})
+	case r.Body.How != store.ResolveFound && id != "":
+		return nil, fail(api.CodeValidationFailed, "crm_object_id goes with found alone.", map[string]any{"field": "crm_object_id"})
+	}
+	by := api.CallerFrom(ctx).Name
+	w, err := h.store.Resolve(ctx, uuid.Nil, r.Id, store.Resolution{How: r.Body.How, CRMObjectID: id, Actor: by}, h.engine.Wake)
+	if err != nil {
+		return nil, writeMissing(explain(err))
+	}
+	h.log.Info().Str("event", "write_resolved").Str("how", r.Body.How).Stringer("write_id", w.ID).Stringer("workspace_id", w.WorkspaceID).Str("by", by).Msg("write resolved by hand")
+	return api.ResolveWrite200JSONResponse(renderWrite(w)), nil
 }
 
 func writeMissing(err error) error {
@@ -119,7 +137,7 @@ func renderWrites(writes []store.Write) []api.Write {
 func renderWrite(w store.Write) api.Write {
 	out := api.Write{Id: w.ID, SyncId: w.SyncID, WorkspaceId: w.WorkspaceID, Crm: api.Crm(w.CRM), ObjectType: api.ObjectType(w.ObjectType), ObjectId: w.ObjectID,
 		Action: api.WriteAction(w.Action), IdempotencyKey: w.IdempotencyKey, Status: api.WriteStatus(w.Status), Attempt: w.Attempt,
-		CrmObjectType: filled(w.CRMObjectType), CrmObjectId: filled(w.CRMObjectID), Notes: decodeList[api.Note](w.Notes),
+		CrmObjectType: filled(w.CRMObjectType), CrmObjectId: filled(w.CRMObjectID), Marker: filled(w.Marker), Alarm: filled(w.Alarm), Notes: decodeList[api.Note](w.Notes),
 		CreatedAt: w.CreatedAt, UpdatedAt: w.UpdatedAt, SettledAt: w.SettledAt}
 	if w.Outcome != "" {
 		outcome := api.WriteOutcome(w.Outcome)

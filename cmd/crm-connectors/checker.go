@@ -58,6 +58,7 @@ func (c *checker) config(v variables) Config {
 		ListenAddr:   c.listen(v),
 		TrustedHosts: c.trustedHosts(v.TrustedHosts),
 		DrainWorkers: c.between("DRAIN_WORKERS", v.DrainWorkers, 1, 10_000),
+		Waits:        c.waits(v),
 		LogLevel:     c.oneOf("LOG_LEVEL", v.LogLevel, "debug", "info", "warn", "error"),
 		LogFormat:    c.oneOf("LOG_FORMAT", v.LogFormat, "json", "console"),
 	}
@@ -81,10 +82,27 @@ func (c *checker) config(v variables) Config {
 		}
 	}
 	cfg.HubSpot, cfg.Salesforce = c.hubspot(v, cfg), c.salesforce(v, cfg)
-	if v.HubSpotClientID+v.HubSpotClientSecret+v.SalesforceClientID+v.SalesforceClientSecret == "" {
-		c.add("HUBSPOT_CLIENT_ID", "is not set, and neither is SALESFORCE_CLIENT_ID: at least one CRM is needed")
+	if cfg.HubSpot == nil && cfg.Salesforce == nil && v.HubSpotClientID+v.HubSpotClientSecret+v.SalesforceClientID+v.SalesforceClientSecret == "" {
+		c.add("HUBSPOT_CLIENT_ID", "is not set, and neither is SALESFORCE_CLIENT_ID: at least one CRM is needed, or PUBLIC_URL, for workspaces with apps of their own")
 	}
 	return cfg
+}
+
+// waits must be longer than nothing, and a worker must have ended its sending well before others may take it for dead.
+func (c *checker) waits(v variables) Waits {
+	w := Waits{Lease: v.Lease, SendWindow: v.SendWindow, CallTimeout: v.CallTimeout, LateCommit: v.LateCommit, IndexLag: v.IndexLag,
+		FirstLook: v.FirstLook, LookAgain: v.LookAgain, DeadGrantWait: v.DeadGrantWait, SweepEvery: v.SweepEvery, Slice: v.Slice}
+	for name, d := range map[string]time.Duration{"DELIVERY_LEASE": w.Lease, "DELIVERY_SEND_WINDOW": w.SendWindow, "CRM_CALL_TIMEOUT": w.CallTimeout,
+		"DELIVERY_LATE_COMMIT": w.LateCommit, "DELIVERY_INDEX_LAG": w.IndexLag, "DELIVERY_FIRST_LOOK": w.FirstLook, "DELIVERY_LOOK_AGAIN": w.LookAgain,
+		"DELIVERY_DEAD_GRANT_WAIT": w.DeadGrantWait, "DELIVERY_SWEEP_EVERY": w.SweepEvery, "DELIVERY_SLICE": w.Slice} {
+		if d < time.Millisecond || d > 24*time.Hour {
+			c.add(name, "is not between 1ms and 24h")
+		}
+	}
+	if w.SendWindow >= w.Lease {
+		c.add("DELIVERY_SEND_WINDOW", "is not shorter than DELIVERY_LEASE")
+	}
+	return w
 }
 
 func (c *checker) between(name string, n, low, high int) int {

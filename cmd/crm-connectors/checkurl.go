@@ -97,24 +97,27 @@ func (c *checker) secretURL(name, value string, trusted []string, own ...string)
 	return clean
 }
 
-// app is one CRM's registration: complete, or absent (nil).
+// app is one CRM's registration: whole, or without client id and secret, so that only workspaces with an app of their own can connect. It is nil,
+// and the CRM off, where browsers could not come back.
 func (c *checker) app(prefix, id, secret, redirect, publicURL string) *connectors.App {
-	if id == "" && secret == "" && redirect == "" {
-		return nil
-	}
+	ours := id != "" || secret != ""
 	for _, one := range []struct{ name, value string }{{"_CLIENT_ID", id}, {"_CLIENT_SECRET", secret}} {
-		if one.value == "" {
+		if ours && one.value == "" {
 			c.add(prefix+one.name, "is not set, while others of "+prefix+"_… are")
 		}
 	}
 	name := prefix + "_REDIRECT_URI"
 	if redirect == "" {
-		if publicURL == "" {
+		redirect = publicURL + fmt.Sprintf(callbackPath, strings.ToLower(prefix))
+		u, err := url.Parse(redirect)
+		switch usable := err == nil && publicURL != "" && (u.Scheme == "https" || isLoopback(u)); {
+		case usable:
+		case !ours:
+			return nil
+		case publicURL == "":
 			c.add(name, "is not set and cannot be derived, for PUBLIC_URL is not set either")
 			return nil
-		}
-		redirect = publicURL + fmt.Sprintf(callbackPath, strings.ToLower(prefix))
-		if u, err := url.Parse(redirect); err != nil || (u.Scheme != "https" && !isLoopback(u)) {
+		default:
 			c.add(name, "is not set, and what would be derived is not https: set it, or PUBLIC_URL")
 			return nil
 		}

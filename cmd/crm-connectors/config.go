@@ -29,26 +29,34 @@ type Config struct {
 	PublicURL       string   // may be empty when both redirect URIs are given
 	ListenAddr      string
 
-	HubSpot      *HubSpotConfig    // nil: off
+	HubSpot      *HubSpotConfig    // nil: off, for browsers could not come back
 	Salesforce   *SalesforceConfig // nil: off; at least one of both is on
 	TrustedHosts []string          // lower case
 
 	DrainWorkers  int
+	Waits         Waits
 	LogLevel      string // debug, info, warn, error
 	LogFormat     string // json, console
 	ShutdownGrace time.Duration
 }
 
+// Waits are how long the service waits for what, checked against each other.
+type Waits struct {
+	Lease, SendWindow, CallTimeout             time.Duration
+	LateCommit, IndexLag, FirstLook, LookAgain time.Duration
+	DeadGrantWait, SweepEvery, Slice           time.Duration
+}
+
 // HubSpotConfig is our HubSpot app and where HubSpot is.
 type HubSpotConfig struct {
-	App        connectors.App // LoginURL is HUBSPOT_AUTH_BASE_URL
+	App        connectors.App // LoginURL is HUBSPOT_AUTH_BASE_URL; without ClientID only workspaces with an app of their own can connect
 	APIBaseURL string
 	APIVersion string
 }
 
 // SalesforceConfig is our Salesforce app and where people sign in.
 type SalesforceConfig struct {
-	App        connectors.App // LoginURL is SALESFORCE_AUTH_BASE_URL
+	App        connectors.App // LoginURL is SALESFORCE_AUTH_BASE_URL; ClientID as above
 	APIVersion string         // with its v
 }
 

@@ -59,12 +59,12 @@ func TestTheLeastEnvironmentIsEnoughAndHasTheDocumentedDefaults(t *testing.T) {
 	got := []any{
 		cfg.AppBaseURL, cfg.ListenAddr, cfg.PollOnly, cfg.DBMaxConns, cfg.DrainWorkers, cfg.LogLevel, cfg.LogFormat, cfg.ShutdownGrace,
 		cfg.HubSpot.APIVersion, cfg.HubSpot.APIBaseURL, cfg.HubSpot.App.LoginURL, cfg.HubSpot.App.RedirectURL,
-		cfg.Salesforce == nil, cfg.CORSOrigins, cfg.DatabaseURL.Reveal(), cfg.ServiceKeys["service_role"].Reveal(), cfg.Keyring != nil,
+		cfg.Salesforce.App.ClientID, cfg.Salesforce.App.RedirectURL, cfg.CORSOrigins, cfg.DatabaseURL.Reveal(), cfg.ServiceKeys["service_role"].Reveal(), cfg.Keyring != nil,
 	}
 	want := []any{
 		"https://app.example.com", ":9000", false, int32(20), 50, "info", "json", 25 * time.Second,
 		"v3", "https://api.hubapi.com", "https://app.hubspot.com", "https://project.example.com/functions/v1/hubspot-oauth-callback",
-		true, []string{"*"}, goodEnv(t)["DATABASE_URL"], marker + "-role", true,
+		"", "https://project.example.com/functions/v1/salesforce-oauth-callback", []string{"*"}, goodEnv(t)["DATABASE_URL"], marker + "-role", true,
 	}
 	if fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("got  %v\nwant %v", got, want)
@@ -101,6 +101,8 @@ func TestEachBadValueIsReportedByNameAndNeverPrinted(t *testing.T) {
 		"database, other name": {map[string]string{"DATABASE_URL": "", "SUPABASE_DB_URL": marker}, []string{"SUPABASE_DB_URL"}},
 		"numbers":              {map[string]string{"DB_MAX_CONNS": marker, "DRAIN_WORKERS": "0"}, []string{"DB_MAX_CONNS", "DRAIN_WORKERS"}},
 		"durations":            {map[string]string{"SHUTDOWN_GRACE": marker}, []string{"SHUTDOWN_GRACE"}},
+		"no time to wait":      {map[string]string{"DELIVERY_LATE_COMMIT": "0s"}, []string{"DELIVERY_LATE_COMMIT"}},
+		"no time to send":      {map[string]string{"DELIVERY_LEASE": "40s"}, []string{"DELIVERY_SEND_WINDOW"}},
 		"endless grace":        {map[string]string{"SHUTDOWN_GRACE": "48h"}, []string{"SHUTDOWN_GRACE"}},
 		"choices":              {map[string]string{"LOG_LEVEL": marker, "LOG_FORMAT": marker, "RIVER_POLL_ONLY": marker}, []string{"RIVER_POLL_ONLY", "LOG_LEVEL", "LOG_FORMAT"}},
 		"keyset":               {map[string]string{"TOKEN_KEYSET": marker}, []string{"TOKEN_KEYSET"}},
@@ -116,7 +118,8 @@ func TestEachBadValueIsReportedByNameAndNeverPrinted(t *testing.T) {
 		"address":              {map[string]string{"LISTEN_ADDR": marker}, []string{"LISTEN_ADDR"}},
 		"trusted host":         {map[string]string{"CRM_TRUSTED_HOSTS": "https://" + marker}, []string{"CRM_TRUSTED_HOSTS"}},
 		"half an app":          {map[string]string{"SALESFORCE_CLIENT_ID": marker}, []string{"SALESFORCE_CLIENT_SECRET"}},
-		"no CRM":               {map[string]string{"HUBSPOT_CLIENT_ID": "", "HUBSPOT_CLIENT_SECRET": ""}, []string{"HUBSPOT_CLIENT_ID"}},
+		"no CRM":               {map[string]string{"HUBSPOT_CLIENT_ID": "", "HUBSPOT_CLIENT_SECRET": "", "SUPABASE_PUBLIC_URL": ""}, []string{"HUBSPOT_CLIENT_ID"}},
+		"no CRM from outside":  {map[string]string{"HUBSPOT_CLIENT_ID": "", "HUBSPOT_CLIENT_SECRET": "", "SUPABASE_PUBLIC_URL": "http://kong:8000"}, []string{"HUBSPOT_CLIENT_ID"}},
 		"versions":             {map[string]string{"HUBSPOT_API_VERSION": "v1", "SALESFORCE_CLIENT_ID": "a", "SALESFORCE_CLIENT_SECRET": marker, "SALESFORCE_API_VERSION": "66"}, []string{"HUBSPOT_API_VERSION", "SALESFORCE_API_VERSION"}},
 		"foreign API host":     {map[string]string{"HUBSPOT_API_BASE_URL": "https://" + marker + ".example.com"}, []string{"HUBSPOT_API_BASE_URL"}},
 		"look-alike API host":  {map[string]string{"HUBSPOT_API_BASE_URL": "https://evilhubapi.com"}, []string{"HUBSPOT_API_BASE_URL"}},
@@ -179,6 +182,27 @@ func TestWhatIsGivenIsUsed(t *testing.T) {
 	}
 	if fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("got  %v\nwant %v", got, want)
+	}
+}
+
+func TestWithoutAppsOfOursWorkspacesBringTheirOwn(t *testing.T) {
+	t.Parallel()
+	cfg, err := LoadConfig(with(t, map[string]string{"HUBSPOT_CLIENT_ID": "", "HUBSPOT_CLIENT_SECRET": ""}))
+	if err != nil {
+		t.Fatalf("LoadConfig = %v", err)
+	}
+	crms, apps, err := crmsOf(cfg)
+	if err != nil || len(crms) != 2 {
+		t.Fatalf("%d CRMs, %v; want both", len(crms), err)
+	}
+	for crm, app := range apps {
+		if app.ClientID != "" || app.ClientSecret != "" || app.RedirectURL != "https://project.example.com/functions/v1/"+string(crm)+"-oauth-callback" || app.LoginURL == "" {
+			t.Errorf("%s: %+v", crm, app)
+		}
+	}
+	cfg, err = LoadConfig(with(t, map[string]string{"SUPABASE_PUBLIC_URL": "", "HUBSPOT_REDIRECT_URI": "https://crm.example.com/hubspot"}))
+	if err != nil || cfg.Salesforce != nil || cfg.HubSpot == nil {
+		t.Errorf("%+v, %v; want Salesforce off, for no browser could come back", cfg, err)
 	}
 }
 

@@ -169,7 +169,10 @@ func count(want, got, failed map[thing]int) tally {
 	return t
 }
 
-var tags = regexp.MustCompile(`<[^>]*>`)
+var (
+	tags    = regexp.MustCompile(`<[^>]*>`)
+	markers = regexp.MustCompile(`\s*Ref: [a-z2-7]{26}\s*$`) // the service's own line below a text
+)
 
 func plain(s string) string { return html.UnescapeString(tags.ReplaceAllString(s, " ")) }
 
@@ -180,7 +183,7 @@ func mark(s string) string {
 			return unicode.ToLower(r)
 		}
 		return -1
-	}, s)
+	}, markers.ReplaceAllString(s, ""))
 	if r := []rune(m); len(r) > 120 {
 		m = string(r[:120])
 	}

@@ -54,8 +54,16 @@ func newService(ctx context.Context, cfg Config, log zerolog.Logger) (_ *service
 	if err != nil {
 		return nil, err
 	}
+	for crm, app := range apps {
+		if app.ClientID == "" {
+			log.Info().Str("event", "own_apps_only").Str("crm", string(crm)).Msg("no app of ours: only workspaces with an app of their own can connect")
+		}
+	}
 	st := store.New(pool, cfg.Keyring)
-	engine, err := delivery.New(delivery.Config{Pool: pool, Store: st, Connectors: crms, Apps: apps, Log: log, Workers: cfg.DrainWorkers, PollOnly: cfg.PollOnly})
+	engine, err := delivery.New(delivery.Config{Pool: pool, Store: st, Connectors: crms, Apps: apps, Log: log, Workers: cfg.DrainWorkers, PollOnly: cfg.PollOnly,
+		Lease: store.Lease{Hold: cfg.Waits.Lease, Send: cfg.Waits.SendWindow}, CallTimeout: cfg.Waits.CallTimeout, LateCommit: cfg.Waits.LateCommit,
+		IndexLag: cfg.Waits.IndexLag, FirstLook: cfg.Waits.FirstLook, LookAgain: cfg.Waits.LookAgain, DeadGrantWait: cfg.Waits.DeadGrantWait,
+		SweepEvery: cfg.Waits.SweepEvery, Slice: cfg.Waits.Slice})
 	if err != nil {
 		return nil, err
 	}
@@ -78,6 +86,7 @@ func newService(ctx context.Context, cfg Config, log zerolog.Logger) (_ *service
 // crmsOf lists the CRMs that this process is set up for. A new CRM is a line here.
 func crmsOf(cfg Config) ([]connectors.Connector, map[connectors.CRM]connectors.App, error) {
 	client := connectors.NewClient(nil, time.Now)
+	client.Limit(cfg.Waits.CallTimeout)
 	var crms []connectors.Connector
 	apps := map[connectors.CRM]connectors.App{}
 	if c := cfg.HubSpot; c != nil {

@@ -31,18 +31,29 @@ type variables struct {
 	ListenAddr        string   `env:"LISTEN_ADDR" group:"Addresses" help:"where to listen; goes before PORT" example:"127.0.0.1:9000"`
 	Port              string   `env:"PORT" envDefault:"9000" group:"Addresses" help:"where to listen, on all addresses" example:"9000"`
 
-	HubSpotClientID     string `env:"HUBSPOT_CLIENT_ID" group:"HubSpot" help:"our app; without it HubSpot is off" example:"00000000-0000-0000-0000-000000000000"`
+	HubSpotClientID     string `env:"HUBSPOT_CLIENT_ID" group:"HubSpot" help:"our app; without it only workspaces with an app of their own connect to HubSpot" example:"00000000-0000-0000-0000-000000000000"`
 	HubSpotClientSecret string `env:"HUBSPOT_CLIENT_SECRET" group:"HubSpot" help:"its secret" example:"SECRET"`
 	HubSpotRedirectURI  string `env:"HUBSPOT_REDIRECT_URI" group:"HubSpot" help:"as registered; default: below PUBLIC_URL" example:"https://project.example.com/functions/v1/hubspot-oauth-callback"`
 	HubSpotAPIVersion   string `env:"HUBSPOT_API_VERSION" envDefault:"v3" group:"HubSpot" help:"v3, 2026-03 or 2026-09" example:"v3"`
 	HubSpotAPIBaseURL   string `env:"HUBSPOT_API_BASE_URL" envDefault:"https://api.hubapi.com" group:"HubSpot" help:"the API" example:"https://api.hubapi.com"`
 	HubSpotAuthBaseURL  string `env:"HUBSPOT_AUTH_BASE_URL" envDefault:"https://app.hubspot.com" group:"HubSpot" help:"where people sign in" example:"https://app.hubspot.com"`
 
-	SalesforceClientID     string `env:"SALESFORCE_CLIENT_ID" group:"Salesforce" help:"our app; without it Salesforce is off" example:"CONSUMER_KEY"`
+	SalesforceClientID     string `env:"SALESFORCE_CLIENT_ID" group:"Salesforce" help:"our app; without it only workspaces with an app of their own connect to Salesforce" example:"CONSUMER_KEY"`
 	SalesforceClientSecret string `env:"SALESFORCE_CLIENT_SECRET" group:"Salesforce" help:"its secret" example:"SECRET"`
 	SalesforceRedirectURI  string `env:"SALESFORCE_REDIRECT_URI" group:"Salesforce" help:"as registered; default: below PUBLIC_URL" example:"https://project.example.com/functions/v1/salesforce-oauth-callback"`
 	SalesforceAPIVersion   string `env:"SALESFORCE_API_VERSION" envDefault:"v66.0" group:"Salesforce" help:"of the REST API" example:"v66.0"`
 	SalesforceAuthBaseURL  string `env:"SALESFORCE_AUTH_BASE_URL" envDefault:"https://login.salesforce.com" group:"Salesforce" help:"where people sign in" example:"https://login.salesforce.com"`
+
+	Lease         time.Duration `env:"DELIVERY_LEASE" envDefault:"90s" group:"Waits" help:"how long a worker may hold a write before it counts as dead" example:"90s"`
+	SendWindow    time.Duration `env:"DELIVERY_SEND_WINDOW" envDefault:"50s" group:"Waits" help:"how long of that it may begin to send" example:"50s"`
+	CallTimeout   time.Duration `env:"CRM_CALL_TIMEOUT" envDefault:"30s" group:"Waits" help:"how long a CRM may take to answer a call" example:"30s"`
+	LateCommit    time.Duration `env:"DELIVERY_LATE_COMMIT" envDefault:"11m" group:"Waits" help:"how long a CRM may still execute a call that was cut; shorter risks doubles" example:"11m"`
+	IndexLag      time.Duration `env:"DELIVERY_INDEX_LAG" envDefault:"4m" group:"Waits" help:"how much later a search may show it; shorter risks doubles" example:"4m"`
+	FirstLook     time.Duration `env:"DELIVERY_FIRST_LOOK" envDefault:"5s" group:"Waits" help:"from a lost answer to the first look for the record" example:"5s"`
+	LookAgain     time.Duration `env:"DELIVERY_LOOK_AGAIN" envDefault:"60s" group:"Waits" help:"between looks" example:"60s"`
+	DeadGrantWait time.Duration `env:"DELIVERY_DEAD_GRANT_WAIT" envDefault:"3s" group:"Waits" help:"before a refused refresh token is believed to be dead" example:"3s"`
+	SweepEvery    time.Duration `env:"DELIVERY_SWEEP_EVERY" envDefault:"15s" group:"Waits" help:"how often dead workers are looked for" example:"15s"`
+	Slice         time.Duration `env:"DELIVERY_SLICE" envDefault:"20s" group:"Waits" help:"how long one connection may keep a worker while others wait" example:"20s"`
 
 	TrustedHosts  []string      `env:"CRM_TRUSTED_HOSTS" group:"Running" help:"hosts besides the CRMs' own that may receive secrets, with or without TLS" example:"127.0.0.1:9101,sim.example.com"`
 	DrainWorkers  int           `env:"DRAIN_WORKERS" envDefault:"50" group:"Running" help:"connections delivered at once by this process" example:"50"`

@@ -90,12 +90,12 @@ type Write struct {
 	// NotBefore is when this write can first have reached the CRM, with a margin for clocks that differ; zero: unknown.
 	NotBefore time.Time
 
-	ContactRef Ref    // task, rollup: the contact they belong to; contact: what the email was last known as
+	ContactRef Ref // task, rollup: the contact they belong to; contact: what the email was last known as
 	// ContactKnown says that ContactRef was seen a short while ago: a contact is written there without being looked up first, and looked up only
 	// when the CRM does not have it there.
 	ContactKnown bool
 	Email        string // task, rollup: the contact's email, where there is one
-	DealID     string // the CRM's id of the deal that the thread is linked to; empty: none
+	DealID       string // the CRM's id of the deal that the thread is linked to; empty: none
 
 	// SendBy is when the right to send ends: no call that changes the CRM starts after it.
 	// Zero means no limit. It carries a monotonic reading.

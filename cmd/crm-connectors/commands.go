@@ -17,6 +17,7 @@ func commands() []command {
 		migrateCommand(),
 		keysCommand(),
 		healthCommand(),
+		failuresCommand(),
 		versionCommand(),
 	}
 }

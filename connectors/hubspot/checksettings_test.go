@@ -10,6 +10,18 @@ import (
 	"crm-connectors/sim/simhubspot"
 )
 
+// takenSettings are what a portal with the seeded properties and labels takes.
+func takenSettings() connectors.Settings {
+	return connectors.Settings{
+		FieldDefaults: map[connectors.Object]map[string]any{
+			connectors.ObjectContact: {"hs_legal_basis": "x", "hs_lead_status": "NEW", "vip": true, "score": 1.5, "hubspot_owner_id": "41629779", "closedate": "2026-11-30T15:00:00Z"},
+			connectors.ObjectTask:    {"topics": "a;b", "hs_task_reminders": 1790000000000.0},
+			connectors.ObjectRollup:  {"day": "2026-11-30"},
+		},
+		TaskStatus: "WAITING", Labels: connectors.Labels{TaskContact: "follow-up OWNER"}, RollupTarget: connectors.RollupDeal, Contacts: connectors.ContactsUpdateOnly,
+	}
+}
+
 func TestSettingsAreHeldAgainstThePortal(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
@@ -24,15 +36,7 @@ func TestSettingsAreHeldAgainstThePortal(t *testing.T) {
 	b.seedProperty(contactsType, simhubspot.Property{Name: "vip", Label: "VIP", GroupName: "contactinformation", Type: "bool", FieldType: "booleancheckbox"})
 	b.seedProperty(contactsType, simhubspot.Property{Name: "score", Label: "Score", GroupName: "contactinformation", Type: "number", FieldType: "number"})
 	b.sim.SeedLabel(tasksType, contactsType, "Follow-up owner")
-	good := connectors.Settings{
-		FieldDefaults: map[connectors.Object]map[string]any{
-			connectors.ObjectContact: {"hs_legal_basis": "x", "hs_lead_status": "NEW", "vip": true, "score": 1.5, "hubspot_owner_id": "41629779", "closedate": "2026-11-30T15:00:00Z"},
-			connectors.ObjectTask:    {"topics": "a;b", "hs_task_reminders": 1790000000000.0},
-			connectors.ObjectRollup:  {"day": "2026-11-30"},
-		},
-		TaskStatus: "WAITING", Labels: connectors.Labels{TaskContact: "follow-up OWNER"}, RollupTarget: connectors.RollupDeal, Contacts: connectors.ContactsUpdateOnly,
-	}
-	bad := connectors.Settings{
+	good, bad := takenSettings(), connectors.Settings{
 		FieldDefaults: map[connectors.Object]map[string]any{
 			connectors.ObjectContact: {"shoe_size": "9", "hs_object_id": "9", "total": 1.0, "hs_lead_status": "new", "vip": "yes", "score": "1,5", "closedate": "soon",
 				"company": strings.Repeat("x", 65_537), "city": []any{"a"}, "country": ""},

@@ -45,16 +45,27 @@ type person struct {
 	change map[string]string // as set; empty where the settings leave an existing contact as it is
 }
 
+// personOf is what a contact's write says, as far as the settings allow.
+func (s *session) personOf(c connectors.Contact) person {
+	p := person{email: normalEmail(c.Email), set: wanted(c)}
+	if s.account.Settings.Contacts != connectors.ContactsCreateOnly {
+		p.change = p.set
+	}
+	return p
+}
+
+// updateKnown writes to the contact that the email was a short while ago. The zero Ref without an error says that it is not there any more.
+func (s *session) updateKnown(ctx context.Context, c connectors.Contact, known connectors.Ref) (connectors.Ref, connectors.Outcome, *connectors.Error) {
+	return s.updateContact(ctx, text(known.ID), s.personOf(c).change, true)
+}
+
 // upsertContact writes a contact. known is what the email was last known as; fresh says that it comes
 // from this very list, so that it need not be searched for.
 func (s *session) upsertContact(ctx context.Context, c connectors.Contact, known connectors.Ref, fresh bool,
 ) (connectors.Ref, connectors.Outcome, *connectors.Error) {
-	p := person{email: normalEmail(c.Email), set: wanted(c)}
+	p := s.personOf(c)
 	if p.email == "" {
 		return connectors.Ref{}, "", invalid("contact_email_missing", "The contact has no email address, by which HubSpot would know it.")
-	}
-	if s.account.Settings.Contacts != connectors.ContactsCreateOnly {
-		p.change = p.set
 	}
 	tried := text("")
 	if !fresh {

@@ -233,6 +233,23 @@ func TestAKnownContactThatIsGoneIsForgotten(t *testing.T) {
 	}
 }
 
+func TestARecordThatIsShownAsArchivedIsGone(t *testing.T) {
+	t.Parallel()
+	const archived = `{"id":"99999","archived":true,"properties":{"email":"` + email + `"}}`
+	for name, f := range map[string]sim.Fault{
+		"by the search": {Path: "/search$", Kind: sim.FaultStatus, Status: 200, Body: `{"total":1,"results":[` + archived + `]}`},
+		"by its id":     {Method: "GET", Path: "/contacts/99999$", Kind: sim.FaultStatus, Status: 200, Body: archived},
+	} {
+		b := newBench(t)
+		b.fault(f)
+		w := contactWrite(connectors.Contact{Email: email})
+		w.ContactRef.ID = "99999"
+		if r := b.deliver(w); r.Err != nil || r.Outcome != connectors.Created {
+			t.Errorf("%s: got %+v, want a new contact", name, r)
+		}
+	}
+}
+
 func TestAContactThatTheIndexStillShowsButIsGoneIsCreatedAnew(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)

@@ -6,16 +6,14 @@ import (
 	"crm-connectors/connectors"
 )
 
-// Deliver carries out the writes one after the other, in their order. After an answer that concerns
-// the whole connection, such as a refused token or a limit that is used up, the rest is not sent and gets
-// the same error.
+// Deliver carries out a single write by single calls and several in batches, contacts before what depends on them. After an answer that
+// concerns the whole connection, such as a refused token or a limit that is used up, the rest is not sent and gets the same error.
 func (c *Connector) Deliver(ctx context.Context, account connectors.Account, writes []connectors.Write) []connectors.Result {
 	l := c.newList(account, c.http)
-	results := make([]connectors.Result, 0, len(writes))
-	for _, w := range writes {
-		results = append(results, l.carry(ctx, w))
+	if len(writes) != 1 {
+		return l.carryAll(ctx, writes)
 	}
-	return results
+	return []connectors.Result{l.carry(ctx, writes[0])}
 }
 
 // list is one Deliver or Plan under way: what its writes have to know of each other.
@@ -24,6 +22,7 @@ type list struct {
 	account  connectors.Account
 	doer     connectors.Doer
 	contacts map[string]connectors.Result // by email
+	limits   []connectors.Limit           // as last stated in a batch call
 	stop     *connectors.Error            // set once the connection can do no more
 }
 
@@ -42,12 +41,7 @@ func (l *list) carry(ctx context.Context, w connectors.Write) connectors.Result 
 	var r connectors.Result
 	r.Ref, r.Outcome, r.Err = l.write(ctx, s, w)
 	r.Notes, r.Calls, r.MayLand, r.Limits = s.notes, trace.Calls(), trace.MayLand(), told.limits()
-	if r.Err != nil && endsList(r.Err) {
-		l.stop = r.Err
-	}
-	if w.Object == connectors.ObjectContact && w.Contact != nil {
-		l.contacts[normalEmail(w.Contact.Email)] = r
-	}
+	l.remember(w, r)
 	return r
 }
 
@@ -71,34 +65,62 @@ func (l *list) write(ctx context.Context, s *session, w connectors.Write) (conne
 		if earlier.ID != "" {
 			return s.upsertContact(ctx, *w.Contact, earlier, true)
 		}
+		if w.ContactKnown && known.ID != "" {
+			if ref, outcome, failed := s.updateKnown(ctx, *w.Contact, known); failed != nil || ref.ID != "" {
+				return ref, outcome, failed
+			}
+		}
 		return s.upsertContact(ctx, *w.Contact, known, false)
 	case w.Object == connectors.ObjectTask && w.Task != nil:
-		return l.dependent(ctx, w, s.createTask, s.completeFound)
+		return l.dependent(ctx, s, w)
 	case w.Object == connectors.ObjectRollup && w.Rollup != nil:
-		return l.dependent(ctx, w, s.createNote, s.completeFound)
+		return l.dependent(ctx, s, w)
 	}
 	return connectors.Ref{}, "", invalid("write_malformed", "The write holds nothing of the kind that it says it does.")
 }
 
-// carrying is what is done with a task or rollup.
-type carrying func(context.Context, activity, connectors.Write) (connectors.Ref, connectors.Outcome, *connectors.Error)
+// dependent carries a task or rollup. One that was found is completed and not created.
+func (l *list) dependent(ctx context.Context, s *session, w connectors.Write) (connectors.Ref, connectors.Outcome, *connectors.Error) {
+	w, failed := l.withContact(w)
+	if failed != nil {
+		return connectors.Ref{}, "", failed
+	}
+	a, _ := activityOf(w.Object)
+	if w.Found.ID != "" {
+		return s.completeFound(ctx, a, w)
+	}
+	properties, links, failed := s.draft(ctx, w)
+	if failed != nil {
+		return connectors.Ref{}, "", failed
+	}
+	return s.createActivity(ctx, a, w, properties, links)
+}
 
-// dependent gives a task or rollup the contact that this list has written, if it has none. Where
-// that contact may still come, the dependent waits for it; where HubSpot refused the contact for good, the
-// dependent goes its own way. One that was found is completed and not created.
-func (l *list) dependent(ctx context.Context, w connectors.Write, create, complete carrying) (connectors.Ref, connectors.Outcome, *connectors.Error) {
+// withContact gives a task or rollup the contact that this list has written, if it has none. Where that contact may still come, the
+// dependent waits for it; where HubSpot refused the contact for good, the dependent goes its own way.
+func (l *list) withContact(w connectors.Write) (connectors.Write, *connectors.Error) {
 	contact, listed := l.contacts[normalEmail(w.Email)]
 	switch {
 	case w.ContactRef.ID != "" || w.Email == "" || !listed:
 	case contact.Err == nil:
 		w.ContactRef = contact.Ref
 	case contact.Err.Class != connectors.ClassRejected:
-		return connectors.Ref{}, "", &connectors.Error{Class: connectors.ClassRetry, Code: "contact_pending", RetryAfter: contact.Err.RetryAfter,
+		return w, &connectors.Error{Class: connectors.ClassRetry, Code: "contact_pending", RetryAfter: contact.Err.RetryAfter,
 			Cause: "The contact that this belongs to has not been written yet.", Action: doNothing}
 	}
-	a, _ := activityOf(w.Object)
-	if w.Found.ID != "" {
-		return complete(ctx, a, w)
+	return w, nil
+}
+
+// draft is what a new task or note consists of, and what it is tied to.
+func (s *session) draft(ctx context.Context, w connectors.Write) (properties map[string]string, links []link, failed *connectors.Error) {
+	if w.Object == connectors.ObjectTask {
+		properties, failed = s.taskProperties(ctx, w)
+	} else {
+		properties, failed = s.noteProperties(w)
 	}
-	return create(ctx, a, w)
+	if failed != nil {
+		return nil, nil, failed
+	}
+	links, failed = s.linksOf(ctx, w)
+	return properties, links, failed
 }

@@ -146,6 +146,23 @@ func TestARecordThatIsDeletedDuringTheLookIsFoundInTheBin(t *testing.T) {
 	}
 }
 
+func TestACopyThatSomebodyDeletedIsNoCopy(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	contact := link{contactsType, b.sim.SeedContact(map[string]string{"email": email})}
+	w := taskWrite(func(w *connectors.Write) { w.ContactRef.ID, w.Marker = contact.id, marker })
+	gone := b.seedMarked(map[string]string{"hs_task_body": reference(marker)}, contact)
+	kept := b.seedMarked(map[string]string{"hs_task_body": reference(marker)}, contact)
+	b.http = doer(func(call connectors.Call) {
+		if strings.HasSuffix(call.Route, "/batch/read") { // it is listed still, and shown in the bin
+			b.sim.Archive(tasksType, gone)
+		}
+	}, b.http)
+	if f := b.find(w); f.Ref.ID != kept || len(f.Copies) != 0 {
+		t.Errorf("got %+v, want %s alone", f, kept)
+	}
+}
+
 func TestAnActivityIsFoundByItsPropertyAlsoInTheBin(t *testing.T) {
 	t.Parallel()
 	for _, version := range []string{V3, V2603, V2609} {

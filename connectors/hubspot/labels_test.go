@@ -34,6 +34,19 @@ func TestTheTypeWithoutALabelIsChosen(t *testing.T) {
 	}
 }
 
+func TestOnlyThePortalsOwnLabelsAreChosenByName(t *testing.T) {
+	t.Parallel()
+	list := []label{{hubspotDefined, 1, "Primary"}, {hubspotDefined, 204, ""}, {userDefined, 31, " Follow-up Owner"}, {userDefined, 0, "Broken"}}
+	for name, want := range map[string]associationType{
+		"": {hubspotDefined, 204}, "follow-up owner": {userDefined, 31}, "primary": {hubspotDefined, 204}, "broken": {hubspotDefined, 204}, "follow": {hubspotDefined, 204},
+	} {
+		got := chooseType(list, name, 7)
+		if got.associationType != want || (got.lacks == "") != (name == "" || want.Category == userDefined) {
+			t.Errorf("%q: got %+v, want %+v", name, got, want)
+		}
+	}
+}
+
 func (s *scripted) session() *session {
 	return &session{Connector: s.Connector, account: s.account, doer: s.http}
 }

@@ -40,13 +40,11 @@ func TestSearchesThatAreUsedUpStopNothingElse(t *testing.T) {
 		b := newBench(t, func(c *Config) { c.Now = at.now })
 		b.sim.SetBehaviour(simhubspot.Behaviour{SearchLimit: 1, RetryAfterSeconds: after})
 		b.sim.SeedContact(map[string]string{"email": "c2@example.com"})
-		var writes []connectors.Write
 		for i := range 4 {
-			writes = append(writes, contactWrite(connectors.Contact{Email: fmt.Sprintf("c%d@example.com", i), FirstName: "Ada"}))
-		}
-		for i, r := range b.Deliver(t.Context(), b.account, append(writes, taskWrite())) {
+			r := b.deliver(contactWrite(connectors.Contact{Email: fmt.Sprintf("c%d@example.com", i), FirstName: "Ada"}))
 			wantOK(t, r, map[bool]connectors.Outcome{true: connectors.Updated, false: connectors.Created}[i == 2])
 		}
+		wantOK(t, b.deliver(taskWrite()), connectors.Created)
 		b.wantCalls("POST /crm/v3/objects/contacts/search", 2) // one within the limit, one that learns of it
 		rest := max(time.Second, time.Duration(after)*time.Second)
 		for _, step := range []struct {
@@ -91,14 +89,15 @@ func TestABurstLimitPausesTheConnection(t *testing.T) {
 	for after, want := range map[int]time.Duration{0: 10 * time.Second, 7: 7 * time.Second} {
 		b := newBench(t)
 		b.sim.SetBehaviour(simhubspot.Behaviour{BurstLimit: 1, RetryAfterSeconds: after})
-		results := b.Deliver(t.Context(), b.account, []connectors.Write{taskWrite(), taskWrite(), taskWrite()})
+		results := b.Deliver(t.Context(), b.account, []connectors.Write{taskWrite(), rollupWrite(), rollupWrite()})
 		wantOK(t, results[0], connectors.Created)
 		for _, r := range results[1:] {
 			if e := wantError(t, r.Err, connectors.ClassRetry, "crm_rate_limited"); !e.Pause || e.RetryAfter != want {
 				t.Errorf("got pause %t of %s, want one of %s", e.Pause, e.RetryAfter, want)
 			}
 		}
-		b.wantCalls("POST /crm/v3/objects/tasks", 2)
+		b.wantCalls("POST /crm/v3/objects/tasks", 1)
+		b.wantCalls("POST /crm/v3/objects/notes/batch/create", 1)
 		b.sim.Core().Clock.Advance(10 * time.Second)
 		wantOK(t, b.deliver(taskWrite()), connectors.Created)
 	}
@@ -143,7 +142,7 @@ func TestADayThatIsUsedUpEndsAtThePortalsMidnight(t *testing.T) {
 			if tc.set != nil {
 				tc.set(b)
 			}
-			results := b.Deliver(t.Context(), b.account, []connectors.Write{taskWrite(), taskWrite(), contactWrite(connectors.Contact{Email: email})})
+			results := b.Deliver(t.Context(), b.account, []connectors.Write{contactWrite(connectors.Contact{Email: email}), taskWrite(), rollupWrite()})
 			e := wantError(t, results[2].Err, connectors.ClassRetry, "crm_daily_limit")
 			if !e.Pause || e.RetryAfter != tc.want || len(results[2].Calls) != 0 {
 				t.Errorf("got pause %t of %s, want one of %s", e.Pause, e.RetryAfter, tc.want)

@@ -1,28 +1,23 @@
 package hubspot
 
 import (
-	"context"
 	"time"
 
 	"crm-connectors/connectors"
 )
 
-// createNote writes the weekly summary as a note on the timeline.
-func (s *session) createNote(ctx context.Context, a activity, w connectors.Write) (connectors.Ref, connectors.Outcome, *connectors.Error) {
+// noteProperties are those of the weekly summary, which is a note on the timeline.
+func (s *session) noteProperties(w connectors.Write) (map[string]string, *connectors.Error) {
 	week, err := time.Parse(time.DateOnly, w.Rollup.WeekStart)
 	if err != nil {
-		return connectors.Ref{}, "", invalid("rollup_week_invalid", "The week of the rollup does not start with a date such as 2026-11-16.")
-	}
-	links, failed := s.linksOf(ctx, w)
-	if failed != nil {
-		return connectors.Ref{}, "", failed
+		return nil, invalid("rollup_week_invalid", "The week of the rollup does not start with a date such as 2026-11-16.")
 	}
 	properties := s.defaults(connectors.ObjectRollup)
 	properties["hs_timestamp"] = timestamp(endOfWeek(week, s.now()))
 	if text := paragraphs(w.Rollup.Summary, maxRichText-units(reference(w.Marker))); text != "" {
 		properties["hs_note_body"] = text
 	}
-	return s.createActivity(ctx, a, w, properties, links)
+	return properties, nil
 }
 
 // endOfWeek is the last second of the week, in UTC, where the note belongs on the timeline; a week

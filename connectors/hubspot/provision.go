@@ -44,19 +44,17 @@ func (c *Connector) Provision(ctx context.Context, account connectors.Account) (
 	return caps, nil
 }
 
-// createMarker makes the property beside the text that holds the marker too. One that is there meanwhile is well.
+// createMarker makes the property beside the text that holds the marker too. One that is there meanwhile is a conflict, and the probe that
+// follows sees it.
 func (s *session) createMarker(ctx context.Context, a activity) *connectors.Error {
 	group := a.group
 	var text property
 	if _, failed := s.call(ctx, http.MethodGet, s.paths.property(a.typ, a.text), connectors.Read, nil, &text); failed == nil && text.Group != "" {
 		group = text.Group
 	}
-	reply, failed := s.call(ctx, http.MethodPost, s.paths.properties(a.typ), connectors.Idempotent, newProperty{
+	_, failed := s.call(ctx, http.MethodPost, s.paths.properties(a.typ), connectors.Idempotent, newProperty{
 		Name: markerProperty, Label: markerLabel, Description: markerDescription, Group: group,
 		Type: "string", FieldType: "text", Unique: true,
 	}, nil)
-	if reply.Status == http.StatusConflict {
-		return nil
-	}
 	return failed
 }

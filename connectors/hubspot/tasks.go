@@ -12,20 +12,16 @@ import (
 // timestamp is UTC to the millisecond, as HubSpot writes times itself.
 func timestamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
 
-// createTask creates a task to do. HubSpot has no other field for the due time than hs_timestamp, which it requires. What the outcome
-// says comes before the settings, and these before the usual.
-func (s *session) createTask(ctx context.Context, a activity, w connectors.Write) (connectors.Ref, connectors.Outcome, *connectors.Error) {
+// taskProperties are those of a task to do. HubSpot has no other field for the due time than hs_timestamp, which it requires. What the
+// outcome says comes before the settings, and these before the usual.
+func (s *session) taskProperties(ctx context.Context, w connectors.Write) (map[string]string, *connectors.Error) {
 	t := w.Task
 	if t.DueAt.IsZero() {
-		return connectors.Ref{}, "", invalid("task_due_missing", "The task has no due time, which HubSpot requires.")
-	}
-	links, failed := s.linksOf(ctx, w)
-	if failed != nil {
-		return connectors.Ref{}, "", failed
+		return nil, invalid("task_due_missing", "The task has no due time, which HubSpot requires.")
 	}
 	owner, failed := s.ownerID(ctx, t.OwnerEmail)
 	if failed != nil {
-		return connectors.Ref{}, "", failed
+		return nil, failed
 	}
 	properties := map[string]string{"hs_task_status": "NOT_STARTED", "hs_task_type": "TODO"}
 	maps.Copy(properties, s.defaults(connectors.ObjectTask))
@@ -41,5 +37,5 @@ func (s *session) createTask(ctx context.Context, a activity, w connectors.Write
 			properties[name] = value
 		}
 	}
-	return s.createActivity(ctx, a, w, properties, links)
+	return properties, nil
 }

@@ -35,7 +35,8 @@ type record struct {
 	Properties   map[string]text   `json:"properties"`
 	CreatedAt    text              `json:"createdAt"`
 	Archived     bool              `json:"archived"`
-	New          bool              `json:"new"` // of an upsert
+	New          bool              `json:"new"`                // of an upsert
+	TraceID      text              `json:"objectWriteTraceId"` // of a batch: which input it came from
 	Associations map[string]linked `json:"associations"`
 }
 

@@ -18,7 +18,7 @@ func (c *Connector) Deliver(ctx context.Context, account connectors.Account, wri
 		}
 		trace := connectors.NewTrace(c.cfg.HTTP, w.SendBy)
 		results[i] = s.deliver(ctx, trace, w)
-		results[i].Calls = trace.Calls()
+		results[i].Calls, results[i].MayLand = trace.Calls(), trace.MayLand()
 		stop = forAll(results[i].Err)
 	}
 	return results

@@ -1,0 +1,100 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"crm-connectors/cmd/chaos/build"
+	"crm-connectors/cmd/chaos/lane"
+)
+
+// options are the flags.
+type options struct {
+	killPoints, cuts, mutants bool
+	random                    int
+	seed                      int64
+	only                      string
+	step                      int
+	parallel                  int
+	bound                     time.Duration
+	beyond                    bool
+	json                      bool
+}
+
+// harness is what all modes share.
+type harness struct {
+	opt    options
+	out    io.Writer // results
+	err    io.Writer // progress
+	root   string    // of the repository
+	dir    string    // everything of this run; gone at the end
+	base   string    // the binary as it is
+	waits  map[string]string
+	total  verdict
+	broken bool
+
+	cluster *lane.Cluster
+
+	mu      sync.Mutex
+	benches int
+}
+
+// open builds the service and starts what all benches share. The caller calls close, whatever the error.
+func (h *harness) open(ctx context.Context) error {
+	cwd, err := os.Getwd()
+	if err != nil {
+		return err
+	}
+	if h.root, err = build.Root(cwd); err != nil {
+		return err
+	}
+	if h.dir, err = os.MkdirTemp("", "crm-connectors-chaos-"); err != nil {
+		return err
+	}
+	if err := os.Chmod(h.dir, 0o711); err != nil { //nolint:gosec // the account of Postgres walks through
+		return err
+	}
+	if err := os.Mkdir(h.work(), 0o700); err != nil {
+		return err
+	}
+	h.waits = build.Waits()
+	h.warn("building the service with short waits")
+	h.base = filepath.Join(h.dir, "service")
+	if err := build.Binary(ctx, h.root, h.work(), h.base, build.Compressed()); err != nil {
+		return err
+	}
+	h.warn("starting Postgres")
+	h.cluster, err = lane.StartCluster(ctx, h.dir)
+	return err
+}
+
+func (h *harness) work() string { return filepath.Join(h.dir, "build") }
+
+func (h *harness) close() error {
+	var err error
+	if h.cluster != nil {
+		err = h.cluster.Stop()
+	}
+	if h.dir != "" {
+		err = errors.Join(err, os.RemoveAll(h.dir))
+	}
+	return err
+}
+
+func (h *harness) say(format string, args ...any) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	_, _ = fmt.Fprintf(h.out, format+"\n", args...)
+}
+
+func (h *harness) warn(format string, args ...any) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	_, _ = fmt.Fprintf(h.err, format+"\n", args...)
+}

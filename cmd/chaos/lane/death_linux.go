@@ -1,0 +1,5 @@
+package lane
+
+import "syscall"
+
+func dieWithUs(a *syscall.SysProcAttr) { a.Pdeathsig = syscall.SIGKILL }

@@ -1,0 +1,7 @@
+//go:build !linux
+
+package lane
+
+import "syscall"
+
+func dieWithUs(*syscall.SysProcAttr) {}

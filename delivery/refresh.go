@@ -111,8 +111,7 @@ func (e *Engine) refreshOnce(ctx context.Context, c connectors.Connector, conn s
 	if err != nil {
 		return e.refreshFailed(ctx, conn, connectors.AsError(err))
 	}
-	saved, err := e.store.SaveRefreshed(ctx, conn, store.Refreshed{AccessToken: grant.AccessToken.Reveal(), RefreshToken: grant.RefreshToken.Reveal(),
-		ExpiresAt: grant.ExpiresAt, InstanceURL: grant.InstanceURL, Scopes: grant.Scopes})
+	saved, err := e.saveGrant(ctx, conn, grant)
 	if err != nil {
 		return conn, err
 	}
@@ -122,6 +121,24 @@ func (e *Engine) refreshOnce(ctx context.Context, c connectors.Connector, conn s
 		return conn, notLive(now)
 	}
 	return now, err
+}
+
+// saveGrant stores what a refresh brought, and tries for as long as the caller holds the lease: where tokens rotate this process has the only
+// copy of the new one, and a database that restarts must not cost the customer the connection. Saving twice does no harm, for the
+// first that committed has moved the generation on.
+func (e *Engine) saveGrant(ctx context.Context, conn store.Connection, grant connectors.Grant) (bool, error) {
+	tokens := store.Refreshed{AccessToken: grant.AccessToken.Reveal(), RefreshToken: grant.RefreshToken.Reveal(),
+		ExpiresAt: grant.ExpiresAt, InstanceURL: grant.InstanceURL, Scopes: grant.Scopes}
+	for {
+		saved, err := e.store.SaveRefreshed(ctx, conn, tokens)
+		if err == nil || ctx.Err() != nil {
+			return saved, err
+		}
+		e.log.Error().Str("event", "tokens_not_saved").Err(err).Stringer("connection_id", conn.ID).Msg("refreshed tokens could not be stored; it is tried again")
+		if sleep(ctx, refreshPoll) != nil {
+			return false, err
+		}
+	}
 }
 
 // awaitTokenCall waits for this refresh's own moment, so that however many tokens end at once, the CRM sees a steady trickle. Where too

@@ -55,6 +55,26 @@ func TestARefreshTokenThatWasRotatedAndLostIsTriedOnceMoreAndThenNamed(t *testin
 	b.until(w.ID, store.Blocked)
 }
 
+func TestRefreshedTokensAreStoredThoughTheDatabaseRefusesAtFirst(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	if _, err := b.pool.Exec(t.Context(), `create sequence refusals;
+		create function refuse_twice() returns trigger language plpgsql as $$
+		begin
+			if nextval('refusals') <= 2 then raise exception 'the database is going down' using errcode = 'admin_shutdown'; end if;
+			return new;
+		end $$;
+		create trigger refuse_twice before update of token_generation on crm_connections for each row execute function refuse_twice()`); err != nil {
+		t.Fatal(err)
+	}
+	b.crm.answer(refusesToken("access+"))
+	b.start(b.engine)
+	b.until(b.append("ada", "task")[0].ID, store.Succeeded)
+	if n := b.crm.refreshes(); n != 1 {
+		t.Errorf("%d token calls, want one: the answer of the first is the only copy of the tokens", n)
+	}
+}
+
 func TestTokensThatAreAboutToEndAreRefreshedOffTheWritePath(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

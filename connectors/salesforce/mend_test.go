@@ -95,7 +95,7 @@ func TestAConvertedLeadWithoutAContactIsDropped(t *testing.T) {
 func TestWhatIsCachedIsFetchedOnceAndForgottenInTime(t *testing.T) {
 	t.Parallel()
 	var now atomic.Int64
-	c := newCache(func() time.Time { return time.Unix(now.Load(), 0) })
+	c := newCache[string](func() time.Time { return time.Unix(now.Load(), 0) })
 	var fetched atomic.Int64
 	release := make(chan struct{})
 	fetch := func(context.Context) (string, *connectors.Error) {
@@ -135,7 +135,7 @@ func TestWhatIsCachedIsFetchedOnceAndForgottenInTime(t *testing.T) {
 
 func TestAFailedFetchIsNotRemembered(t *testing.T) {
 	t.Parallel()
-	c := newCache(time.Now)
+	c := newCache[string](time.Now)
 	fail := func(context.Context) (string, *connectors.Error) { return "", rejected("x", "x.", "x.") }
 	if _, err := c.orFetch(t.Context(), "org", fail); err == nil || err.Code != "x" {
 		t.Errorf("error = %v", err)

@@ -51,10 +51,11 @@ var versionShape = regexp.MustCompile(`^v[1-9][0-9]{1,2}\.0$`)
 
 // Connector speaks to Salesforce. It is safe for concurrent use.
 type Connector struct {
-	cfg      Config
-	hosts    hosts
-	statuses *cache // org id to the name of a closed task status
-	owners   *cache // org id and email to a user id, "" for nobody
+	cfg         Config
+	hosts       hosts
+	statuses    *cache[string]     // org id to the name of a closed task status
+	owners      *cache[string]     // org id and email to a user id, "" for nobody
+	definitions *cache[definition] // session and object
 }
 
 var _ connectors.Connector = (*Connector)(nil)
@@ -81,7 +82,8 @@ func New(cfg Config) (*Connector, error) {
 	if cfg.LoginURL, err = h.login(cfg.LoginURL); err != nil {
 		return nil, fmt.Errorf("salesforce: LoginURL: %w", err)
 	}
-	return &Connector{cfg: cfg, hosts: h, statuses: newCache(cfg.Now), owners: newCache(cfg.Now)}, nil
+	return &Connector{cfg: cfg, hosts: h, statuses: newCache[string](cfg.Now), owners: newCache[string](cfg.Now),
+		definitions: newCache[definition](cfg.Now)}, nil
 }
 
 // CRM is connectors.Salesforce.

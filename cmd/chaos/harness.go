@@ -12,6 +12,7 @@ import (
 
 	"crm-connectors/cmd/chaos/build"
 	"crm-connectors/cmd/chaos/lane"
+	"crm-connectors/cmd/overlay"
 )
 
 // options are the flags.
@@ -51,7 +52,7 @@ func (h *harness) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if h.root, err = build.Root(cwd); err != nil {
+	if h.root, err = overlay.Root(cwd); err != nil {
 		return err
 	}
 	if h.dir, err = os.MkdirTemp("", "crm-connectors-chaos-"); err != nil {

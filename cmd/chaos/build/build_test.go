@@ -1,11 +1,10 @@
 package build
 
 import (
-	"errors"
 	"os"
-	"path/filepath"
-	"strings"
 	"testing"
+
+	"crm-connectors/cmd/overlay"
 )
 
 func root(t *testing.T) string {
@@ -14,7 +13,7 @@ func root(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := Root(dir)
+	r, err := overlay.Root(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -23,33 +22,7 @@ func root(t *testing.T) string {
 
 func TestEveryWaitThatIsMadeShortIsStillInTheSource(t *testing.T) {
 	t.Parallel()
-	if _, err := Apply(root(t), Compressed()); err != nil {
+	if _, err := overlay.Apply(root(t), Compressed()); err != nil {
 		t.Error(err)
-	}
-}
-
-func TestAnEditChangesItsPlaceAloneOrSaysThatItIsGone(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	source := "package a\n\nconst (\n\tone = 1 * two // first\n\ttwo = 2\n)\n\nvar twice = two + two\n"
-	if err := os.WriteFile(filepath.Join(dir, "a.go"), []byte(source), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	changed, err := Apply(dir, []Edit{{In: ".", Const: "one", New: "7"}, {In: "a.go", Old: "twice", New: "double"}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := strings.Replace(strings.Replace(source, "1 * two", "7", 1), "twice", "double", 1)
-	if got := string(changed[filepath.Join(dir, "a.go")]); got != want {
-		t.Errorf("got\n%s\nwant\n%s", got, want)
-	}
-	for _, e := range []Edit{{In: ".", Const: "three", New: "3"}, {In: "a.go", Old: "two + two + two"}, {In: "a.go", Old: "two"}, {In: "b.go", Old: "x"}} {
-		if _, err := Apply(dir, []Edit{e}); !errors.Is(err, errAbsent) {
-			t.Errorf("%+v: got %v, want that it is gone", e, err)
-		}
-		e.Optional = true
-		if _, err := Apply(dir, []Edit{e}); err != nil {
-			t.Errorf("optional %+v: %v", e, err)
-		}
 	}
 }

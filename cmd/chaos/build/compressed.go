@@ -1,5 +1,7 @@
 package build
 
+import "crm-connectors/cmd/overlay"
+
 // Waits are the service's waits in a run of the harness, as its environment takes them: the usual ones made about fifty times
 // shorter, and late commits three hundred times.
 func Waits() map[string]string {
@@ -18,8 +20,8 @@ func Waits() map[string]string {
 }
 
 // Compressed shortens the waits that the environment does not set, in proportion to the others.
-func Compressed() []Edit {
-	return []Edit{
+func Compressed() []overlay.Edit {
+	return []overlay.Edit{
 		{In: "connectors", Const: "maxBlip", New: "200 * time.Millisecond"},
 		{In: "delivery", Const: "firstBackoff", New: "200 * time.Millisecond"},
 		{In: "delivery", Const: "maxBackoff", New: "2 * time.Second"},

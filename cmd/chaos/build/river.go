@@ -7,11 +7,13 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+
+	"crm-connectors/cmd/overlay"
 )
 
 // riverEdits shorten what River waits for: it elects the one who schedules every 5 s and looks for stuck jobs every 30 s.
-func riverEdits() []Edit {
-	return []Edit{
+func riverEdits() []overlay.Edit {
+	return []overlay.Edit{
 		{In: "internal/leadership", Const: "electIntervalDefault", New: "200 * time.Millisecond"},
 		{In: "internal/leadership", Const: "electIntervalJitterDefault", New: "20 * time.Millisecond"},
 		{In: "internal/leadership", Const: "electIntervalTTLPaddingDefault", New: "1300 * time.Millisecond"},
@@ -37,7 +39,7 @@ func copyRiver(ctx context.Context, root, work string) (string, error) {
 	if err := os.CopyFS(to, os.DirFS(from)); err != nil {
 		return "", fmt.Errorf("copy River: %w", err)
 	}
-	changed, err := Apply(to, riverEdits())
+	changed, err := overlay.Apply(to, riverEdits())
 	if err != nil {
 		return "", fmt.Errorf("river: %w", err)
 	}

@@ -46,6 +46,12 @@ func (c *cache[V]) put(key string, value V) {
 	c.kept[key] = cached[V]{value: value, expires: c.now().Add(cacheFor)}
 }
 
+func (c *cache) drop(key string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.kept, key)
+}
+
 // orFetch gives the value of key, by fetch if need be. The fetch outlives the caller's context, because
 // others may be waiting for it; the shared client bounds it.
 func (c *cache[V]) orFetch(ctx context.Context, key string, fetch func(context.Context) (V, *connectors.Error)) (V, *connectors.Error) {

@@ -17,8 +17,9 @@ func (c *Connector) Deliver(ctx context.Context, account connectors.Account, wri
 			continue
 		}
 		trace := connectors.NewTrace(c.cfg.HTTP, w.SendBy)
-		results[i] = s.deliver(ctx, trace, w)
-		results[i].Calls, results[i].MayLand = trace.Calls(), trace.MayLand()
+		told := newGauge(trace)
+		results[i] = s.deliver(ctx, told, w)
+		results[i].Calls, results[i].MayLand, results[i].Limits = trace.Calls(), trace.MayLand(), told.limits()
 		stop = forAll(results[i].Err)
 	}
 	return results

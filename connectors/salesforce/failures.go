@@ -76,6 +76,8 @@ func writeFailures() []connectors.Failure {
 		{Code: "email_too_long", Class: refused, Cause: fmt.Sprintf("The email address has more than the %d characters that Salesforce stores.", maxEmail), Action: doMendData, Source: fromService},
 		{Code: "week_start_invalid", Class: refused, Cause: "The week's start is not a date of the form YYYY-MM-DD.", Action: doMendData, Source: fromService},
 		{Code: "write_invalid", Class: refused, Cause: "The write does not hold what its object says, or could not be encoded.", Action: doTellUs, Source: fromService},
+		{Code: connectors.CodeContactCreationOff, Class: refused, Cause: sayContactOff, Action: doContactOff, Source: fromService},
+		{Code: connectors.CodeLeadCreationOff, Class: refused, Cause: sayLeadOff, Action: doLeadOff, Source: fromService},
 		{Code: "waits_for_contact", Class: connectors.ClassRetry, Cause: "The contact that this belongs to has not been written yet.", Action: doNothing, Source: fromService},
 	}
 }

@@ -6,18 +6,32 @@ import (
 	"crm-connectors/connectors"
 )
 
+// spare is what a rollup could be tied to besides, where the settings want one link and there is no such record.
+type spare struct {
+	deal   string // the opportunity
+	person bool   // whoever the write belongs to, who was not asked for yet
+}
+
 // link decides WhoId and WhatId. Contact and opportunity go together; a lead and an opportunity do
 // not, so a contact of the same address is preferred, and else the opportunity stays.
 func (st *step) link(ctx context.Context, body taskBody) (draft, *connectors.Error) {
-	d := draft{body: body}
+	d := draft{body: body, defaults: st.defaults(st.write.Object)}
 	d.body.WhatID = st.deal()
+	if st.write.Object == connectors.ObjectRollup {
+		switch target := st.account.Settings.RollupTarget; {
+		case target == connectors.RollupDeal && d.body.WhatID != "":
+			d.spare.person = true
+			return d, nil
+		case target == connectors.RollupContact:
+			return d, st.linkPerson(ctx, &d)
+		}
+	}
 	p, err := st.who(ctx, d.body.WhatID != "")
 	switch {
 	case err != nil:
 		return d, err
 	case p.unsettled:
-		return d, &connectors.Error{Class: connectors.ClassRetry, Code: "waits_for_contact",
-			Cause: "The contact that this belongs to has not been written yet.", Action: doNothing}
+		return d, waitsForContact()
 	case p.ref.Type == typeLead && d.body.WhatID != "" && p.contact != "":
 		d.setWho(contactRef(p.contact))
 	case p.ref.Type == typeLead && d.body.WhatID != "":
@@ -30,6 +44,26 @@ func (st *step) link(ctx context.Context, body taskBody) (draft, *connectors.Err
 		}
 	}
 	return d, nil
+}
+
+// linkPerson ties d to the person alone, and to the deal only where there is nobody.
+func (st *step) linkPerson(ctx context.Context, d *draft) *connectors.Error {
+	p, err := st.who(ctx, false)
+	switch {
+	case err != nil:
+		return err
+	case p.unsettled:
+		return waitsForContact()
+	case p.ref.ID != "":
+		d.spare.deal, d.body.WhatID = d.body.WhatID, ""
+		d.setWho(p.ref)
+	}
+	return nil
+}
+
+func waitsForContact() *connectors.Error {
+	return &connectors.Error{Class: connectors.ClassRetry, Code: "waits_for_contact",
+		Cause: "The contact that this belongs to has not been written yet.", Action: doNothing}
 }
 
 // deal is the opportunity's id, if the deal has one that can be right.

@@ -13,15 +13,14 @@ func (st *step) mend(ctx context.Context, d *draft, refusal *connectors.Error) (
 	if _, ok := refused(refusal, "CANNOT_UPDATE_CONVERTED_LEAD"); ok && d.who.Type == typeLead {
 		return st.mendConverted(ctx, d)
 	}
-	if _, ok := refused(refusal, "INACTIVE_OWNER_OR_USER"); ok && d.body.OwnerID != "" {
-		d.body.OwnerID = ""
+	if _, ok := refused(refusal, "INACTIVE_OWNER_OR_USER"); ok && (d.body.OwnerID != "" || has(d.defaults, "OwnerId")) {
+		st.forgetOwner()
+		d.body.OwnerID, d.defaults = "", without(d.defaults, "OwnerId")
 		st.note("owner_not_found", "The owner is not an active user in Salesforce; the task belongs to the connected user.")
 		return true, nil
 	}
-	if item, ok := refused(refusal, "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST"); ok && d.body.Priority != "" && blamed(item) == "Priority" {
-		d.body.Priority = ""
-		st.note("priority_dropped", "The org has no such task priority; its default was used.")
-		return true, nil
+	if item, ok := refused(refusal, "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST"); ok {
+		return st.mendChoice(ctx, d, blamed(item))
 	}
 	item, ok := refused(refusal, "INVALID_CROSS_REFERENCE_KEY", "ENTITY_IS_DELETED")
 	if !ok {
@@ -38,6 +37,10 @@ func (st *step) mend(ctx context.Context, d *draft, refusal *connectors.Error) (
 	case field == "WhatId" && d.body.WhatID != "":
 		d.dropWhat()
 		st.note("association_dropped", "The opportunity does not exist in Salesforce or is not for the connected user; the record was written without it.")
+		if d.spare.person {
+			d.spare.person = false
+			return true, st.linkPerson(ctx, d)
+		}
 		return true, nil
 	case field == "WhoId" && d.body.WhoID != "":
 		return st.mendWho(ctx, d)
@@ -97,7 +100,34 @@ func (st *step) mendWho(ctx context.Context, d *draft) (bool, *connectors.Error)
 	}
 	d.setWho(p.ref)
 	if p.ref.ID == "" {
+		d.body.WhatID, d.spare.deal = d.body.WhatID+d.spare.deal, "" // one of them is empty
 		st.note("association_dropped", fmt.Sprintf("%s %s does not exist in Salesforce any more; the record was written without it.", gone.Type, gone.ID))
+	}
+	return true, nil
+}
+
+// mendChoice takes back a choice of ours that the org's picklist does not have. What the settings ask for is not ours.
+func (st *step) mendChoice(ctx context.Context, d *draft, field string) (bool, *connectors.Error) {
+	switch {
+	case field == "Priority" && d.body.Priority != "":
+		d.body.Priority = ""
+		st.note("priority_dropped", "The org has no such task priority; its default was used.")
+	case field == "Status" && d.body.Status != "":
+		had := d.body.Status
+		d.body.Status = ""
+		if st.write.Object == connectors.ObjectRollup { // the org renamed it since it was read
+			st.c.statuses.drop(st.org())
+			var err *connectors.Error
+			if d.body.Status, err = st.closedStatus(ctx); err != nil {
+				return false, err
+			}
+		}
+		if d.body.Status == had || d.body.Status == "" {
+			d.body.Status = ""
+			st.note("status_dropped", "The org has no task status “"+connectors.Quote(had)+"”; its default was used.")
+		}
+	default:
+		return false, nil
 	}
 	return true, nil
 }

@@ -3,6 +3,7 @@ package salesforce
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"strings"
 
 	"crm-connectors/connectors"
@@ -12,11 +13,10 @@ import (
 // updates, and a harmless PATCH takes a lead away from its owner.
 var noAssignment = [2]string{"Sforce-Auto-Assign", "FALSE"}
 
-// newLead is the body of a create. Email goes into no other body.
+// newLead is what an outcome says about a lead that is to be made. Email goes into no other body.
 type newLead struct {
 	Email string `json:"Email"`
 	fields
-	LeadSource string `json:"LeadSource,omitempty"`
 }
 
 // names lists the fields that have a value and exist on object.
@@ -93,12 +93,14 @@ func (st *step) contact(ctx context.Context, c connectors.Contact) (connectors.R
 	if p := st.people[emailKey(email)]; st.planning && p.written {
 		return p.ref, connectors.Updated, st.refill(ctx, email, p, want)
 	}
-	p, outcome, err := st.upsert(ctx, email, want)
-	if _, moved := refused(err, "CANNOT_UPDATE_CONVERTED_LEAD", "ENTITY_IS_DELETED", "NOT_FOUND", "INVALID_CROSS_REFERENCE_KEY"); moved {
-		// Somebody converted, merged or deleted the record since the lookup.
+	p, outcome, err := st.updateKnown(ctx, want)
+	if p.ref.ID == "" && err == nil {
 		p, outcome, err = st.upsert(ctx, email, want)
 	}
-	p.unsettled, p.written = err != nil, err == nil
+	if moved(err) { // since the lookup
+		p, outcome, err = st.upsert(ctx, email, want)
+	}
+	p.unsettled, p.written = err != nil && err.Class != connectors.ClassRejected, err == nil
 	st.people[emailKey(email)] = p
 	if err != nil {
 		return connectors.Ref{}, "", err
@@ -106,20 +108,56 @@ func (st *step) contact(ctx context.Context, c connectors.Contact) (connectors.R
 	return p.ref, outcome, nil
 }
 
+// moved says that a record is not where it was known to be: somebody converted, merged or deleted it.
+func moved(err *connectors.Error) bool {
+	_, gone := refused(err, "CANNOT_UPDATE_CONVERTED_LEAD", "ENTITY_IS_DELETED", "NOT_FOUND", "INVALID_CROSS_REFERENCE_KEY")
+	return gone || err != nil && err.Status == http.StatusNotFound
+}
+
+// changes is what of want may be written to a record that exists, as far as the settings allow.
+func (st *step) changes(want fields) fields {
+	if st.account.Settings.Contacts == connectors.ContactsCreateOnly {
+		return fields{}
+	}
+	return want
+}
+
+// updateKnown writes to the record that the address was a short while ago, without a look. Nobody without an error says that there is no
+// such record, or not any more.
+func (st *step) updateKnown(ctx context.Context, want fields) (person, connectors.Outcome, *connectors.Error) {
+	ref := knownPerson(st.write.ContactRef)
+	if !st.write.ContactKnown || ref.ID == "" {
+		return person{}, "", nil
+	}
+	outcome, err := st.fill(ctx, ref, st.changes(want))
+	switch {
+	case moved(err):
+		return person{}, "", nil
+	case err != nil:
+		return person{}, "", err
+	}
+	p := person{ref: ref, holds: want}
+	if ref.Type == typeContact {
+		p.contact = ref.ID
+	}
+	return p, outcome, nil
+}
+
 // upsert looks up and writes once.
 func (st *step) upsert(ctx context.Context, email string, want fields) (person, connectors.Outcome, *connectors.Error) {
-	f, err := st.lookup(ctx, email, want)
+	change := st.changes(want)
+	f, err := st.lookup(ctx, email, change)
 	if err != nil {
 		return person{}, "", err
 	}
-	p := f.person()
+	p, outcome := f.person(), connectors.Unchanged
 	switch {
 	case len(f.leads) > 0:
-		p.holds = want.over(f.leads[0].fields)
-		err = st.fill(ctx, p.ref, want.missing(f.leads[0].fields))
+		p.holds = change.over(f.leads[0].fields)
+		outcome, err = st.fill(ctx, p.ref, change.missing(f.leads[0].fields))
 	case len(f.contacts) > 0:
-		p.holds = want.over(f.contacts[0].fields)
-		err = st.fill(ctx, p.ref, want.missing(f.contacts[0].fields))
+		p.holds = change.over(f.contacts[0].fields)
+		outcome, err = st.fill(ctx, p.ref, change.missing(f.contacts[0].fields))
 	case p.ref.ID != "":
 		p.holds = want // a contact by conversion alone: it has another address now, so it is left as it is
 	default:
@@ -128,38 +166,57 @@ func (st *step) upsert(ctx context.Context, email string, want fields) (person, 
 	if err == nil && f.several() {
 		st.note("several_matches", fmt.Sprintf("Several records in Salesforce have this email address; the one changed last, %s %s, was used.", p.ref.Type, p.ref.ID))
 	}
-	return p, connectors.Updated, err
+	return p, outcome, err
 }
 
 // refill is a second write to a person whom this plan has written already, and whom a lookup would
 // still show as before.
 func (st *step) refill(ctx context.Context, email string, p person, want fields) *connectors.Error {
-	err := st.fill(ctx, p.ref, want.missing(p.holds))
-	p.holds = want.over(p.holds)
+	change := st.changes(want)
+	_, err := st.fill(ctx, p.ref, change.missing(p.holds))
+	p.holds = change.over(p.holds)
 	st.people[emailKey(email)] = p
 	return err
 }
 
 // fill writes what is missing to a record that exists. Nothing missing means no call.
-func (st *step) fill(ctx context.Context, ref connectors.Ref, missing fields) *connectors.Error {
+func (st *step) fill(ctx context.Context, ref connectors.Ref, missing fields) (connectors.Outcome, *connectors.Error) {
 	missing = missing.on(ref.Type)
-	if missing == (fields{}) {
-		return nil
+	switch {
+	case missing == (fields{}):
+		return connectors.Unchanged, nil
+	case ref.Type == typeLead:
+		return connectors.Updated, st.update(ctx, ref, missing, noAssignment)
 	}
-	if ref.Type == typeLead {
-		return st.update(ctx, ref, missing, noAssignment)
+	return connectors.Updated, st.update(ctx, ref, missing)
+}
+
+// leadBody is a new lead: what the outcome says, then the settings' defaults, then a name and a company that stand for what nobody knows.
+func (st *step) leadBody(_ context.Context, email string, want fields) (map[string]any, *connectors.Error) {
+	body, err := completed(st.defaults(connectors.ObjectContact), newLead{Email: email, fields: want})
+	if err != nil {
+		return nil, rejected("write_invalid", "The write could not be encoded.", doTellUs)
 	}
-	return st.update(ctx, ref, missing)
+	for name, value := range map[string]string{"LastName": st.c.cfg.FallbackLastName, "Company": st.c.cfg.FallbackCompany} {
+		if !has(body, name) {
+			body[name] = value
+		}
+	}
+	return body, nil
 }
 
 // newPerson creates a minimal lead, or uses the record that a duplicate rule of the org names.
 func (st *step) newPerson(ctx context.Context, email string, want fields) (person, connectors.Outcome, *connectors.Error) {
-	body := newLead{Email: email, fields: want, LeadSource: st.c.cfg.LeadSource}
-	setDefault(&body.LastName, st.c.cfg.FallbackLastName)
-	setDefault(&body.Company, st.c.cfg.FallbackCompany)
+	if off := st.creationOff(); off != nil {
+		return person{}, "", off
+	}
+	body, err := st.leadBody(ctx, email, want)
+	if err != nil {
+		return person{}, "", err
+	}
 	id, err := st.create(ctx, typeLead, body, noAssignment)
 	if err == nil {
-		return person{ref: connectors.Ref{Type: typeLead, ID: id}, holds: body.fields}, connectors.Created, nil
+		return person{ref: connectors.Ref{Type: typeLead, ID: id}, holds: want}, connectors.Created, nil
 	}
 	item, duplicate := refused(err, "DUPLICATES_DETECTED")
 	if !duplicate {
@@ -172,11 +229,12 @@ func (st *step) newPerson(ctx context.Context, email string, want fields) (perso
 // used; refusal is the answer when none can.
 func (st *step) useDuplicate(ctx context.Context, refs []connectors.Ref, want fields, refusal *connectors.Error) (person, connectors.Outcome, *connectors.Error) {
 	for _, ref := range refs {
-		p := person{ref: ref, holds: want}
+		p, outcome := person{ref: ref, holds: want}, connectors.Unchanged
 		if ref.Type == typeContact {
 			p.contact = ref.ID
 		} else {
-			err := st.fill(ctx, ref, want)
+			var err *connectors.Error
+			outcome, err = st.fill(ctx, ref, st.changes(want))
 			if _, gone := refused(err, "ENTITY_IS_DELETED", "NOT_FOUND"); gone {
 				continue
 			}
@@ -188,14 +246,14 @@ func (st *step) useDuplicate(ctx context.Context, refs []connectors.Ref, want fi
 				if !converted {
 					continue
 				}
-				p = person{ref: connectors.Ref{Type: typeContact, ID: lead.ConvertedContactID},
+				outcome, p = connectors.Unchanged, person{ref: connectors.Ref{Type: typeContact, ID: lead.ConvertedContactID},
 					contact: lead.ConvertedContactID, opportunity: lead.ConvertedOpportunityID, holds: want}
 			} else if err != nil {
 				return person{}, "", err
 			}
 		}
 		st.note("duplicate_used", fmt.Sprintf("A duplicate rule of the org refused a new lead; the record it named, %s %s, was used.", p.ref.Type, p.ref.ID))
-		return p, connectors.Updated, nil
+		return p, outcome, nil
 	}
 	return person{}, "", refusal
 }

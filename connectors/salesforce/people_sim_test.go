@@ -22,7 +22,7 @@ func TestANewPersonBecomesAMinimalLead(t *testing.T) {
 		t.Errorf("log says %+v", e)
 	}
 	again := o.deliver(contactWrite(connectors.Contact{Email: "O'Neil+X@example.com"}))[0]
-	if again.Ref != r.Ref || again.Outcome != connectors.Updated {
+	if again.Ref != r.Ref || again.Outcome != connectors.Unchanged {
 		t.Errorf("the second time: %+v, want the same lead", again)
 	}
 	o.wantEntries("create Lead")
@@ -54,7 +54,7 @@ func TestWhatSalesforceHoldsAlreadyIsNotSentAgain(t *testing.T) {
 	o.seedLead("ada@example.com")
 	before := o.Core().Calls.API()
 	r := o.deliver(contactWrite(connectors.Contact{Email: "ada@example.com", LastName: "Lovelace", Company: " Example  Ltd "}))[0]
-	if r.Outcome != connectors.Updated || o.Core().Calls.API()-before != 1 {
+	if r.Outcome != connectors.Unchanged || o.Core().Calls.API()-before != 1 {
 		t.Errorf("%+v took %d calls, want one", r, o.Core().Calls.API()-before)
 	}
 	o.wantEntries("")
@@ -135,7 +135,7 @@ func TestAConvertedLeadWhoseContactMovedOnIsStillItsContact(t *testing.T) {
 	o.Seed("Lead", map[string]any{"LastName": "Lovelace", "Company": "x", "Email": "ada@example.com", "IsConverted": true,
 		"ConvertedContactId": contact, "ConvertedOpportunityId": simsalesforce.OpportunityOneID})
 	r := o.deliver(contactWrite(ada))[0]
-	if r.Ref != (connectors.Ref{Type: "Contact", ID: contact}) || r.Outcome != connectors.Updated {
+	if r.Ref != (connectors.Ref{Type: "Contact", ID: contact}) || r.Outcome != connectors.Unchanged {
 		t.Errorf("result = %+v, want the contact", r)
 	}
 	o.wantEntries("")

@@ -34,17 +34,15 @@ type Config struct {
 
 	FallbackLastName string // for new leads without one; default "Unknown"
 	FallbackCompany  string // default "[not provided]"
-	LeadSource       string // of new leads; empty: not set
 }
 
 const (
-	defaultLoginURL  = "https://login.salesforce.com"
-	defaultVersion   = "v66.0" // any org of Spring '26 or later knows it
-	defaultLastName  = "Unknown"
-	defaultCompany   = "[not provided]"
-	cacheFor         = time.Hour // picklists and users change rarely, and a stale one costs a note at worst
-	rollupSubject    = "Weekly deal summary"
-	closedStatusElse = "Completed" // the standard closed status
+	defaultLoginURL = "https://login.salesforce.com"
+	defaultVersion  = "v66.0" // any org of Spring '26 or later knows it
+	defaultLastName = "Unknown"
+	defaultCompany  = "[not provided]"
+	cacheFor        = time.Hour // picklists and users change rarely, and a stale one costs a note at worst
+	rollupSubject   = "Weekly deal summary"
 )
 
 var versionShape = regexp.MustCompile(`^v[1-9][0-9]{1,2}\.0$`)

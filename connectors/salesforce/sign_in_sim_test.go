@@ -149,13 +149,13 @@ func TestAPlanShowsTheCallsAndMakesNone(t *testing.T) {
 		got = append(got, line+" "+noteCodes(p.Notes))
 	}
 	want := []string{
-		`Lead {new lead} | POST /sobjects/Lead {"Email":"ada@example.com","FirstName":"Ada","LastName":"Lovelace","Company":"[not provided]"} `,
+		`Lead {new lead} | POST /sobjects/Lead {"Company":"[not provided]","Email":"ada@example.com","FirstName":"Ada","LastName":"Lovelace"} `,
 		`Lead {new lead} | PATCH /sobjects/Lead/%7Bnew%20lead%7D {"Phone":"1"} `,
-		`Task {new task} | POST /sobjects/Task {"Subject":"Send the offer","Description":"As agreed.","ActivityDate":"2026-11-27","WhoId":"{new lead}"} `,
-		`Task {new task} | POST /sobjects/Task {"Subject":"Send the offer","Description":"As agreed.","ActivityDate":"2026-11-27","WhatId":"` + dealOne + `"} association_dropped`,
+		`Task {new task} | POST /sobjects/Task {"ActivityDate":"2026-11-27","Description":"As agreed.","Subject":"Send the offer","WhoId":"{new lead}"} `,
+		`Task {new task} | POST /sobjects/Task {"ActivityDate":"2026-11-27","Description":"As agreed.","Subject":"Send the offer","WhatId":"` + dealOne + `"} association_dropped`,
 		`Lead ` + known + ` | PATCH /sobjects/Lead/` + known + ` {"FirstName":"Grace"} `,
 		`Lead ` + known + ` `,
-		`Task {new task} | POST /sobjects/Task {"Subject":"Weekly deal summary","Description":"Two calls.\nOne offer.","Status":"Completed","ActivityDate":"2026-11-29","WhoId":"` + known + `"} `,
+		`Task {new task} | POST /sobjects/Task {"ActivityDate":"2026-11-29","Description":"Two calls.\nOne offer.","Status":"Completed","Subject":"Weekly deal summary","WhoId":"` + known + `"} `,
 		`  | email_missing `,
 	}
 	for i := range want {

@@ -23,9 +23,11 @@ type taskBody struct {
 
 // draft is a Task with what may still have to change about it.
 type draft struct {
-	body  taskBody
-	who   connectors.Ref // whom body.WhoID names
-	aside connectors.Ref // a lead that gave way to WhatId, and returns if that goes
+	body     taskBody
+	defaults map[string]any // of the settings, for fields that body leaves out
+	who      connectors.Ref // whom body.WhoID names
+	aside    connectors.Ref // a lead that gave way to WhatId, and returns if that goes
+	spare    spare
 }
 
 // priorities are the standard values; an org that renamed them keeps them as API names.
@@ -33,7 +35,7 @@ var priorities = map[string]string{"high": "High", "medium": "Normal", "low": "L
 
 // task creates an open Task.
 func (st *step) task(ctx context.Context, t connectors.Task) (connectors.Ref, *connectors.Error) {
-	body := taskBody{Subject: st.cut("Subject", oneLine(t.Subject), maxSubject),
+	body := taskBody{Subject: st.cut("Subject", oneLine(t.Subject), maxSubject), Status: st.account.Settings.TaskStatus,
 		Description: st.cut("Description", clean(t.Body), maxDescription), Priority: priorities[strings.ToLower(t.Priority)]}
 	if !t.DueAt.IsZero() {
 		body.ActivityDate = t.DueAt.UTC().Format(time.DateOnly)
@@ -54,9 +56,11 @@ func (st *step) rollup(ctx context.Context, r connectors.Rollup) (connectors.Ref
 	}
 	body := taskBody{Subject: rollupSubject, Description: st.cut("Description", clean(r.Summary), maxDescription),
 		ActivityDate: week.AddDate(0, 0, 6).Format(time.DateOnly)}
-	var err *connectors.Error
-	if body.Status, err = st.closedStatus(ctx); err != nil {
-		return connectors.Ref{}, err
+	if !has(st.defaults(connectors.ObjectRollup), "Status") {
+		var err *connectors.Error
+		if body.Status, err = st.closedStatus(ctx); err != nil {
+			return connectors.Ref{}, err
+		}
 	}
 	return st.post(ctx, body)
 }
@@ -70,8 +74,8 @@ func (st *step) cut(name, value string, most int) string {
 }
 
 // mends is how often a refused Task is changed and sent again: each mend takes one thing away or
-// replaces it, and there are six such things.
-const mends = 6
+// replaces it, and there are eight such things.
+const mends = 8
 
 // post links the Task and creates it. Where Salesforce names a link or owner that it does not accept,
 // the Task is sent again without it: a refused create was not executed.
@@ -81,8 +85,12 @@ func (st *step) post(ctx context.Context, body taskBody) (connectors.Ref, *conne
 		return connectors.Ref{}, err
 	}
 	for range mends + 1 {
+		record, encoding := completed(d.defaults, d.body)
+		if encoding != nil {
+			return connectors.Ref{}, rejected("write_invalid", "The write could not be encoded.", doTellUs)
+		}
 		var id string
-		if id, err = st.create(ctx, typeTask, d.body); err == nil {
+		if id, err = st.create(ctx, typeTask, record); err == nil {
 			return connectors.Ref{Type: typeTask, ID: id}, nil
 		}
 		better, mendErr := st.mend(ctx, &d, err)

@@ -70,15 +70,15 @@ func TestARollupIsAClosedTaskAtTheEndOfItsWeek(t *testing.T) {
 	}
 }
 
-func TestTheStandardClosedStatusIsTriedWhereNoneIsShown(t *testing.T) {
+func TestARollupTakesTheOrgsDefaultWhereNoStatusIsClosed(t *testing.T) {
 	t.Parallel()
 	o := newOrg(t, simsalesforce.Behaviour{TaskStatuses: []simsalesforce.Status{{Name: "Open", Default: true}}})
-	o.deliver(rollupWrite(nil))
-	if got := o.last().Fields["Status"]; got != "Completed" {
-		t.Errorf("status = %q", got)
+	r := o.deliver(rollupWrite(nil))[0]
+	if got := o.field("Task", r.Ref.ID, "Status"); got != "Open" || noteCodes(r.Notes) != "status_not_closed" {
+		t.Errorf("status = %q, notes %v", got, r.Notes)
 	}
 	c, f, account := newFake(t, map[string][]answer{query1: {refusedWith(400, "INVALID_TYPE"), says(503, "")}, postTask: {says(201, taskMade)}})
-	if r := deliverOne(t, c, account, rollupWrite(nil)); r.Err != nil || decoded(t, f.sent(postTask)[0])["Status"] != "Completed" {
+	if r := deliverOne(t, c, account, rollupWrite(nil)); r.Err != nil || decoded(t, f.sent(postTask)[0])["Status"] != nil || noteCodes(r.Notes) != "status_not_closed" {
 		t.Errorf("with a hidden list: %v, %s", r.Err, f.sent(postTask))
 	}
 	if r := deliverOne(t, c, account, rollupWrite(nil)); r.Err == nil || r.Err.Class != retry {
@@ -241,6 +241,16 @@ func TestAnUnknownOwnerLeavesTheTaskToTheConnectedUser(t *testing.T) {
 	if sent := f.sent(postTask); r.Err != nil || noteCodes(r.Notes) != "owner_not_found" || len(sent) != 2 || decoded(t, sent[1])["OwnerId"] != nil {
 		t.Errorf("an owner who left since: %+v, sent %s", r, sent)
 	}
+	deliverOne(t, c, account, taskWrite(func(w *connectors.Write) { w.Task.OwnerEmail = "Left@example.com" }))
+	if sent := f.sent(postTask); len(sent) != 3 || decoded(t, sent[2])["OwnerId"] != nil {
+		t.Errorf("the next task of theirs: sent %s", sent)
+	}
+	c, f, account = newFake(t, map[string][]answer{postTask: {refusedWith(400, "INACTIVE_OWNER_OR_USER"), says(201, taskMade)}})
+	account.Settings.FieldDefaults = defaultsOf(connectors.ObjectTask, map[string]any{"ownerid": "005ak00000UsrAbAAJ"})
+	r = deliverOne(t, c, account, taskWrite(nil))
+	if sent := f.sent(postTask); r.Err != nil || noteCodes(r.Notes) != "owner_not_found" || decoded(t, sent[1])["ownerid"] != nil {
+		t.Errorf("a default that left: %+v, sent %s", r, sent)
+	}
 }
 
 func TestALongTextIsCutAndNoted(t *testing.T) {
@@ -285,14 +295,16 @@ func TestALeadWhoseAnswerIsLostIsFoundAndNotDoubled(t *testing.T) {
 	o.wantEntries("create Lead")
 }
 
-func TestAnUpdateIsRepeatedUntilItsAnswerComes(t *testing.T) {
+func TestAnUpdateWithoutAnAnswerIsLeftToTheLog(t *testing.T) {
 	t.Parallel()
 	o := newOrg(t, simsalesforce.Behaviour{})
-	id := o.seedLead("ada@example.com")
+	o.seedLead("ada@example.com")
 	o.fault(sim.Fault{Method: "PATCH", Path: "/sobjects/Lead/", Kind: sim.FaultCutAfter})
-	if r := o.deliver(contactWrite(ada))[0]; r.Ref.ID != id {
-		t.Errorf("result = %+v", r)
+	r := o.deliverOne(contactWrite(ada))
+	if wantClass(t, r.Err, retry, "answer_lost"); !r.MayLand {
+		t.Error("the result does not say that the update may land yet")
 	}
+	o.wantEntries("update Lead")
 }
 
 func TestACallAfterItsSendDeadlineDoesNotLeave(t *testing.T) {

@@ -15,7 +15,6 @@ const (
 	maxCompany     = 255
 	maxPhone       = 40
 	maxTitle       = 128
-	maxLeadSource  = 255
 	maxSubject     = 255
 	maxDescription = 32000
 )

@@ -9,8 +9,8 @@ import (
 	"crm-connectors/connectors"
 )
 
-// closedStatus is the org's first task status that means done. Orgs rename and remove them. Where it
-// cannot be asked for, the standard one is tried.
+// closedStatus is the org's first task status that means done. Orgs rename and remove them. Where there is none, or the list is closed to
+// us, it is "" with a note: the org's default must serve.
 func (st *step) closedStatus(ctx context.Context) (string, *connectors.Error) {
 	q := query{object: "TaskStatus", fields: []string{"ApiName"}, where: []condition{isTrue("IsClosed")}, order: "SortOrder ASC", limit: 1}
 	name, err := st.c.statuses.orFetch(ctx, st.org(), func(ctx context.Context) (string, *connectors.Error) {
@@ -20,7 +20,7 @@ func (st *step) closedStatus(ctx context.Context) (string, *connectors.Error) {
 		return "", err
 	}
 	if name == "" {
-		name = closedStatusElse
+		st.note("status_not_closed", "The org shows no task status that counts as closed, so the summary stands among the open tasks.")
 	}
 	return name, nil
 }
@@ -43,6 +43,13 @@ func (st *step) owner(ctx context.Context, email string) (string, *connectors.Er
 		st.note("owner_not_found", "No active Salesforce user has the owner's email address; the task belongs to the connected user.")
 	}
 	return id, nil
+}
+
+// forgetOwner keeps later tasks from being offered to a user who has left.
+func (st *step) forgetOwner() {
+	if t := st.write.Task; t != nil && t.OwnerEmail != "" {
+		st.c.owners.put(st.org()+"|"+emailKey(t.OwnerEmail), "")
+	}
 }
 
 // org is the account in a cache key.

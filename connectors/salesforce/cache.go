@@ -46,7 +46,7 @@ func (c *cache[V]) put(key string, value V) {
 	c.kept[key] = cached[V]{value: value, expires: c.now().Add(cacheFor)}
 }
 
-func (c *cache) drop(key string) {
+func (c *cache[V]) drop(key string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.kept, key)

@@ -33,15 +33,15 @@ func completed(defaults map[string]any, outcome any) (map[string]any, error) {
 		return nil, err
 	}
 	for name, value := range defaults {
-		if !has(out, name) {
+		if !setsField(out, name) {
 			out[name] = value
 		}
 	}
 	return out, nil
 }
 
-// has tells whether record gives the field a value.
-func has(record map[string]any, field string) bool {
+// setsField tells whether record gives the field a value.
+func setsField(record map[string]any, field string) bool {
 	for name := range record {
 		if strings.EqualFold(name, field) {
 			return true

@@ -13,7 +13,7 @@ func (st *step) mend(ctx context.Context, d *draft, refusal *connectors.Error) (
 	if _, ok := refused(refusal, "CANNOT_UPDATE_CONVERTED_LEAD"); ok && d.who.Type == typeLead {
 		return st.mendConverted(ctx, d)
 	}
-	if _, ok := refused(refusal, "INACTIVE_OWNER_OR_USER"); ok && (d.body.OwnerID != "" || has(d.defaults, "OwnerId")) {
+	if _, ok := refused(refusal, "INACTIVE_OWNER_OR_USER"); ok && (d.body.OwnerID != "" || setsField(d.defaults, "OwnerId")) {
 		st.forgetOwner()
 		d.body.OwnerID, d.defaults = "", without(d.defaults, "OwnerId")
 		st.note("owner_not_found", "The owner is not an active user in Salesforce; the task belongs to the connected user.")

@@ -198,7 +198,7 @@ func (st *step) leadBody(_ context.Context, email string, want fields) (map[stri
 		return nil, rejected("write_invalid", "The write could not be encoded.", doTellUs)
 	}
 	for name, value := range map[string]string{"LastName": st.c.cfg.FallbackLastName, "Company": st.c.cfg.FallbackCompany} {
-		if !has(body, name) {
+		if !setsField(body, name) {
 			body[name] = value
 		}
 	}

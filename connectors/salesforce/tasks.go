@@ -56,7 +56,7 @@ func (st *step) rollup(ctx context.Context, r connectors.Rollup) (connectors.Ref
 	}
 	body := taskBody{Subject: rollupSubject, Description: st.cut("Description", clean(r.Summary), maxDescription),
 		ActivityDate: week.AddDate(0, 0, 6).Format(time.DateOnly)}
-	if !has(st.defaults(connectors.ObjectRollup), "Status") {
+	if !setsField(st.defaults(connectors.ObjectRollup), "Status") {
 		var err *connectors.Error
 		if body.Status, err = st.closedStatus(ctx); err != nil {
 			return connectors.Ref{}, err

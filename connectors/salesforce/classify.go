@@ -84,10 +84,15 @@ var gravity = map[connectors.Class]int{
 
 // classify turns an answer that is no success into an Error. now is for a Retry-After that is a date.
 func classify(effect connectors.Effect, reply connectors.Reply, now time.Time) *connectors.Error {
+	return classifyOn("", effect, reply, now)
+}
+
+// classifyOn is classify for a write to an object, whose fields the action then names in full.
+func classifyOn(object string, effect connectors.Effect, reply connectors.Reply, now time.Time) *connectors.Error {
 	r := parseRefusal(reply.Body)
 	var worst *connectors.Error
 	for _, item := range r.items {
-		e := judge(effect, reply.Status, item)
+		e := judge(object, effect, reply.Status, item)
 		if worst == nil || gravity[e.Class] > gravity[worst.Class] ||
 			e.Class == worst.Class && e.RetryAfter > worst.RetryAfter {
 			worst = e
@@ -101,10 +106,10 @@ func classify(effect connectors.Effect, reply connectors.Reply, now time.Time) *
 	return worst
 }
 
-// judge finds the line of the table for one item.
-func judge(effect connectors.Effect, status int, item refusalItem) *connectors.Error {
+// judge finds the line of the table for one item. object is what was written to; "": not known, or nothing.
+func judge(object string, effect connectors.Effect, status int, item refusalItem) *connectors.Error {
 	line := lineFor(status, item)
-	e := &connectors.Error{Class: line.class, Code: line.code, Cause: cause(line.says, item), Action: line.action,
+	e := &connectors.Error{Class: line.class, Code: line.code, Cause: cause(line.says, item), Action: naming(line.action, item.about(object)),
 		RetryAfter: line.wait, Pause: line.pause, RequestID: errorID(item.Message)}
 	if e.Class == connectors.ClassInDoubt && effect != connectors.Once {
 		e.Class, e.Action = connectors.ClassRetry, doNothing

@@ -23,7 +23,7 @@ func Failures() []connectors.Failure {
 	}
 	for _, table := range [][]rule{byMessage, byErrorCode, byStatus} {
 		for _, l := range table {
-			add(connectors.Failure{Code: l.code, Class: l.class, Cause: l.says + ".", Action: l.action, Source: l.source})
+			add(connectors.Failure{Code: l.code, Class: l.class, Cause: l.says + ".", Action: naming(l.action, nil), Source: l.source})
 		}
 	}
 	for _, l := range tokenRules {

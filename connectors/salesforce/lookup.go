@@ -151,7 +151,7 @@ func (st *step) queries(ctx context.Context, qs ...query) ([][]record, *connecto
 	answered := 0
 	for _, sub := range answer.CompositeResponse {
 		if sub.HTTPStatusCode != http.StatusOK {
-			return nil, classify(connectors.Read, connectors.Reply{Status: sub.HTTPStatusCode, Body: sub.Body}, st.c.cfg.Now())
+			return nil, classifyOn(sub.ReferenceID, connectors.Read, connectors.Reply{Status: sub.HTTPStatusCode, Body: sub.Body}, st.c.cfg.Now())
 		}
 		var page struct {
 			Records []record `json:"records"`

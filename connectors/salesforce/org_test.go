@@ -41,6 +41,17 @@ func newOrg(t *testing.T, b simsalesforce.Behaviour) *org {
 	return o
 }
 
+// trust lets the connector speak to another host too.
+func (o *org) trust(host string) {
+	o.t.Helper()
+	cfg := o.c.cfg
+	cfg.TrustedHosts = append([]string{host}, cfg.TrustedHosts...)
+	var err error
+	if o.c, err = New(cfg); err != nil {
+		o.t.Fatalf("New: %v", err)
+	}
+}
+
 // code is what the browser brings back from the consent page.
 func (o *org) code() string {
 	o.t.Helper()

@@ -192,17 +192,38 @@ func (st *step) fill(ctx context.Context, ref connectors.Ref, missing fields) (c
 }
 
 // leadBody is a new lead: what the outcome says, then the settings' defaults, then a name and a company that stand for what nobody knows.
-func (st *step) leadBody(_ context.Context, email string, want fields) (map[string]any, *connectors.Error) {
-	body, err := completed(st.defaults(connectors.ObjectContact), newLead{Email: email, fields: want})
-	if err != nil {
+func (st *step) leadBody(ctx context.Context, email string, want fields) (map[string]any, *connectors.Error) {
+	body, encoding := completed(st.defaults(connectors.ObjectContact), newLead{Email: email, fields: want})
+	if encoding != nil {
 		return nil, rejected("write_invalid", "The write could not be encoded.", doTellUs)
 	}
-	for name, value := range map[string]string{"LastName": st.c.cfg.FallbackLastName, "Company": st.c.cfg.FallbackCompany} {
-		if !setsField(body, name) {
-			body[name] = value
+	if !setsField(body, "LastName") {
+		body["LastName"] = st.c.cfg.FallbackLastName
+	}
+	if !setsField(body, "Company") {
+		needed, err := st.companyNeeded(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if needed {
+			body["Company"] = st.c.cfg.FallbackCompany
 		}
 	}
 	return body, nil
+}
+
+// companyNeeded tells whether a lead must have a company. In an org with person accounts it need not, and one that is made up would turn a
+// private person into a business when the lead is converted.
+func (st *step) companyNeeded(ctx context.Context) (bool, *connectors.Error) {
+	d, err := st.describe(ctx, typeLead)
+	switch {
+	case err != nil && err.Class != connectors.ClassRejected:
+		return false, err
+	case err != nil:
+		return true, nil
+	}
+	f, there := d.field("Company")
+	return !there || !f.Nillable, nil
 }
 
 // newPerson creates a minimal lead, or uses the record that a duplicate rule of the org names.

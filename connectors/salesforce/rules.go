@@ -32,6 +32,12 @@ const (
 	doMendOrg    = "Ask the Salesforce administrator to allow this write or to change the rule, then retry the row."
 	doPermission = "Give the connected Salesforce user access to this object, record or field, then retry the row."
 	doTellUs     = "Report this to the operator of the service."
+
+	// {fields} are the fields that the answer names, as Lead.Region__c.
+	doField    = "Ask a Salesforce admin to give the integration user edit access to {fields}, then press Retry."
+	doDefault  = "Set a default for {fields} in the connection's settings, or ask a Salesforce admin to make it optional; then press Retry."
+	doPicklist = "Ask a Salesforce admin to add the value to the picklist {fields}, or change the default for it in the connection's settings; then press Retry."
+	doShorten  = "Shorten the default for {fields} in the connection's settings, then press Retry; where there is none, report this to the operator of the service."
 )
 
 // Sources of the lines.
@@ -89,19 +95,19 @@ var byErrorCode = []rule{
 		says: "Salesforce no longer serves this API version", action: doTellUs, source: fromDocs},
 
 	{errorCode: "REQUIRED_FIELD_MISSING", class: connectors.ClassRejected, code: "field_required",
-		says: "The org requires a field that the outcome does not have", action: "Ask the Salesforce administrator to give the field a default or make it optional, then retry the row.", source: fromCodes},
+		says: "The org requires a field that the outcome does not have", action: doDefault, source: fromCodes},
 	{errorCode: "FIELD_CUSTOM_VALIDATION_EXCEPTION", class: connectors.ClassRejected, code: "validation_rule",
 		says: "A validation rule of the org refused the write", action: doMendOrg, source: fromCodes},
 	{errorCode: "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST", class: connectors.ClassRejected, code: "picklist_value_refused",
-		says: "A picklist of the org does not have the value", action: doMendOrg, source: fromCodes},
+		says: "A picklist of the org does not have the value", action: doPicklist, source: fromCodes},
 	{errorCode: "STRING_TOO_LONG", class: connectors.ClassRejected, code: "text_too_long",
-		says: "A text is longer than its field", action: doMendData, source: fromCodes},
+		says: "A text is longer than its field", action: doShorten, source: fromCodes},
 	{errorCode: "INVALID_EMAIL_ADDRESS", class: connectors.ClassRejected, code: "email_invalid",
 		says: "Salesforce does not accept the email address", action: doMendData, source: fromCodes},
 	{errorCode: "INVALID_FIELD", class: connectors.ClassRejected, code: "field_not_accessible",
-		says: "A field does not exist or is hidden from the connected user", action: doPermission, source: fromDocs},
+		says: "A field does not exist or is hidden from the connected user", action: doField, source: fromDocs},
 	{errorCode: "INVALID_FIELD_FOR_INSERT_UPDATE", class: connectors.ClassRejected, code: "field_not_writable",
-		says: "The connected user may not write a field", action: doPermission, source: fromCodes},
+		says: "The connected user may not write a field", action: doField, source: fromCodes},
 	{errorCode: "FIELD_INTEGRITY_EXCEPTION", class: connectors.ClassRejected, code: "field_integrity",
 		says: "Salesforce does not allow these fields together", action: doMendData, source: fromFields},
 	{errorCode: "CANNOT_UPDATE_CONVERTED_LEAD", class: connectors.ClassRejected, code: "lead_converted",

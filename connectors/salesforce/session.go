@@ -67,7 +67,7 @@ func (st *step) call(ctx context.Context, effect connectors.Effect, method, path
 	case err != nil:
 		return reply, lost(effect, err)
 	case !succeeded(reply):
-		return reply, classify(effect, reply, st.c.cfg.Now())
+		return reply, classifyOn(objectIn(route), effect, reply, st.c.cfg.Now())
 	}
 	return reply, nil
 }

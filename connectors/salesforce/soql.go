@@ -17,12 +17,14 @@ type query struct {
 	limit  int
 }
 
-// condition is one side of an AND. equals and isTrue are the ways to make one.
+// condition is one side of an AND. equals, isTrue and isFalse are the ways to make one.
 type condition string
 
 func equals(field, value string) condition { return condition(field + " = " + literal(value)) }
 
 func isTrue(field string) condition { return condition(field + " = true") }
+
+func isFalse(field string) condition { return condition(field + " = false") }
 
 // String is the query as Salesforce reads it.
 func (q query) String() string {

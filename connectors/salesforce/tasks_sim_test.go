@@ -197,8 +197,8 @@ func TestATaskFindsThePersonThatItsListWrote(t *testing.T) {
 	before := o.Core().Calls.API()
 	results := o.deliver(contactWrite(ada), taskWrite(func(w *connectors.Write) { w.Email = " ADA@example.com" }),
 		taskWrite(func(w *connectors.Write) { w.Email, w.DealID = "ada@example.com", dealOne }))
-	if n := o.Core().Calls.API() - before; n != 4 {
-		t.Errorf("%d calls, want lookup, lead and two tasks", n)
+	if n := o.Core().Calls.API() - before; n != 5 {
+		t.Errorf("%d calls, want lookup, definition, lead and two tasks", n)
 	}
 	log := o.Core().Log.Entries(0)
 	if log[1].Fields["WhoId"] != results[0].Ref.ID || log[2].Fields["WhatId"] != dealOne || noteCodes(results[2].Notes) != "association_dropped" {

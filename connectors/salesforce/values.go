@@ -25,6 +25,16 @@ func (st *step) closedStatus(ctx context.Context) (string, *connectors.Error) {
 	return name, nil
 }
 
+// openLeadStatuses are the lead statuses that do not mean converted; none where the list is closed to us.
+func (st *step) openLeadStatuses(ctx context.Context) ([]string, *connectors.Error) {
+	q := query{object: "LeadStatus", fields: []string{"ApiName"}, where: []condition{isFalse("IsConverted")}, order: "SortOrder ASC"}
+	names, err := st.values(ctx, q, "ApiName")
+	if err != nil && err.Class != connectors.ClassRejected {
+		return nil, err
+	}
+	return names, nil
+}
+
 // owner is the active user with that address. Nobody, or a user list that is closed to us, is a note
 // and not a failure: the task then belongs to the connected user.
 func (st *step) owner(ctx context.Context, email string) (string, *connectors.Error) {
@@ -57,20 +67,30 @@ func (st *step) org() string { return st.instance + "|" + st.account.ID }
 
 // firstValue is a text field of the first record of a query, "" if there is none.
 func (st *step) firstValue(ctx context.Context, q query, field string) (string, *connectors.Error) {
+	all, err := st.values(ctx, q, field)
+	if err != nil || len(all) == 0 {
+		return "", err
+	}
+	return all[0], nil
+}
+
+// values is a text field of the records of a query.
+func (st *step) values(ctx context.Context, q query, field string) ([]string, *connectors.Error) {
 	path := strings.TrimPrefix(q.path(st.c.cfg.Version), "/services/data/"+st.c.cfg.Version)
 	reply, err := st.call(ctx, connectors.Read, http.MethodGet, path, "/query", nil)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	var page struct {
 		Records []map[string]any `json:"records"`
 	}
 	if err := json.Unmarshal(reply.Body, &page); err != nil {
-		return "", unreadable(connectors.Read, reply.Status, err)
+		return nil, unreadable(connectors.Read, reply.Status, err)
 	}
-	if len(page.Records) == 0 {
-		return "", nil
+	var out []string
+	for _, r := range page.Records {
+		value, _ := r[field].(string)
+		out = append(out, value)
 	}
-	value, _ := page.Records[0][field].(string)
-	return value, nil
+	return out, nil
 }

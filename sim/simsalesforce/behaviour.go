@@ -1,6 +1,7 @@
 package simsalesforce
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -44,6 +45,10 @@ type Behaviour struct {
 
 	// RequiredLeadFields are required on Lead; names that do not exist become custom text fields.
 	RequiredLeadFields []string `json:"required_lead_fields,omitempty"`
+	// RequiredTaskFields are the same on Task.
+	RequiredTaskFields []string `json:"required_task_fields,omitempty"`
+	// PersonAccounts makes Lead.Company optional: without one, a lead becomes a person account.
+	PersonAccounts bool `json:"person_accounts,omitempty"`
 	// RestrictedPicklists maps "Object.Field" or "Field" (all objects that have it, else a new
 	// one on Lead) to the only values allowed.
 	RestrictedPicklists map[string][]string `json:"restricted_picklists,omitempty"`
@@ -61,10 +66,22 @@ type Behaviour struct {
 
 	// DailyLimit is the number of API calls in 24 hours; 0 means 5,000,000, a full sandbox's.
 	DailyLimit int `json:"daily_limit,omitempty"`
+	// AppLimit is the number of API calls in 24 hours that this app may make; 0: it has no limit of its own, and no answer tells one.
+	AppLimit int `json:"app_limit,omitempty"`
+	// InstanceURL is where the org lives now, as token answers name it; calls to its data elsewhere have no route (420). Empty: wherever it is asked.
+	InstanceURL string `json:"instance_url,omitempty"`
+	// Maintenance is what becomes of calls to the org's data: MaintenancePage, MaintenanceReadOnly, or empty for none.
+	Maintenance string `json:"maintenance,omitempty"`
 	// UnknownIDCode is the errorCode for PATCH and DELETE of an id that never was; empty means
 	// NOT_FOUND. Reports of real orgs also have INVALID_CROSS_REFERENCE_KEY.
 	UnknownIDCode string `json:"unknown_id_code,omitempty"`
 }
+
+// The kinds of maintenance.
+const (
+	MaintenancePage     = "page"      // a page for people in place of every answer
+	MaintenanceReadOnly = "read_only" // writes are refused
+)
 
 // Status is one value of Lead.Status or Task.Status.
 type Status struct {
@@ -75,6 +92,7 @@ type Status struct {
 
 func (b Behaviour) clone() Behaviour {
 	b.RequiredLeadFields = slices.Clone(b.RequiredLeadFields)
+	b.RequiredTaskFields = slices.Clone(b.RequiredTaskFields)
 	b.HiddenFields = slices.Clone(b.HiddenFields)
 	b.ReadOnlyFields = slices.Clone(b.ReadOnlyFields)
 	b.HiddenRecords = slices.Clone(b.HiddenRecords)
@@ -114,6 +132,15 @@ func defaultStatus(all []Status) string {
 		}
 	}
 	return all[0].Name
+}
+
+// limitInfo is the value of Sforce-Limit-Info after so many calls.
+func (b Behaviour) limitInfo(used int) string {
+	info := fmt.Sprintf("api-usage=%d/%d", used, b.dailyLimit())
+	if b.AppLimit > 0 {
+		info += fmt.Sprintf("; per-app-api-usage=%d/%d(appName=sim)", used, b.AppLimit)
+	}
+	return info
 }
 
 func (b Behaviour) dailyLimit() int {

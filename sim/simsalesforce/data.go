@@ -35,6 +35,9 @@ type call struct {
 
 // data serves /services/data/vXX.0/….
 func (s *Sim) data(w http.ResponseWriter, r *http.Request) {
+	if s.closed(w, r) {
+		return
+	}
 	body, no := readBody(w, r)
 	if no != nil {
 		sim.WriteJSON(w, no.status, no.body())

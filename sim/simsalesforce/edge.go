@@ -6,6 +6,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"crm-connectors/sim"
@@ -14,6 +15,8 @@ import (
 const (
 	maxURI  = 16_384
 	maxBody = 8 << 20
+
+	statusNoRoute = 420
 )
 
 // limitSize refuses what Salesforce's edge refuses: 414 for the address, 431 with the headers.
@@ -35,6 +38,20 @@ func limitSize(next http.Handler) http.Handler {
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// closed answers in the org's place while it is in maintenance, or at an address that it has left.
+func (s *Sim) closed(w http.ResponseWriter, r *http.Request) bool {
+	b := s.Behaviour()
+	switch home, err := url.Parse(b.InstanceURL); {
+	case b.Maintenance == MaintenancePage:
+		html(w, http.StatusServiceUnavailable, "We are down for maintenance")
+	case err == nil && home.Host != "" && !strings.EqualFold(home.Host, r.Host):
+		html(w, statusNoRoute, "No route for host")
+	default:
+		return false
+	}
+	return true
 }
 
 func html(w http.ResponseWriter, status int, title string) {

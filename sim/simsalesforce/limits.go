@@ -1,7 +1,6 @@
 package simsalesforce
 
 import (
-	"fmt"
 	"net/http"
 	"strings"
 	"time"
@@ -26,16 +25,19 @@ func (u *usage) total(now time.Time) int {
 // Sforce-Limit-Info header. A call over the limit is refused and not counted.
 func (s *Sim) spend() (string, *refusal) {
 	now, limit := s.core.Clock.Now(), s.behaviour.dailyLimit()
+	if s.behaviour.AppLimit > 0 {
+		limit = min(limit, s.behaviour.AppLimit)
+	}
 	used := s.usage.total(now)
 	if used >= limit {
-		return fmt.Sprintf("api-usage=%d/%d", used, limit),
+		return s.behaviour.limitInfo(used),
 			refuse(http.StatusForbidden, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.")
 	}
 	if s.usage.hours == nil {
 		s.usage.hours = map[int64]int{}
 	}
 	s.usage.hours[now.Unix()/3600]++
-	return fmt.Sprintf("api-usage=%d/%d", used+1, limit), nil
+	return s.behaviour.limitInfo(used + 1), nil
 }
 
 // limits is GET /limits.

@@ -108,9 +108,13 @@ func buildSchema(b Behaviour) map[string]*object {
 	for i := range all {
 		out[strings.ToLower(all[i].name)] = &all[i]
 	}
-	lead := out["lead"]
-	for _, name := range b.RequiredLeadFields {
-		lead.change(name, func(f *field) { f.required, f.defaulted = true, false })
+	for object, names := range map[string][]string{"lead": b.RequiredLeadFields, "task": b.RequiredTaskFields} {
+		for _, name := range names {
+			out[object].change(name, func(f *field) { f.required, f.defaulted = true, false })
+		}
+	}
+	if b.PersonAccounts {
+		out["lead"].change("Company", func(f *field) { f.required = false })
 	}
 	for _, key := range slices.Sorted(maps.Keys(b.RestrictedPicklists)) {
 		restrict(out, key, b.RestrictedPicklists[key])

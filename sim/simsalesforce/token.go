@@ -151,7 +151,10 @@ func (s *Sim) beginRefresh(sent string) (*grant, *oauthError) {
 }
 
 func (s *Sim) answerToken(r *http.Request, g *grant, refresh string) *tokenAnswer {
-	base := s.baseURL(r)
+	base, instance := s.baseURL(r), s.behaviour.InstanceURL
+	if instance == "" {
+		instance = base
+	}
 	token, issued := s.issue(g)
 	at := strconv.FormatInt(issued.UnixMilli(), 10)
 	id := identityURL(base)
@@ -159,6 +162,6 @@ func (s *Sim) answerToken(r *http.Request, g *grant, refresh string) *tokenAnswe
 	_, _ = mac.Write([]byte(id + at))
 	return &tokenAnswer{
 		AccessToken: token, RefreshToken: refresh, Signature: base64.StdEncoding.EncodeToString(mac.Sum(nil)),
-		Scope: strings.Join(g.scope, " "), InstanceURL: base, ID: id, TokenType: "Bearer", IssuedAt: at,
+		Scope: strings.Join(g.scope, " "), InstanceURL: instance, ID: id, TokenType: "Bearer", IssuedAt: at,
 	}
 }

@@ -8,11 +8,22 @@ import (
 	"crm-connectors/sim"
 )
 
+// mayWrite refuses writes that no record could mend.
+func (c *call) mayWrite(obj *object, verb string) *refusal {
+	switch {
+	case c.s.behaviour.Maintenance == MaintenanceReadOnly:
+		return refuse(http.StatusServiceUnavailable, "INSERT_UPDATE_DELETE_NOT_ALLOWED_DURING_MAINTENANCE", "The organization is in read only mode")
+	case !obj.writable:
+		return refuse(http.StatusBadRequest, "INVALID_TYPE_FOR_OPERATION", fmt.Sprintf("entity type %s does not support %s", obj.name, verb))
+	}
+	return nil
+}
+
 // create makes one record. extra are fields that the address of the request sets, not its body:
 // the external id of an upsert.
 func (c *call) create(obj *object, raw, extra map[string]any) (*Record, *refusal) {
-	if !obj.writable {
-		return nil, refuse(http.StatusBadRequest, "INVALID_TYPE_FOR_OPERATION", fmt.Sprintf("entity type %s does not support create", obj.name))
+	if no := c.mayWrite(obj, "create"); no != nil {
+		return nil, no
 	}
 	sent, no := decodeFields(obj, raw, true)
 	if no != nil {
@@ -35,8 +46,8 @@ func (c *call) create(obj *object, raw, extra map[string]any) (*Record, *refusal
 
 // update changes one record that the caller has found.
 func (c *call) update(obj *object, r *Record, raw map[string]any) *refusal {
-	if !obj.writable {
-		return refuse(http.StatusBadRequest, "INVALID_TYPE_FOR_OPERATION", fmt.Sprintf("entity type %s does not support update", obj.name))
+	if no := c.mayWrite(obj, "update"); no != nil {
+		return no
 	}
 	sent, no := decodeFields(obj, raw, false)
 	if no != nil {
@@ -64,8 +75,8 @@ func (c *call) update(obj *object, r *Record, raw map[string]any) *refusal {
 }
 
 func (c *call) remove(obj *object, r *Record) *refusal {
-	if !obj.writable {
-		return refuse(http.StatusBadRequest, "INVALID_TYPE_FOR_OPERATION", fmt.Sprintf("entity type %s does not support delete", obj.name))
+	if no := c.mayWrite(obj, "delete"); no != nil {
+		return no
 	}
 	c.tx.remove(r)
 	c.tx.record(sim.OpDelete, r, nil)

@@ -20,6 +20,7 @@ import (
 	"crm-connectors/sim"
 	"crm-connectors/sim/simhubspot"
 	"crm-connectors/sim/simsalesforce"
+	"crm-connectors/sim/simtest"
 	"crm-connectors/store"
 	"crm-connectors/store/storetest"
 
@@ -78,7 +79,7 @@ func open(t *testing.T, change ...func(*options)) *desk {
 	for _, f := range change {
 		f(&o)
 	}
-	d := &desk{t: t, workspace: uuid.New(), oplog: sim.NewOpLog(), log: &record{}, seen: &record{}, secrets: map[string]bool{}}
+	d := &desk{t: t, workspace: uuid.New(), oplog: simtest.Log(t), log: &record{}, seen: &record{}, secrets: map[string]bool{}}
 	d.openStore()
 	client, secret := "", ""
 	if o.ownApps {

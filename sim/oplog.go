@@ -31,6 +31,7 @@ type Entry struct {
 	Object  string            `json:"object"` // the CRM's own name: contacts, tasks, Lead, Task
 	ID      string            `json:"id"`
 	Fields  map[string]string `json:"fields,omitempty"` // what the request set, as text
+	Was     map[string]string `json:"was,omitempty"`    // update: what those of them held before that were not empty
 	To      []string          `json:"to,omitempty"`     // associated records, "contacts/501" or "WhoId/003…"
 }
 

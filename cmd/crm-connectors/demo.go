@@ -149,8 +149,8 @@ func runDemo(ctx context.Context, e env, raw []byte, asJSON bool) (err error) {
 		}
 		_, _ = fmt.Fprintln(e.stdout, string(line))
 	}
-	if r.Duplicates > 0 || r.Lost > 0 {
-		return fmt.Errorf("%d written twice, %d missing", r.Duplicates, r.Lost)
+	if !r.kept() {
+		return fmt.Errorf("%d written twice, %d missing, %d written over what was the customer's", r.Duplicates, r.Lost, r.Overwrites)
 	}
 	_ = os.Remove(logFile.Name())
 	return nil

@@ -22,11 +22,14 @@ type report struct {
 	Other      int            `json:"other"` // not settled, or waiting for a person
 	Duplicates int            `json:"duplicates"`
 	Lost       int            `json:"lost"`
+	Overwrites int            `json:"overwrites"` // updates that blanked something, or put a placeholder or another address over it
 	CRMCalls   map[string]int `json:"crm_calls"`
 
 	sent   []*sentOutcome
 	writes []demoWrite
 	counts map[string]tally
+
+	overwrites []string
 }
 
 // thing is an object that should be in a CRM once for each time it was sent: its kind, and what it can be recognised by in the
@@ -63,6 +66,8 @@ func newReport(l *local, sent []*sentOutcome, writes []demoWrite) report {
 		r.Duplicates += len(t.duplicates)
 		r.Lost += len(t.missing)
 	}
+	r.overwrites = sim.Overwrites(l.log.Entries(0))
+	r.Overwrites = len(r.overwrites)
 	return r
 }
 
@@ -215,7 +220,7 @@ func (r report) print(w io.Writer, l *local, logFile string) {
 			say("    %s %s %s: %s", wr.CRM, wr.ObjectType, wr.ObjectID, n.Message)
 		}
 	}
-	say("\n  duplicates %d, lost %d", r.Duplicates, r.Lost)
+	say("\n  duplicates %d, lost %d, overwrites %d", r.Duplicates, r.Lost, r.Overwrites)
 	for _, crm := range demoCRMs() {
 		for _, th := range r.counts[crm].duplicates {
 			say("    written twice in %s: %s %s", crm, th.kind, th.mark)
@@ -224,10 +229,16 @@ func (r report) print(w io.Writer, l *local, logFile string) {
 			say("    missing in %s: %s %s", crm, th.kind, th.mark)
 		}
 	}
-	if r.Duplicates+r.Lost > 0 {
+	for _, what := range r.overwrites {
+		say("    %s", what)
+	}
+	if !r.kept() {
 		say("  the service's log: %s", logFile)
 	}
 }
+
+// kept says that the promise was kept.
+func (r report) kept() bool { return r.Duplicates+r.Lost+r.Overwrites == 0 }
 
 func describeCounts(got map[thing]int) string {
 	sums := map[string]int{}

@@ -44,7 +44,7 @@ func TestTheDemoCarriesEveryOutcomeOnceThroughRepeatsLimitsAndDeadTokens(t *test
 	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &r); err != nil {
 		t.Fatalf("the last line is no JSON: %v\n%s\n%s", err, out.String(), progress.String())
 	}
-	if code != exitOK || r.Outcomes != 24 || r.Refused != 2 || r.Duplicates != 0 || r.Lost != 0 || r.Other != 0 || r.Failed != 2 || r.Succeeded != r.Writes-2 {
+	if code != exitOK || r.Outcomes != 24 || r.Refused != 2 || r.Duplicates != 0 || r.Lost != 0 || r.Overwrites != 0 || r.Other != 0 || r.Failed != 2 || r.Succeeded != r.Writes-2 {
 		t.Errorf("exit code %d, report %+v", code, r)
 	}
 	if r.CRMCalls["hubspot"] == 0 || r.CRMCalls["salesforce"] == 0 {

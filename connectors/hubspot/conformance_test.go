@@ -11,6 +11,7 @@ import (
 	"crm-connectors/connectors/connectorstest"
 	"crm-connectors/sim"
 	"crm-connectors/sim/simhubspot"
+	"crm-connectors/sim/simtest"
 )
 
 func TestConformance(t *testing.T) {
@@ -25,7 +26,7 @@ func TestConformance(t *testing.T) {
 
 func conformanceBench(t *testing.T, version string) connectorstest.Bench {
 	t.Helper()
-	s := simhubspot.New(simhubspot.Config{Log: sim.NewOpLog(), AutoConsent: true, Behaviour: simhubspot.Behaviour{RefuseActivityProperties: true}})
+	s := simhubspot.New(simhubspot.Config{Log: simtest.Log(t), AutoConsent: true, Behaviour: simhubspot.Behaviour{RefuseActivityProperties: true}})
 	srv := httptest.NewServer(s.Handler())
 	t.Cleanup(srv.Close)
 	c, err := New(Config{APIURL: srv.URL, AuthorizeURL: srv.URL, Version: version, HTTP: connectors.NewClient(nil, time.Now), Now: time.Now})

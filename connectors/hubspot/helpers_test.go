@@ -13,6 +13,7 @@ import (
 	"crm-connectors/connectors"
 	"crm-connectors/sim"
 	"crm-connectors/sim/simhubspot"
+	"crm-connectors/sim/simtest"
 )
 
 const email = "ada@example.com"
@@ -28,7 +29,7 @@ type bench struct {
 
 func newBench(t *testing.T, set ...func(*Config)) *bench {
 	t.Helper()
-	s := simhubspot.New(simhubspot.Config{Log: sim.NewOpLog(), AutoConsent: true})
+	s := simhubspot.New(simhubspot.Config{Log: simtest.Log(t), AutoConsent: true})
 	srv := httptest.NewServer(s.Handler())
 	t.Cleanup(srv.Close)
 	cfg := Config{APIURL: srv.URL, AuthorizeURL: srv.URL, HTTP: newClient(t)}

@@ -10,6 +10,7 @@ import (
 	"crm-connectors/connectors/connectorstest"
 	"crm-connectors/sim"
 	"crm-connectors/sim/simsalesforce"
+	"crm-connectors/sim/simtest"
 )
 
 func TestConformance(t *testing.T) {
@@ -19,7 +20,7 @@ func TestConformance(t *testing.T) {
 
 func conformanceBench(t *testing.T) connectorstest.Bench {
 	t.Helper()
-	s := simsalesforce.New(simsalesforce.Config{Log: sim.NewOpLog(), AutoConsent: true})
+	s := simsalesforce.New(simsalesforce.Config{Log: simtest.Log(t), AutoConsent: true})
 	srv := httptest.NewServer(s.Handler())
 	t.Cleanup(srv.Close)
 	c, err := New(Config{LoginURL: srv.URL, HTTP: connectors.NewClient(nil, time.Now), Now: time.Now, TrustedHosts: []string{strings.TrimPrefix(srv.URL, "http://")}})

@@ -12,6 +12,7 @@ import (
 	"crm-connectors/connectors"
 	"crm-connectors/sim"
 	"crm-connectors/sim/simsalesforce"
+	"crm-connectors/sim/simtest"
 )
 
 const testVerifier = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
@@ -26,7 +27,7 @@ type org struct {
 
 func newOrg(t *testing.T, b simsalesforce.Behaviour) *org {
 	t.Helper()
-	s := simsalesforce.New(simsalesforce.Config{Log: sim.NewOpLog(), AutoConsent: true, Behaviour: b})
+	s := simsalesforce.New(simsalesforce.Config{Log: simtest.Log(t), AutoConsent: true, Behaviour: b})
 	server := httptest.NewServer(s.Handler())
 	t.Cleanup(server.Close)
 	host := strings.TrimPrefix(server.URL, "http://")

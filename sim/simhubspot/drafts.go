@@ -115,7 +115,7 @@ func (s *Sim) claim(k *kind, rec *record, set map[string]string, claims map[uniq
 func (s *Sim) commit(d *draft) (*record, error) {
 	now := s.core.Clock.Now()
 	if d.rec != nil {
-		if err := s.log(sim.OpUpdate, d.rec.ref, d.given, nil); err != nil {
+		if err := s.enter(sim.Entry{Op: sim.OpUpdate, Fields: d.given, Was: before(d.rec.props, d.given)}, d.rec.ref); err != nil {
 			return nil, err
 		}
 		s.apply(d.rec, d.set, now)

@@ -150,12 +150,25 @@ func (s *Sim) archive(rec *record) {
 
 // log records one operation; the caller changes the state only if it succeeds.
 func (s *Sim) log(op sim.Op, r ref, fields map[string]string, to []string) error {
-	err := s.core.Log.Append(sim.Entry{
-		At: s.core.Clock.Now(), CRM: s.core.CRM, Account: strconv.Itoa(hubID),
-		Op: op, Object: r.kind, ID: r.id, Fields: maps.Clone(fields), To: to,
-	})
-	if err != nil {
+	return s.enter(sim.Entry{Op: op, Fields: fields, To: to}, r)
+}
+
+func (s *Sim) enter(e sim.Entry, r ref) error {
+	e.At, e.CRM, e.Account = s.core.Clock.Now(), s.core.CRM, strconv.Itoa(hubID)
+	e.Object, e.ID, e.Fields = r.kind, r.id, maps.Clone(e.Fields)
+	if err := s.core.Log.Append(e); err != nil {
 		return errors.Join(errNotLogged, err)
 	}
 	return nil
+}
+
+// before is what a record holds of the properties that an update sets.
+func before(props, given map[string]string) map[string]string {
+	out := map[string]string{}
+	for name := range given {
+		if v := props[name]; v != "" {
+			out[name] = v
+		}
+	}
+	return out
 }

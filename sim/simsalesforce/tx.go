@@ -3,7 +3,6 @@ package simsalesforce
 import (
 	"fmt"
 	"maps"
-	"slices"
 	"strconv"
 
 	"crm-connectors/sim"
@@ -91,16 +90,16 @@ func (t *tx) remove(r *Record) {
 	t.undo = append(t.undo, func() { r.Deleted = false })
 }
 
-// record adds the line that the operation log gets at commit.
-func (t *tx) record(op sim.Op, r *Record, sent map[string]any) {
+// record adds the line that the operation log gets at commit. was is the row before an update.
+func (t *tx) record(op sim.Op, r *Record, sent, was map[string]any) {
 	e := sim.Entry{
 		At: t.s.core.Clock.Now(), CRM: t.s.core.CRM, Account: orgID, Op: op, Object: r.Object, ID: r.ID,
+		Fields: texts(sent), Was: map[string]string{},
 	}
-	if len(sent) > 0 {
-		e.Fields = make(map[string]string, len(sent))
-	}
-	for _, name := range slices.Sorted(maps.Keys(sent)) {
-		e.Fields[name] = asText(sent[name])
+	for name := range sent {
+		if v := asText(was[name]); v != "" {
+			e.Was[name] = v
+		}
 	}
 	for _, name := range []string{"WhoId", "WhatId"} {
 		if id := r.str(name); id != "" {
@@ -108,6 +107,18 @@ func (t *tx) record(op sim.Op, r *Record, sent map[string]any) {
 		}
 	}
 	t.entries = append(t.entries, e)
+}
+
+// texts are values as the log has them.
+func texts(sent map[string]any) map[string]string {
+	if len(sent) == 0 {
+		return nil
+	}
+	out := make(map[string]string, len(sent))
+	for name, v := range sent {
+		out[name] = asText(v)
+	}
+	return out
 }
 
 func asText(v any) string {

@@ -40,7 +40,7 @@ func (c *call) create(obj *object, raw, extra map[string]any) (*Record, *refusal
 	c.s.derive(obj, row)
 	c.assign(obj, row)
 	r := c.tx.insert(obj, row)
-	c.tx.record(sim.OpCreate, r, sent)
+	c.tx.record(sim.OpCreate, r, sent, nil)
 	return r, nil
 }
 
@@ -69,8 +69,9 @@ func (c *call) update(obj *object, r *Record, raw map[string]any) *refusal {
 	}
 	c.s.derive(obj, row)
 	c.assign(obj, row)
+	was := maps.Clone(r.Fields)
 	c.tx.set(r, row)
-	c.tx.record(sim.OpUpdate, r, sent)
+	c.tx.record(sim.OpUpdate, r, sent, was)
 	return nil
 }
 
@@ -79,7 +80,7 @@ func (c *call) remove(obj *object, r *Record) *refusal {
 		return no
 	}
 	c.tx.remove(r)
-	c.tx.record(sim.OpDelete, r, nil)
+	c.tx.record(sim.OpDelete, r, nil, nil)
 	return nil
 }
 

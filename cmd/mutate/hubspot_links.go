@@ -1,0 +1,73 @@
+package main
+
+// hubspotLinks: associations and their labels.
+func hubspotLinks() []behaviour {
+	return []behaviour{
+		{name: "an association type has a direction", off: "it holds both ways",
+			sim:   in("associations.go", "return t.from == from && t.id == spec.TypeID", "return (t.from == from || t.to == from) && t.id == spec.TypeID"),
+			wrong: "takes the type of the other direction", connector: in("hubspot/labels.go", "return 204", "return 203")},
+		{name: "an association with an unknown record fails the create", off: "it is left out",
+			sim: in("associations.go", "if err := s.checkTarget(c, tg.to); err != nil {\n\t\t\treturn nil, err\n\t\t}", "if err := s.checkTarget(c, tg.to); err != nil {\n\t\t\tcontinue\n\t\t}")},
+		{name: "that refusal may be a 400", off: "it is always a 404",
+			sim: in("associations.go", "if s.behaviour.MissingTargetStatus == http.StatusBadRequest {", "if s.behaviour.MissingTargetStatus == 1 {")},
+		{name: "an association can be read from its other side", off: "it cannot",
+			sim: in("associations.go", "b.links[from] = addLabel(b.links[from], linkedLabel{t.category, t.reverse})", "_ = b")},
+		{name: "a labelled association brings the unlabelled one", off: "it does not",
+			sim: in("associations.go", "if t, ok := s.unlabelled(from.kind, tg.to.kind); ok {\n\t\ttypes", "if t, ok := s.unlabelled(from.kind, tg.to.kind); ok && false {\n\t\ttypes")},
+		{name: "the unlabelled type has the label null", off: "it has no such key",
+			sim: in("links.go", "case !l.omit:", "case false:")},
+		{name: "a portal has labels of its own", off: "they are not listed",
+			sim: in("links.go", "if t.from == from.name && t.to == to.name {", "if t.from == from.name && t.to == to.name && t.category == hubspotDefined {")},
+		{name: "the key of a label may be missing", off: "it is always there",
+			sim: in("links.go", "case !l.omit:", "case true:")},
+		{name: "v4 writes ids as numbers", off: "as texts",
+			sim: in("links.go", `err == nil && c.version == "v4"`, `err == nil && c.version == "v5"`)},
+		{name: "the associations of an unknown record are 404", off: "there are none",
+			sim: in("links.go", "if rec == nil {\n\t\treturn 0, nil, notFound()", "if rec == nil {\n\t\treturn http.StatusOK, map[string]any{\"results\": []linkBody{}}, nil")},
+		{name: "one association can be added to a record", off: "it reports success and adds none",
+			sim: in("linkwrites.go", "s.link(from, tg)\n\treturn nil", "_ = tg\n\treturn nil")},
+		{name: "labels can be added to a pair", off: "it reports success and adds none",
+			sim: in("linkwrites.go", "if err := s.associate(c, a, tg); err != nil {", "if err := error(nil); err != nil {")},
+		{name: "a create ties the record at once", off: "it is tied to nothing",
+			sim: in("drafts.go", "for _, tg := range d.targets {\n\t\ts.link(r, tg)", "for _, tg := range d.targets[:0] {\n\t\ts.link(r, tg)")},
+	}
+}
+
+// hubspotBatches: many records in one call.
+func hubspotBatches() []behaviour {
+	return []behaviour{
+		{name: "a bad input of a traced batch fails alone", off: "it fails the batch",
+			sim: in("batch.go", "w := batchWrite{perInput: traced(traces),", "w := batchWrite{perInput: traced(traces) && false,")},
+		{name: "a bad input of an untraced batch fails it whole", off: "it fails alone",
+			sim: in("batch.go", "w := batchWrite{perInput: traced(traces),", "w := batchWrite{perInput: traced(traces) || true,")},
+		{name: "the errors of a batch name their inputs", off: "they do not",
+			sim: in("batch.go", `w.errs = append(w.errs, err.with("objectWriteTraceId", trace))`, "w.errs = append(w.errs, err)")},
+		{name: "a batch that fails in part is 207", off: "it is 200",
+			sim: in("batch.go", "status = http.StatusMultiStatus", "_ = http.StatusMultiStatus")},
+		{name: "a batch has 100 inputs at most", off: "it may have any number",
+			sim:   in("batch.go", "if n == 0 || n > maxBatch {", "if n == 0 {"),
+			wrong: "sends more", connector: in("hubspot/look.go", "const maxInputs = 100 ", "const maxInputs = 101 ")},
+		{name: "results carry the trace of their input", off: "they do not",
+			sim: in("batch.go", "out.TraceID = d.trace", "_ = d.trace")},
+		{name: "a batch may leave the traces out", off: "it never does",
+			sim: in("batch.go", "if s.behaviour.OmitTraceIDs {", "if false {")},
+		{name: "results may come in another order", off: "they come in that of the inputs",
+			sim: in("batch.go", "if s.behaviour.ReverseBatchResults {", "if false {")},
+		{name: "a batch read leaves out what is not there", off: "it fails",
+			sim: in("batch.go", "case rec == nil:\n\t\t\tmissing = append(missing, string(input.ID))", "case rec == nil:\n\t\t\treturn 0, nil, notFound()")},
+		{name: "a batch read by address finds additional ones", off: "it reads by id alone",
+			sim: in("batch.go", `if in.IDProperty != "" && in.IDProperty != "hs_object_id" {`, `if in.IDProperty == "hs_object_id" {`)},
+		{name: "an upsert tells what it made", off: "everything is said to be new",
+			sim: in("batchupdate.go", "isNew := d.rec == nil", "isNew := d.rec == nil || true")},
+		{name: "an upsert changes the record that is there", off: "it makes another",
+			sim: in("batchupdate.go", "if rec != nil {\n\t\td, err = s.draftUpdate", "if rec != nil && false {\n\t\td, err = s.draftUpdate")},
+		{name: "a bad input of an upsert fails it whole", off: "it is left out",
+			sim: in("batchupdate.go", "\t\t\t}\n\t\t\treturn 0, nil, err\n\t\t}\n\t\tdrafts", "\t\t\t}\n\t\t\tcontinue\n\t\t}\n\t\tdrafts")},
+		{name: "an upsert has no input twice", off: "it may",
+			sim: in("batchupdate.go", "if seen[key] {", "if false && seen[key] {")},
+		{name: "a batch update does not take addresses for ids", off: "it does",
+			sim: in("batchupdate.go", `if p == "email" {`, `if p == "never" {`)},
+		{name: "a batch update names the ids that are not there", off: "it skips them without a word",
+			sim: in("batchupdate.go", "w.errs = append(w.errs, notFoundInBatch(k, []string{string(input.ID)})[0]", "_ = append(w.errs, notFoundInBatch(k, []string{string(input.ID)})[0]")},
+	}
+}

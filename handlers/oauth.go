@@ -10,11 +10,13 @@ import (
 	"crm-connectors/connectors"
 	"crm-connectors/store"
 
+	"github.com/google/uuid"
 	"golang.org/x/oauth2"
 )
 
 const (
 	stateLife       = 10 * time.Minute
+	installLife     = 48 * time.Hour
 	exchangeTimeout = 45 * time.Second
 	scopeMissing    = "scope_missing" // how connectors call a grant that leaves out what they need
 )
@@ -42,7 +44,11 @@ func (h *Handlers) start(ctx context.Context, crm connectors.CRM, body *api.OAut
 	if err != nil {
 		return "", err
 	}
-	app, own, err := h.appOfWorkspace(ctx, crm, ours, body.WorkspaceId)
+	var workspace uuid.UUID // none: the install is claimed afterwards
+	if body.WorkspaceId != nil {
+		workspace = *body.WorkspaceId
+	}
+	app, own, err := h.appOfWorkspace(ctx, crm, ours, workspace)
 	if err != nil {
 		return "", err
 	}
@@ -56,7 +62,7 @@ func (h *Handlers) start(ctx context.Context, crm connectors.CRM, body *api.OAut
 		}
 	}
 	verifier := oauth2.GenerateVerifier()
-	state, err := h.store.BeginOAuth(ctx, store.OAuthState{WorkspaceID: body.WorkspaceId, CRM: string(crm), UserID: api.CallerFrom(ctx).UserID,
+	state, err := h.store.BeginOAuth(ctx, store.OAuthState{WorkspaceID: workspace, CRM: string(crm), UserID: api.CallerFrom(ctx).UserID,
 		RedirectTo: back, LoginURL: app.LoginURL, Verifier: verifier, AppClientID: own}, stateLife)
 	if err != nil {
 		return "", err
@@ -128,9 +134,13 @@ func (h *Handlers) exchange(ctx context.Context, connector connectors.Connector,
 	if err != nil {
 		return h.exchangeFailed(st, crm, connectors.AsError(err))
 	}
-	conn, err := h.store.Connect(ctx, store.NewGrant{WorkspaceID: st.WorkspaceID, CRM: st.CRM, AccountID: grant.AccountID, AccountName: grant.AccountName,
+	stored := store.NewGrant{WorkspaceID: st.WorkspaceID, CRM: st.CRM, AccountID: grant.AccountID, AccountName: grant.AccountName,
 		UserID: grant.UserID, InstanceURL: grant.InstanceURL, LoginURL: app.LoginURL, Scopes: grant.Scopes,
-		AccessToken: grant.AccessToken.Reveal(), RefreshToken: grant.RefreshToken.Reveal(), ExpiresAt: grant.ExpiresAt, AppClientID: own}, h.engine.Wake)
+		AccessToken: grant.AccessToken.Reveal(), RefreshToken: grant.RefreshToken.Reveal(), ExpiresAt: grant.ExpiresAt, AppClientID: own}
+	if st.WorkspaceID == uuid.Nil {
+		return h.installed(ctx, st, stored)
+	}
+	conn, err := h.store.Connect(ctx, stored, h.engine.Wake)
 	if err != nil {
 		return h.notStored(st, err)
 	}

@@ -21,6 +21,12 @@ const (
 	scopeMissing    = "scope_missing" // how connectors call a grant that leaves out what they need
 )
 
+// consentReader is a CRM whose page of consent says more than that access was denied.
+type consentReader interface {
+	// ConsentRefused is what an error that came back with the browser means; nil: nothing is known about it.
+	ConsentRefused(code, description string) *connectors.Error
+}
+
 // HubspotOAuthStart begins connecting a workspace to HubSpot.
 func (h *Handlers) HubspotOAuthStart(ctx context.Context, r api.HubspotOAuthStartRequestObject) (api.HubspotOAuthStartResponseObject, error) {
 	link, err := h.start(ctx, connectors.HubSpot, r.Body)
@@ -114,7 +120,7 @@ func (h *Handlers) callback(ctx context.Context, crm connectors.CRM, q callback)
 	if q.err != "" {
 		h.log.Warn().Str("event", "oauth_refused").Str("crm", string(crm)).Stringer("workspace_id", st.WorkspaceID).Str("error", connectors.Quote(q.err)).
 			Str("description", connectors.Quote(q.description)).Msg("the CRM sent the browser back without a code")
-		return refusedBack(st, crm, q), nil
+		return refusedBack(connector, st, crm, q), nil
 	}
 	// The code works once: whoever stops waiting, the exchange is finished and stored.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), exchangeTimeout)
@@ -160,9 +166,14 @@ func (h *Handlers) notStored(st store.OAuthState, err error) string {
 	return failedBack(st, crm, "server_error", api.CodeInternal, "The connection could not be stored because of a fault in this service. Start the connection again.")
 }
 
-func refusedBack(st store.OAuthState, crm connectors.CRM, q callback) string {
+func refusedBack(connector connectors.Connector, st store.OAuthState, crm connectors.CRM, q callback) string {
 	code, kind := api.CodeOAuthProviderError, "server_error"
 	description := "The CRM refused to connect: " + connectors.Quote(q.err+" "+q.description)
+	if reader, ok := connector.(consentReader); ok {
+		if e := reader.ConsentRefused(q.err, q.description); e != nil {
+			description = e.Cause + " " + e.Action
+		}
+	}
 	if q.err == "access_denied" || q.err == "access-denied" {
 		code, kind, description = api.CodeOAuthAccessDenied, "access_denied", "The connection was not allowed in the CRM. Start again and choose Allow."
 	}

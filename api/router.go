@@ -17,7 +17,6 @@ import (
 type Config struct {
 	Handler        StrictServerInterface
 	Auth           Authenticator
-	Members        Members // who belongs to which workspace; nil: only what a person's token names
 	Log            zerolog.Logger
 	Origins        []string                    // browsers' origins that may read answers; empty: every one
 	MaxBody        int64                       // bytes; 0: 1 MiB
@@ -44,7 +43,7 @@ func NewRouter(cfg Config) (http.Handler, error) {
 		return nil, err
 	}
 	p := &responder{log: cfg.Log}
-	mux := operations(cfg.Handler, cfg.Members, p)
+	mux := operations(cfg.Handler, p)
 	if err := everyRouteIsInTheContract(mux, v); err != nil {
 		return nil, err
 	}
@@ -86,9 +85,9 @@ func (c *Config) defaults() {
 }
 
 // operations is the generated binding around the handlers.
-func operations(handler StrictServerInterface, members Members, p *responder) *chi.Mux {
+func operations(handler StrictServerInterface, p *responder) *chi.Mux {
 	mux := chi.NewRouter()
-	strict := NewStrictHandlerWithOptions(handler, []StrictMiddlewareFunc{neverEmpty, membership(members)}, StrictHTTPServerOptions{
+	strict := NewStrictHandlerWithOptions(handler, []StrictMiddlewareFunc{neverEmpty}, StrictHTTPServerOptions{
 		RequestErrorHandlerFunc: func(w http.ResponseWriter, r *http.Request, err error) {
 			p.fail(w, r, &Error{Code: CodeValidationFailed, Message: "The body could not be read", Err: err})
 		},

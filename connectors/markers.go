@@ -1,5 +1,7 @@
 package connectors
 
+import "time"
+
 // Tier says what protects an object from being written twice, and with that what the answer "not found" is worth.
 type Tier string
 
@@ -26,6 +28,10 @@ type Capabilities struct {
 type Marking struct {
 	Tier  Tier   `json:"tier"`
 	Field string `json:"field,omitempty"` // the CRM's field that holds the marker; empty: its text or its natural key does
+
+	// Since is when the field was first seen, for a CRM that does not say how old its fields are; zero: unknown. What was sent
+	// before may be in the CRM without the field.
+	Since time.Time `json:"since,omitzero"`
 }
 
 // Of is the marking of an object; TierNone where nothing is known.

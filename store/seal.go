@@ -2,8 +2,6 @@ package store
 
 import (
 	"bytes"
-	"crypto/aes"
-	"crypto/cipher"
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
@@ -17,10 +15,7 @@ import (
 
 // Keyring seals secrets before they touch the database: Tink AEAD under a keyset whose primary key
 // seals and whose other keys still open, so that keys rotate without a stop.
-type Keyring struct {
-	aead   tink.AEAD
-	legacy cipher.AEAD // of Conduit's own implementation; opens and never seals
-}
+type Keyring struct{ aead tink.AEAD }
 
 // ParseKeyring reads a Tink JSON keyset, as it is or in base64. Errors never quote it.
 func ParseKeyring(text []byte) (*Keyring, error) {
@@ -79,31 +74,10 @@ func (k *Keyring) Open(sealed string, place ...string) (string, error) {
 		return "", errors.New("open: not base64")
 	}
 	plain, err := k.aead.Decrypt(raw, associated(place))
-	if err != nil && k.legacy != nil && len(raw) > k.legacy.NonceSize() {
-		n := k.legacy.NonceSize()
-		plain, err = k.legacy.Open(nil, raw[:n], raw[n:], nil)
-	}
 	if err != nil {
 		return "", errors.New("open: wrong key, wrong place or damaged")
 	}
 	return string(plain), nil
-}
-
-// AlsoOpen lets the keyring open what Conduit's own implementation has sealed: base64 of nonce, ciphertext and tag, AES-256-GCM under key (32
-// bytes in base64), bound to no place. Nothing is sealed like that any more. It is called before the keyring is used.
-func (k *Keyring) AlsoOpen(key string) error {
-	raw, err := base64.StdEncoding.DecodeString(key)
-	if err != nil || len(raw) != 32 {
-		return errors.New("it is not 32 bytes in base64")
-	}
-	block, err := aes.NewCipher(raw)
-	if err != nil {
-		return fmt.Errorf("legacy key: %w", err)
-	}
-	if k.legacy, err = cipher.NewGCM(block); err != nil {
-		return fmt.Errorf("legacy key: %w", err)
-	}
-	return nil
 }
 
 // associated prefixes each part with its length, so that ("ab","c") and ("a","bc") differ.

@@ -54,8 +54,6 @@ func (c *checker) config(v variables) Config {
 		DBMaxConns:   int32(c.between("DB_MAX_CONNS", v.DBMaxConns, 2, 1000)),
 		Keyring:      c.keyring(v),
 		ServiceKeys:  c.serviceKeys(v),
-		Tokens:       c.tokens(v),
-		Hooks:        c.hooks(v),
 		AppBaseURL:   c.webURL("APP_BASE_URL", v.AppBaseURL),
 		ListenAddr:   c.listen(v),
 		TrustedHosts: c.trustedHosts(v.TrustedHosts),
@@ -172,11 +170,6 @@ func (c *checker) keyring(v variables) *store.Keyring {
 	if err != nil {
 		c.add(name, "is not usable: "+err.Error())
 		return nil
-	}
-	if v.LegacyTokenKey != "" {
-		if err := ring.AlsoOpen(v.LegacyTokenKey); err != nil {
-			c.add("TOKEN_ENC_KEY_B64", "is not usable: "+err.Error())
-		}
 	}
 	return ring
 }

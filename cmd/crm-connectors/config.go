@@ -10,7 +10,6 @@ import (
 
 	environment "github.com/caarlos0/env/v11"
 
-	"crm-connectors/api"
 	"crm-connectors/connectors"
 	"crm-connectors/store"
 )
@@ -23,8 +22,6 @@ type Config struct {
 
 	Keyring     *store.Keyring
 	ServiceKeys map[string]connectors.Secret // by name: what services authenticate with
-	Tokens      TokenConfig
-	Hooks       *api.Hooks // nil: webhooks and cron use service keys
 
 	AppBaseURL      string   // no slash at its end, as all URLs here
 	RedirectOrigins []string // besides AppBaseURL's own
@@ -48,14 +45,6 @@ type Waits struct {
 	Lease, SendWindow, CallTimeout             time.Duration
 	LateCommit, IndexLag, FirstLook, LookAgain time.Duration
 	DeadGrantWait, SweepEvery, Slice           time.Duration
-}
-
-// TokenConfig is how people's tokens are verified. All of it empty: nobody signs in but services.
-type TokenConfig struct {
-	Secret           connectors.Secret
-	KeySet           *api.KeySet // given in full; goes before KeySetURL
-	KeySetURL        string
-	Issuer, Audience string
 }
 
 // HubSpotConfig is our HubSpot app and where HubSpot is.

@@ -36,17 +36,18 @@ func conformanceBench(t *testing.T) connectorstest.Bench {
 		Writes:  func() int { return len(s.Core().Log.Entries(0)) },
 		Expire:  s.ExpireAccessTokens,
 		Revoke:  s.RevokeGrants,
+		Enforce: func(*testing.T) { s.SetBehaviour(simsalesforce.Behaviour{HasExternalID: true}) }, // an administrator has added the field
 		Fault: func(t *testing.T, step connectorstest.Step, o connectors.Object, kind connectorstest.Kind) {
 			t.Helper()
-			path := "/sobjects/Task$"
+			path := "/sobjects/Task(/" + markerField + "/[a-z0-9]{26})?$"
 			switch {
 			case step == connectorstest.OnLookup:
 				path = "/composite$"
 			case o == connectors.ObjectContact:
-				path = "/sobjects/Lead$"
+				path = "/sobjects/Lead(/" + markerField + "/[a-z0-9]{26})?$"
 			}
 			f := conformanceFault(kind)
-			f.Method, f.Path = "POST", path
+			f.Path = path
 			if err := s.Core().Faults.Add(f); err != nil {
 				t.Fatal(err)
 			}

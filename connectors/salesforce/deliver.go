@@ -53,14 +53,16 @@ func (s *session) deliver(ctx context.Context, doer connectors.Doer, w connector
 		return connectors.Result{Err: lost(connectors.Once, &connectors.TransportError{Err: early})}
 	}
 	st := &step{session: s, doer: doer, write: w}
-	r := connectors.Result{Outcome: connectors.Created}
+	var r connectors.Result
 	switch {
 	case w.Object == connectors.ObjectContact && w.Contact != nil:
 		r.Ref, r.Outcome, r.Err = st.contact(ctx, *w.Contact)
+	case (w.Task != nil || w.Rollup != nil) && w.Object != connectors.ObjectContact && w.Found.ID != "":
+		r.Ref, r.Outcome, r.Err = st.completeFound(ctx)
 	case w.Object == connectors.ObjectTask && w.Task != nil:
-		r.Ref, r.Err = st.task(ctx, *w.Task)
+		r.Ref, r.Outcome, r.Err = st.task(ctx, *w.Task)
 	case w.Object == connectors.ObjectRollup && w.Rollup != nil:
-		r.Ref, r.Err = st.rollup(ctx, *w.Rollup)
+		r.Ref, r.Outcome, r.Err = st.rollup(ctx, *w.Rollup)
 	default:
 		r.Err = rejected("write_invalid", "The write does not hold what its object says.", doTellUs)
 	}

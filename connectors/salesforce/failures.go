@@ -78,6 +78,8 @@ func writeFailures() []connectors.Failure {
 		{Code: "write_invalid", Class: refused, Cause: "The write does not hold what its object says, or could not be encoded.", Action: doTellUs, Source: fromService},
 		{Code: connectors.CodeContactCreationOff, Class: refused, Cause: sayContactOff, Action: doContactOff, Source: fromService},
 		{Code: connectors.CodeLeadCreationOff, Class: refused, Cause: sayLeadOff, Action: doLeadOff, Source: fromService},
+		written(recordDeleted(), fromService),
+		written(recordMoving(), fromCare),
 		{Code: "waits_for_contact", Class: connectors.ClassRetry, Cause: "The contact that this belongs to has not been written yet.", Action: doNothing, Source: fromService},
 	}
 }

@@ -3,35 +3,91 @@ package salesforce
 import (
 	"context"
 	"strings"
+	"time"
 
 	"crm-connectors/connectors"
 )
 
-// Find looks for a contact by its address, as Deliver would. Tasks carry nothing in Salesforce by
-// which ours could be told from another with the same subject, so they cannot be looked for.
+// Find looks for a contact by its address and its marker, and for a task or rollup by its marker: in the org's field where it has it, and in the
+// texts of what the person and the opportunity have. Salesforce answers from its store, so what is there is seen. Where the org has the field
+// "not found" may be acted upon at once, for should the lost create still arrive, one of the two is refused. What is in the bin counts as
+// found, and as complete.
 func (c *Connector) Find(ctx context.Context, account connectors.Account, w connectors.Write) (connectors.Finding, error) {
-	if w.Object != connectors.ObjectContact || w.Contact == nil {
+	person := w.Object == connectors.ObjectContact && w.Contact != nil
+	task := w.Object == connectors.ObjectTask && w.Task != nil || w.Object == connectors.ObjectRollup && w.Rollup != nil
+	if !person && (!task || w.Marker == "") {
 		return connectors.Finding{}, connectors.ErrCannotFind
 	}
 	s, refusal := c.open(account)
 	if refusal != nil {
 		return connectors.Finding{}, refusal
 	}
-	st := &step{session: s, doer: c.cfg.HTTP, write: w}
-	want := st.fieldsOf(*w.Contact)
-	f, err := st.lookup(ctx, strings.TrimSpace(w.Contact.Email), want)
+	trace := connectors.NewTrace(c.cfg.HTTP, time.Time{})
+	st := &step{session: s, doer: trace, write: w}
+	var f connectors.Finding
+	var err error
+	if person {
+		f, err = st.findPerson(ctx, *w.Contact)
+	} else {
+		f, err = st.findTask(ctx)
+	}
+	f.Calls = trace.Calls()
+	return f, err
+}
+
+// findPerson is Deliver's own lookup, and one for a lead of ours that no longer has the address.
+func (st *step) findPerson(ctx context.Context, c connectors.Contact) (connectors.Finding, error) {
+	email, want := strings.TrimSpace(c.Email), st.fieldsOf(c)
+	f, err := st.lookup(ctx, email, want)
 	if err != nil {
 		return connectors.Finding{}, err
 	}
-	found := connectors.Finding{Ref: f.person().ref}
+	own := f.own
+	if !st.keyed() {
+		if own, err = st.ownByText(ctx, email); err != nil {
+			return connectors.Finding{}, err
+		}
+	}
+	found := connectors.Finding{Ref: f.person().ref, Tier: st.worth(), Complete: true}
 	switch {
+	case found.Ref.ID == "" && len(own) > 0:
+		found.Ref = connectors.Ref{Type: typeLead, ID: own[0].ID}
 	case found.Ref.ID == "":
+		found.Complete = false
+	case len(f.leads) > 0 && isAmong(own, f.leads[0].ID): // people may have changed it since
 	case len(f.leads) > 0:
 		found.Complete = want.missing(f.leads[0].fields) == fields{}
 	case len(f.contacts) > 0:
 		found.Complete = want.missing(f.contacts[0].fields).on(typeContact) == fields{}
-	default:
-		found.Complete = true // a contact by conversion alone, to which Deliver writes nothing
 	}
+	found.Copies = copies(own, found.Ref)
 	return found, nil
+}
+
+// ownByText are the leads that the write made according to their description: those that have the address and are not older than
+// the write.
+func (st *step) ownByText(ctx context.Context, email string) ([]record, *connectors.Error) {
+	if st.write.Marker == "" || email == "" || units(email) > maxEmail {
+		return nil, nil
+	}
+	records, err := st.query(ctx, query{object: typeLead, fields: append(markedFields(typeLead), "Description"), all: true, small: true,
+		where: append(st.young(), equals("Email", email))})
+	if _, closed := refused(err, "INVALID_FIELD"); closed { // the description is hidden, and none of ours has a marker in it
+		return nil, nil
+	}
+	return st.bearing(records), err
+}
+
+// copies are those of own that are not the one that is kept, if it is one of them.
+func copies(own []record, kept connectors.Ref) []connectors.Ref {
+	if !isAmong(own, kept.ID) {
+		return nil
+	}
+	var out []connectors.Ref
+	for _, r := range own {
+		if r.ID != kept.ID && !r.IsDeleted {
+			out = append(out, connectors.Ref{Type: kept.Type, ID: r.ID})
+		}
+	}
+	return out
 }

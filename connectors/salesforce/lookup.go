@@ -2,9 +2,6 @@ package salesforce
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
-	"net/http"
 
 	"crm-connectors/connectors"
 )
@@ -17,15 +14,6 @@ type fields struct {
 	Company   string `json:"Company,omitempty"`
 	Phone     string `json:"Phone,omitempty"`
 	Title     string `json:"Title,omitempty"`
-}
-
-// record is a lead or a contact as a query gives it.
-type record struct {
-	ID                     string `json:"Id"`
-	IsConverted            bool   `json:"IsConverted"`
-	ConvertedContactID     string `json:"ConvertedContactId"`
-	ConvertedOpportunityID string `json:"ConvertedOpportunityId"`
-	fields
 }
 
 // person is who an email address turned out to be.
@@ -43,6 +31,7 @@ type found struct {
 	leads     []record // live
 	converted []record // with a contact
 	contacts  []record
+	own       []record // leads that an earlier attempt of this write made, under whatever address they have now; the first is kept
 }
 
 func (f found) person() person {
@@ -88,11 +77,11 @@ func (st *step) lookup(ctx context.Context, email string, want fields) (found, *
 		order:  "IsConverted ASC, LastModifiedDate DESC", limit: perLookup}
 	contacts := query{object: typeContact, where: []condition{equals("Email", email)},
 		fields: append([]string{"Id"}, want.names(typeContact)...), order: "LastModifiedDate DESC", limit: perLookup}
-	pages, err := st.queries(ctx, leads, contacts)
+	pages, own, err := st.withOwn(ctx, leads, contacts)
 	if err != nil {
 		return found{}, err
 	}
-	var f found
+	f := found{own: own}
 	for _, r := range pages[0] {
 		switch {
 		case !r.IsConverted:
@@ -114,62 +103,4 @@ func (st *step) leadByID(ctx context.Context, id string) (record, bool, *connect
 	}
 	lead := pages[0][0]
 	return lead, lead.IsConverted && lead.ConvertedContactID != "", nil
-}
-
-// queries runs up to five queries in one composite call, which counts as one. Any that fails fails all.
-func (st *step) queries(ctx context.Context, qs ...query) ([][]record, *connectors.Error) {
-	type part struct {
-		Method      string `json:"method"`
-		ReferenceID string `json:"referenceId"`
-		URL         string `json:"url"`
-	}
-	body := struct {
-		AllOrNone          bool   `json:"allOrNone"`
-		CollateSubrequests bool   `json:"collateSubrequests"`
-		CompositeRequest   []part `json:"compositeRequest"`
-	}{}
-	place := map[string]int{}
-	for i, q := range qs {
-		body.CompositeRequest = append(body.CompositeRequest, part{http.MethodGet, q.object, q.path(st.c.cfg.Version)})
-		place[q.object] = i
-	}
-	reply, err := st.call(ctx, connectors.Read, http.MethodPost, "/composite", "/composite", body)
-	if err != nil {
-		return nil, err
-	}
-	var answer struct {
-		CompositeResponse []struct {
-			Body           json.RawMessage `json:"body"`
-			HTTPStatusCode int             `json:"httpStatusCode"`
-			ReferenceID    string          `json:"referenceId"`
-		} `json:"compositeResponse"`
-	}
-	if err := json.Unmarshal(reply.Body, &answer); err != nil {
-		return nil, unreadable(connectors.Read, reply.Status, err)
-	}
-	pages := make([][]record, len(qs))
-	answered := 0
-	for _, sub := range answer.CompositeResponse {
-		if sub.HTTPStatusCode != http.StatusOK {
-			return nil, classifyOn(sub.ReferenceID, connectors.Read, connectors.Reply{Status: sub.HTTPStatusCode, Body: sub.Body}, st.c.cfg.Now())
-		}
-		var page struct {
-			Records []record `json:"records"`
-		}
-		i, asked := place[sub.ReferenceID]
-		if err := json.Unmarshal(sub.Body, &page); err != nil || !asked {
-			return nil, unreadable(connectors.Read, reply.Status, err)
-		}
-		for _, r := range page.Records { // ids become parts of paths
-			if _, ok := canonicalID(r.ID); !ok {
-				return nil, unreadable(connectors.Read, reply.Status, errors.New("a record has no id"))
-			}
-		}
-		pages[i] = page.Records
-		answered++
-	}
-	if answered != len(qs) {
-		return nil, unreadable(connectors.Read, reply.Status, nil)
-	}
-	return pages, nil
 }

@@ -90,6 +90,9 @@ func (st *step) contact(ctx context.Context, c connectors.Contact) (connectors.R
 			fmt.Sprintf("The email address has more than the %d characters that Salesforce stores.", maxEmail), doMendData)
 	}
 	want := st.fieldsOf(c)
+	if st.write.Found.ID != "" {
+		return st.completePerson(ctx, want)
+	}
 	if p := st.people[emailKey(email)]; st.planning && p.written {
 		return p.ref, connectors.Updated, st.refill(ctx, email, p, want)
 	}
@@ -152,6 +155,9 @@ func (st *step) upsert(ctx context.Context, email string, want fields) (person, 
 	}
 	p, outcome := f.person(), connectors.Unchanged
 	switch {
+	case len(f.leads) > 0 && f.isOwn(f.leads[0]):
+		p.holds = want // and perhaps what somebody has changed since, which stays
+		return p, connectors.Unchanged, nil
 	case len(f.leads) > 0:
 		p.holds = change.over(f.leads[0].fields)
 		outcome, err = st.fill(ctx, p.ref, change.missing(f.leads[0].fields))
@@ -160,6 +166,8 @@ func (st *step) upsert(ctx context.Context, email string, want fields) (person, 
 		outcome, err = st.fill(ctx, p.ref, change.missing(f.contacts[0].fields))
 	case p.ref.ID != "":
 		p.holds = want // a contact by conversion alone: it has another address now, so it is left as it is
+	case len(f.own) > 0:
+		return st.ownLead(f.own[0], want)
 	default:
 		return st.newPerson(ctx, email, want)
 	}
@@ -235,9 +243,12 @@ func (st *step) newPerson(ctx context.Context, email string, want fields) (perso
 	if err != nil {
 		return person{}, "", err
 	}
-	id, err := st.create(ctx, typeLead, body, noAssignment)
-	if err == nil {
-		return person{ref: connectors.Ref{Type: typeLead, ID: id}, holds: want}, connectors.Created, nil
+	m, err := st.makeLead(ctx, body)
+	switch {
+	case err == nil && len(m.earlier) > 0:
+		return st.ownLead(m.earlier[0], want)
+	case err == nil:
+		return person{ref: connectors.Ref{Type: typeLead, ID: m.id}, holds: want}, m.outcome, nil
 	}
 	item, duplicate := refused(err, "DUPLICATES_DETECTED")
 	if !duplicate {

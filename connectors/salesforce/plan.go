@@ -9,9 +9,10 @@ import (
 
 // wouldAnswer is what Salesforce says when a change goes through. New records have an id in braces.
 func wouldAnswer(call connectors.Call) connectors.Reply {
-	if call.Method == http.MethodPatch {
+	path, marked := strings.CutSuffix(call.Route, "/"+markerField+"/{marker}")
+	if call.Method == http.MethodPatch && !marked {
 		return connectors.Reply{Status: http.StatusNoContent}
 	}
-	object := call.Route[strings.LastIndexByte(call.Route, '/')+1:]
+	object := path[strings.LastIndexByte(path, '/')+1:]
 	return connectors.JSONReply(http.StatusCreated, `{"id":"{new `+strings.ToLower(object)+`}","success":true,"errors":[]}`)
 }

@@ -18,6 +18,7 @@ type session struct {
 	instance string            // checked: https://acme.my.salesforce.com
 	planning bool              // ids in braces are expected
 	people   map[string]person // met in this list, by emailKey
+	keyless  map[string]bool   // objects whose marker field turned out not to be there
 }
 
 // open checks where the account's token would go.
@@ -26,7 +27,7 @@ func (c *Connector) open(account connectors.Account) (*session, *connectors.Erro
 	if err != nil {
 		return nil, instanceRefused(err)
 	}
-	return &session{c: c, account: account, instance: instance, people: map[string]person{}}, nil
+	return &session{c: c, account: account, instance: instance, people: map[string]person{}, keyless: map[string]bool{}}, nil
 }
 
 func instanceRefused(err error) *connectors.Error {
@@ -47,10 +48,12 @@ func (st *step) note(code, message string) {
 	st.notes = append(st.notes, connectors.Note{Code: code, Message: message})
 }
 
+// prefix is where the data API's paths begin.
+func (s *session) prefix() string { return "/services/data/" + s.c.cfg.Version }
+
 // call sends a request below /services/data/vNN.0 and classifies every answer that is no success.
 func (st *step) call(ctx context.Context, effect connectors.Effect, method, path, route string, body any, extra ...[2]string) (connectors.Reply, *connectors.Error) {
-	prefix := "/services/data/" + st.c.cfg.Version
-	call := connectors.Call{Method: method, URL: st.instance + prefix + path, Route: prefix + route, Effect: effect,
+	call := connectors.Call{Method: method, URL: st.instance + st.prefix() + path, Route: st.prefix() + route, Effect: effect,
 		Header: connectors.JSONHeader(st.account.AccessToken)}
 	for _, h := range extra {
 		call.Header.Set(h[0], h[1])
@@ -79,6 +82,10 @@ func (st *step) create(ctx context.Context, object string, body any, extra ...[2
 	if err != nil {
 		return "", err
 	}
+	return st.madeID(reply)
+}
+
+func (st *step) madeID(reply connectors.Reply) (string, *connectors.Error) {
 	var made struct {
 		ID      string `json:"id"`
 		Success bool   `json:"success"`

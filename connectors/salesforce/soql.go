@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // query is SOQL in the making. Names come from this package's constants; values go in through a
@@ -15,9 +16,11 @@ type query struct {
 	where  []condition
 	order  string
 	limit  int
+	all    bool // deleted and archived records too
+	small  bool // in small pages
 }
 
-// condition is one side of an AND. equals, isTrue and isFalse are the ways to make one.
+// condition is one side of an AND. The functions below are the ways to make one.
 type condition string
 
 func equals(field, value string) condition { return condition(field + " = " + literal(value)) }
@@ -25,6 +28,32 @@ func equals(field, value string) condition { return condition(field + " = " + li
 func isTrue(field string) condition { return condition(field + " = true") }
 
 func isFalse(field string) condition { return condition(field + " = false") }
+
+func isNull(field string) condition { return condition(field + " = null") }
+
+func notNull(field string) condition { return condition(field + " != null") }
+
+// oneOf needs at least one value: SOQL has no empty list.
+func oneOf(field string, values []string) condition {
+	list := make([]string, len(values))
+	for i, v := range values {
+		list[i] = literal(v)
+	}
+	return condition(field + " IN (" + strings.Join(list, ", ") + ")")
+}
+
+func anyOf(conditions ...condition) condition {
+	list := make([]string, len(conditions))
+	for i, c := range conditions {
+		list[i] = string(c)
+	}
+	return condition("(" + strings.Join(list, " OR ") + ")")
+}
+
+// since is what is not older than t. Salesforce keeps whole seconds.
+func since(field string, t time.Time) condition {
+	return condition(field + " >= " + t.UTC().Truncate(time.Second).Format("2006-01-02T15:04:05Z"))
+}
 
 // String is the query as Salesforce reads it.
 func (q query) String() string {
@@ -46,7 +75,19 @@ func (q query) String() string {
 // path is the query as a path below the instance. Spaces become %20, for a "+" is not
 // everywhere read as one.
 func (q query) path(version string) string {
-	return "/services/data/" + version + "/query?q=" + strings.ReplaceAll(url.QueryEscape(q.String()), "+", "%20")
+	return "/services/data/" + version + q.below()
+}
+
+// below is path without its beginning.
+func (q query) below() string {
+	return q.resource() + "?q=" + strings.ReplaceAll(url.QueryEscape(q.String()), "+", "%20")
+}
+
+func (q query) resource() string {
+	if q.all {
+		return "/queryAll"
+	}
+	return "/query"
 }
 
 // literal quotes a value. It is the one place where text becomes SOQL. Only ' and \ end or bend a

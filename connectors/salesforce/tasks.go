@@ -34,32 +34,32 @@ type draft struct {
 var priorities = map[string]string{"high": "High", "medium": "Normal", "low": "Low"}
 
 // task creates an open Task.
-func (st *step) task(ctx context.Context, t connectors.Task) (connectors.Ref, *connectors.Error) {
+func (st *step) task(ctx context.Context, t connectors.Task) (connectors.Ref, connectors.Outcome, *connectors.Error) {
 	body := taskBody{Subject: st.cut("Subject", oneLine(t.Subject), maxSubject), Status: st.account.Settings.TaskStatus,
-		Description: st.cut("Description", clean(t.Body), maxDescription), Priority: priorities[strings.ToLower(t.Priority)]}
+		Description: st.described(t.Body), Priority: priorities[strings.ToLower(t.Priority)]}
 	if !t.DueAt.IsZero() {
 		body.ActivityDate = t.DueAt.UTC().Format(time.DateOnly)
 	}
 	var err *connectors.Error
 	if body.OwnerID, err = st.owner(ctx, t.OwnerEmail); err != nil {
-		return connectors.Ref{}, err
+		return connectors.Ref{}, "", err
 	}
 	return st.post(ctx, body)
 }
 
 // rollup creates the closed Task that carries a week's summary. Closed tasks take no locks on the
 // account and stand in nobody's list of things to do.
-func (st *step) rollup(ctx context.Context, r connectors.Rollup) (connectors.Ref, *connectors.Error) {
+func (st *step) rollup(ctx context.Context, r connectors.Rollup) (connectors.Ref, connectors.Outcome, *connectors.Error) {
 	week, parseErr := time.Parse(time.DateOnly, r.WeekStart)
 	if parseErr != nil {
-		return connectors.Ref{}, rejected("week_start_invalid", "The week's start is not a date of the form YYYY-MM-DD.", doMendData)
+		return connectors.Ref{}, "", rejected("week_start_invalid", "The week's start is not a date of the form YYYY-MM-DD.", doMendData)
 	}
-	body := taskBody{Subject: rollupSubject, Description: st.cut("Description", clean(r.Summary), maxDescription),
+	body := taskBody{Subject: rollupSubject, Description: st.described(r.Summary),
 		ActivityDate: week.AddDate(0, 0, 6).Format(time.DateOnly)}
 	if !setsField(st.defaults(connectors.ObjectRollup), "Status") {
 		var err *connectors.Error
 		if body.Status, err = st.closedStatus(ctx); err != nil {
-			return connectors.Ref{}, err
+			return connectors.Ref{}, "", err
 		}
 	}
 	return st.post(ctx, body)
@@ -77,29 +77,55 @@ func (st *step) cut(name, value string, most int) string {
 // replaces it, and there are eight such things.
 const mends = 8
 
-// post links the Task and creates it. Where Salesforce names a link or owner that it does not accept,
-// the Task is sent again without it: a refused create was not executed.
-func (st *step) post(ctx context.Context, body taskBody) (connectors.Ref, *connectors.Error) {
+// post links the Task and creates it, unless an earlier attempt has.
+func (st *step) post(ctx context.Context, body taskBody) (connectors.Ref, connectors.Outcome, *connectors.Error) {
+	if st.keyed() {
+		earlier, err := st.byMarker(ctx)
+		switch {
+		case err != nil:
+			return connectors.Ref{}, "", err
+		case len(earlier) > 0:
+			return st.adopt(ctx, oldestFirst(earlier))
+		}
+	}
 	d, err := st.link(ctx, body)
 	if err != nil {
-		return connectors.Ref{}, err
+		return connectors.Ref{}, "", err
 	}
-	for range mends + 1 {
+	var m made
+	err = st.mending(ctx, &d, func() *connectors.Error {
+		var failed *connectors.Error
 		record, encoding := completed(d.defaults, d.body)
 		if encoding != nil {
-			return connectors.Ref{}, rejected("write_invalid", "The write could not be encoded.", doTellUs)
+			return rejected("write_invalid", "The write could not be encoded.", doTellUs)
 		}
-		var id string
-		if id, err = st.create(ctx, typeTask, record); err == nil {
-			return connectors.Ref{Type: typeTask, ID: id}, nil
+		m, failed = st.make(ctx, typeTask, func(bool) map[string]any { return record })
+		return failed
+	})
+	switch {
+	case err != nil:
+		return connectors.Ref{}, "", err
+	case len(m.earlier) > 0:
+		return st.adopt(ctx, m.earlier)
+	}
+	return connectors.Ref{Type: typeTask, ID: m.id}, m.outcome, nil
+}
+
+// mending sends d. Where Salesforce names a link or owner that it does not accept, d is sent again without it: what is refused was not
+// executed.
+func (st *step) mending(ctx context.Context, d *draft, send func() *connectors.Error) *connectors.Error {
+	var err *connectors.Error
+	for range mends + 1 {
+		if err = send(); err == nil {
+			return nil
 		}
-		better, mendErr := st.mend(ctx, &d, err)
+		better, mendErr := st.mend(ctx, d, err)
 		switch {
 		case mendErr != nil:
-			return connectors.Ref{}, mendErr
+			return mendErr
 		case !better:
-			return connectors.Ref{}, err
+			return err
 		}
 	}
-	return connectors.Ref{}, err
+	return err
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
-	"strings"
 
 	"crm-connectors/connectors"
 )
@@ -76,8 +75,7 @@ func (st *step) firstValue(ctx context.Context, q query, field string) (string, 
 
 // values is a text field of the records of a query.
 func (st *step) values(ctx context.Context, q query, field string) ([]string, *connectors.Error) {
-	path := strings.TrimPrefix(q.path(st.c.cfg.Version), "/services/data/"+st.c.cfg.Version)
-	reply, err := st.call(ctx, connectors.Read, http.MethodGet, path, "/query", nil)
+	reply, err := st.call(ctx, connectors.Read, http.MethodGet, q.below(), "/query", nil)
 	if err != nil {
 		return nil, err
 	}

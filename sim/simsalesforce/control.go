@@ -15,6 +15,7 @@ import (
 //	GET  /__sim/behaviour      the switches; PUT replaces them
 //	GET  /__sim/records?object=Lead
 //	POST /__sim/seed           {"object":"Lead","fields":{…}} gives {"id":…}
+//	POST /__sim/change         {"object":"Lead","id":…,"fields":{…}}
 //	POST /__sim/delete         {"object":"Lead","id":…}
 //	POST /__sim/convert        {"lead_id":…} gives the three ids
 //	POST /__sim/expire-tokens
@@ -67,6 +68,16 @@ func (s *Sim) controlRecords(mux *http.ServeMux) {
 		id, err := s.seed(in.Object, in.Fields)
 		s.mu.Unlock()
 		answerControl(w, http.StatusCreated, map[string]string{"id": id}, err)
+	})
+	mux.HandleFunc("POST /__sim/change", func(w http.ResponseWriter, r *http.Request) {
+		var in struct {
+			Object string         `json:"object"`
+			ID     string         `json:"id"`
+			Fields map[string]any `json:"fields"`
+		}
+		if readControl(w, r, &in) {
+			answerControl(w, http.StatusOK, map[string]string{"id": in.ID}, s.Change(in.Object, in.ID, in.Fields))
+		}
 	})
 	mux.HandleFunc("POST /__sim/delete", func(w http.ResponseWriter, r *http.Request) {
 		var in struct {

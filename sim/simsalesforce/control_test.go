@@ -139,3 +139,23 @@ func TestARestartedSimulatorRemembersWhatClientsWrote(t *testing.T) {
 		t.Errorf("a new lead: id %s, %d log entries", id, len(again.log()))
 	}
 }
+
+func TestAChangeByTheOrgsPeopleIsNotInTheLog(t *testing.T) {
+	t.Parallel()
+	o := newOrg(t, Behaviour{})
+	id := o.Seed("Task", map[string]any{"Subject": "Call", "CreatedDate": "2026-01-02T03:04:05.000+0000", "LastModifiedDate": "2026-01-02T03:04:05.000+0000"})
+	r := o.control("POST", "/__sim/change", map[string]any{"object": "Task", "id": id, "fields": map[string]any{"Status": "Completed", "WhatId": OpportunityOneID}}, nil)
+	got := o.record("Task", id)
+	if r.status != 200 || got.Fields["IsClosed"] != true || got.Fields["AccountId"] != AccountID || got.Fields["Subject"] != "Call" || len(o.log()) != 0 {
+		t.Errorf("answered %d, the task is %v", r.status, got.Fields)
+	}
+	if got.Fields["LastModifiedDate"] == got.Fields["CreatedDate"] {
+		t.Error("the task is as old as before")
+	}
+	for name, body := range map[string]map[string]any{
+		"no record": {"object": "Task", "id": "00Tak00000NoNoN", "fields": map[string]any{}}, "no field": {"object": "Task", "id": id, "fields": map[string]any{"Nope": 1}}} {
+		if r := o.control("POST", "/__sim/change", body, nil); r.status != 404 && r.status != 400 {
+			t.Errorf("%s: answered %d", name, r.status)
+		}
+	}
+}

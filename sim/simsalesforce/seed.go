@@ -3,6 +3,7 @@ package simsalesforce
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -64,16 +65,58 @@ func (s *Sim) Seed(object string, fields map[string]any) (id string) {
 	return id
 }
 
+// Change sets fields of a record as the org's own people would: no rule refuses it and the operation log says nothing. ErrNoRecord if it is
+// not there.
+func (s *Sim) Change(object, id string, fields map[string]any) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r, err := s.find(object, id)
+	if err != nil {
+		return err
+	}
+	obj := s.adminSchema[strings.ToLower(object)]
+	row, err := seeded(obj, fields)
+	if err != nil {
+		return err
+	}
+	all := maps.Clone(r.Fields)
+	for _, system := range []string{"LastModifiedDate", "LastModifiedById", "SystemModstamp"} {
+		delete(all, system)
+	}
+	maps.Copy(all, row)
+	s.derive(obj, all)
+	(&tx{s: s}).set(r, all)
+	return nil
+}
+
 func (s *Sim) seed(object string, fields map[string]any) (string, error) {
 	obj := s.adminSchema[strings.ToLower(object)]
 	if obj == nil {
 		return "", fmt.Errorf("object %q is not known", object)
 	}
+	row, err := seeded(obj, fields)
+	if err != nil {
+		return "", err
+	}
+	s.derive(obj, row)
+	t := &tx{s: s}
+	id, _ := row["Id"].(string)
+	if id == "" {
+		return t.insert(obj, row).ID, nil
+	}
+	if s.tables[obj.name].byID[id] != nil {
+		return "", fmt.Errorf("%s %s exists", obj.name, id)
+	}
+	return t.put(obj, id, row).ID, nil
+}
+
+// seeded are fields under the schema's names and in the form of stored values.
+func seeded(obj *object, fields map[string]any) (map[string]any, error) {
 	row := map[string]any{}
 	for name, value := range fields {
 		f, known := obj.field(name)
 		if !known {
-			return "", fmt.Errorf("%s has no field %q", obj.name, name)
+			return nil, fmt.Errorf("%s has no field %q", obj.name, name)
 		}
 		switch v := value.(type) {
 		case int:
@@ -89,16 +132,7 @@ func (s *Sim) seed(object string, fields map[string]any) (string, error) {
 		}
 		row[f.name] = value
 	}
-	s.derive(obj, row)
-	t := &tx{s: s}
-	id, _ := row["Id"].(string)
-	if id == "" {
-		return t.insert(obj, row).ID, nil
-	}
-	if s.tables[obj.name].byID[id] != nil {
-		return "", fmt.Errorf("%s %s exists", obj.name, id)
-	}
-	return t.put(obj, id, row).ID, nil
+	return row, nil
 }
 
 // Records is a copy of all rows of an object, deleted ones too, in order of creation.

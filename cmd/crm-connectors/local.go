@@ -63,7 +63,8 @@ func startLocal(ctx context.Context, e env, o localOptions) (_ *local, err error
 	}
 	o.progress("starting the simulated HubSpot and Salesforce")
 	l.hubspot = simhubspot.New(simhubspot.Config{Log: l.log, AutoConsent: o.autoConsent})
-	l.salesforce = simsalesforce.New(simsalesforce.Config{Log: l.log, AutoConsent: o.autoConsent})
+	l.salesforce = simsalesforce.New(simsalesforce.Config{Log: l.log, AutoConsent: o.autoConsent,
+		Behaviour: simsalesforce.Behaviour{HasExternalID: true}}) // an org whose administrator has followed the advice
 	if l.simURLs["hubspot"], err = l.serve(run, o.hubspot, l.hubspot.Handler()); err != nil {
 		return nil, err
 	}

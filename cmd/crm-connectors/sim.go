@@ -47,6 +47,7 @@ type simOptions struct {
 	salesforceAddr string
 	opLog          string // NDJSON file; empty: memory
 	autoConsent    bool
+	externalID     bool // Salesforce's Lead and Task have the marker's field
 }
 
 func simCommand() command {
@@ -58,6 +59,7 @@ func simCommand() command {
 		fs.StringVar(&o.salesforceAddr, "salesforce-listen", simSalesforceAddr, "`ADDR` for Salesforce")
 		fs.StringVar(&o.opLog, "oplog", "", "append every object written to `FILE`, one JSON line each")
 		fs.BoolVar(&o.autoConsent, "auto-consent", false, "sign in without showing the consent page")
+		fs.BoolVar(&o.externalID, "salesforce-external-id", false, "give Salesforce's Lead and Task the unique field "+simsalesforce.ExternalIDField)
 		if err := parseFlags(fs, c, e); err != nil {
 			return err
 		}
@@ -76,7 +78,7 @@ func runSim(ctx context.Context, o simOptions, e env) (err error) {
 	}
 	defer func() { err = errors.Join(err, log.Close()) }()
 	hubspot := simhubspot.New(simhubspot.Config{Log: log, AutoConsent: o.autoConsent})
-	salesforce := simsalesforce.New(simsalesforce.Config{Log: log, AutoConsent: o.autoConsent})
+	salesforce := simsalesforce.New(simsalesforce.Config{Log: log, AutoConsent: o.autoConsent, Behaviour: simsalesforce.Behaviour{HasExternalID: o.externalID}})
 
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

@@ -69,9 +69,15 @@ func (c *call) collections(path []string) reply {
 func (c *call) saveAll(in collectionRequest, key field) []any {
 	before, failed := c.tx.mark(), false
 	results := make([]saved, 0, len(in.Records))
+	given := givenTwice(in.Records, key)
 	for _, raw := range in.Records {
 		point := c.tx.mark()
-		r := c.saveOne(raw, key)
+		r := saved{}
+		if value, _ := takeOut(raw, key.name); given[fold(value)] > 1 {
+			r.no = bad("DUPLICATE_VALUE", "Duplicate external id specified: "+value, key.name)
+		} else {
+			r = c.saveOne(raw, key)
+		}
 		if r.no != nil {
 			c.tx.rollback(point)
 			failed = true
@@ -90,6 +96,17 @@ func (c *call) saveAll(in collectionRequest, key field) []any {
 	out := make([]any, 0, len(results))
 	for _, r := range results {
 		out = append(out, r.body())
+	}
+	return out
+}
+
+// givenTwice counts the keys of an upsert: those that one request names twice are refused, all of them.
+func givenTwice(records []map[string]any, key field) map[string]int {
+	out := map[string]int{}
+	for _, raw := range records {
+		if value, _ := takeOut(raw, key.name); key.name != "" && value != "" {
+			out[fold(value)]++
+		}
 	}
 	return out
 }

@@ -133,6 +133,9 @@ func (c *call) runPart(part compositePart, values map[string]any) reply {
 	if no != nil {
 		return no.reply()
 	}
+	if len(address) > maxURI {
+		return refuse(http.StatusRequestURITooLong, "URI_TOO_LONG", "The subrequest's URI is too long").reply()
+	}
 	u, err := url.Parse(address)
 	if err != nil || !strings.HasPrefix(u.Path, "/services/data/") {
 		return notFound().reply()

@@ -137,6 +137,17 @@ func TestACompositeHasLimits(t *testing.T) {
 	}
 }
 
+func TestAPartsAddressHasTheLimitOfAnyAddress(t *testing.T) {
+	t.Parallel()
+	o := newOrg(t, Behaviour{})
+	long := "SELECT Id FROM Lead WHERE Email = '" + strings.Repeat("a", 3_900) + "'"
+	longer := long + strings.Repeat(" OR Email = '"+strings.Repeat("a", 3_900)+"'", 4)
+	r := o.call("POST", "/composite", map[string]any{"compositeRequest": []part{soqlPart("long", long), soqlPart("longer", longer)}})
+	if !strings.Contains(r.body, `"httpStatusCode":200,"referenceId":"long"`) || !strings.Contains(r.body, `"httpStatusCode":414,"referenceId":"longer"`) {
+		t.Errorf("got %d %s", r.status, r.body)
+	}
+}
+
 func TestHeadersOfAPartCount(t *testing.T) {
 	t.Parallel()
 	o := newOrg(t, Behaviour{AssignmentRules: true})

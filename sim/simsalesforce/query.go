@@ -79,7 +79,7 @@ func (c *call) selectRows(b binder, deletedToo bool) ([]*Record, *refusal) {
 	}
 	var rows []*Record
 	for _, r := range from {
-		if (deletedToo || !r.Deleted) && match(r) {
+		if (deletedToo || !r.Deleted && !r.is("IsArchived")) && match(r) {
 			rows = append(rows, r)
 		}
 	}

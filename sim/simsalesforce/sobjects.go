@@ -174,7 +174,7 @@ func (c *call) upsertOne(obj *object, f field, value string, matches []*Record, 
 	if len(matches) == 1 {
 		return matches[0], false, c.update(obj, matches[0], raw)
 	}
-	for _, check := range []func(field, any) *refusal{checkText, checkLength, checkEmail} {
+	for _, check := range []func(field, any) *refusal{func(f field, _ any) *refusal { return checkAccess(f, true) }, checkText, checkLength, checkEmail} {
 		if no := check(f, value); no != nil {
 			return nil, false, no
 		}

@@ -280,3 +280,15 @@ func TestLongResultsComeInPages(t *testing.T) {
 		t.Errorf("a bad locator: got %d %s", r.status, r.body)
 	}
 }
+
+func TestArchivedActivitiesAreForQueryAllAlone(t *testing.T) {
+	t.Parallel()
+	o := newOrg(t, Behaviour{})
+	id := o.Seed("Task", map[string]any{"Subject": "old", "IsArchived": true})
+	if rows, _ := o.query("SELECT Id FROM Task"); len(rows) != 0 {
+		t.Errorf("query shows %v", rows)
+	}
+	if r := o.call("GET", "/queryAll?q="+url.QueryEscape("SELECT Id, IsDeleted FROM Task"), nil); !strings.Contains(r.body, id) {
+		t.Errorf("queryAll: %d %s", r.status, r.body)
+	}
+}

@@ -165,3 +165,21 @@ func TestAnEmailAddressesALead(t *testing.T) {
 		t.Errorf("got %d %s", r.status, r.body)
 	}
 }
+
+func TestAKeyThatTheUserMayNotWriteIsRefused(t *testing.T) {
+	t.Parallel()
+	o := newOrg(t, Behaviour{HasExternalID: true, ReadOnlyFields: []string{"Task." + ExternalIDField}})
+	if r := o.call("PATCH", keyPath+"k1", map[string]any{}); r.status != 400 || o.code(r) != "INVALID_FIELD_FOR_INSERT_UPDATE" || len(o.log()) != 0 {
+		t.Errorf("got %d %s", r.status, r.body)
+	}
+}
+
+func TestAKeyThatOneRequestNamesTwiceIsRefusedBothTimes(t *testing.T) {
+	t.Parallel()
+	o := newOrg(t, Behaviour{HasExternalID: true})
+	r := o.call("PATCH", "/composite/sobjects/Task/"+ExternalIDField, map[string]any{"records": []any{
+		typedRecord("Task", map[string]any{ExternalIDField: "k1"}), typedRecord("Task", map[string]any{ExternalIDField: "k2"}), typedRecord("Task", map[string]any{ExternalIDField: "K1"})}})
+	if n := strings.Count(r.body, "Duplicate external id specified"); n != 2 || len(o.log()) != 1 || o.log()[0].Fields[ExternalIDField] != "k2" {
+		t.Errorf("got %d %s, log %+v", r.status, r.body, o.log())
+	}
+}

@@ -126,8 +126,9 @@ func TestAListWritesToContactsWhereTheyAreNow(t *testing.T) {
 	known(1, ids[1]) // merged since
 	known(2, ids[2]) // deleted since
 	known(3, ids[3])
-	results := b.deliverAll(append(writes[1:], contactWrite(connectors.Contact{Email: strings.ToUpper(personOf(4)), FirstName: "Augusta"})))
-	for i, want := range []string{merged, "", ids[3], ids[4], ids[5], second, ids[4]} {
+	results := b.deliverAll(append(writes[1:], contactWrite(connectors.Contact{Email: strings.ToUpper(personOf(4)), FirstName: "Augusta"}),
+		contactWrite(connectors.Contact{Email: "first@example.com", FirstName: "Ada"})))
+	for i, want := range []string{merged, "", ids[3], ids[4], ids[5], second, ids[4], second} {
 		if i == 1 {
 			wantOK(t, results[i], connectors.Created)
 			continue

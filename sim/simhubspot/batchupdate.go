@@ -25,7 +25,7 @@ func (c *call) decodeUpdates() ([]updateInput, bool, *apiError) {
 }
 
 // batchUpdate changes records by id. Unlike the single PATCH it neither follows a merged contact's
-// old id nor takes an e-mail address; ids that do not exist fail alone.
+// old id nor takes an e-mail address; ids that do not exist fail alone, and one that stands there twice fails all.
 func (s *Sim) batchUpdate(c *call) (int, any, error) {
 	k, err := objectKind(c, true)
 	if err != nil {
@@ -37,7 +37,12 @@ func (s *Sim) batchUpdate(c *call) (int, any, error) {
 	}
 	w := batchWrite{perInput: perInput, claims: map[uniqueKey]string{}}
 	var missing []string
+	seen := map[flexibleID]bool{}
 	for _, input := range inputs {
+		if seen[input.ID] {
+			return 0, nil, invalid("Duplicate IDs found in batch input: [%s]", input.ID)
+		}
+		seen[input.ID] = true
 		rec := s.find(k, string(input.ID))
 		if p := input.IDProperty; p != "" && p != "hs_object_id" {
 			if p == "email" {

@@ -160,3 +160,13 @@ func formOf(t *testing.T, body string) url.Values {
 	}
 	return v
 }
+
+// items is a body of errors, each given as "CODE: message".
+func items(codes ...string) string {
+	var out []string
+	for _, c := range codes {
+		code, message, _ := strings.Cut(c, ": ")
+		out = append(out, `{"errorCode":"`+code+`","message":"`+message+`"}`)
+	}
+	return "[" + strings.Join(out, ",") + "]"
+}

@@ -4,16 +4,21 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"text/template"
 	"time"
+
+	"github.com/rs/zerolog"
 )
 
 // crm answers every request with handler and counts them.
@@ -35,7 +40,7 @@ func call(t *testing.T, url string, effect Effect) (Reply, error) {
 	if effect == Read {
 		method = http.MethodGet
 	}
-	c := Call{Method: method, URL: url + "/objects?q=ada%40example.com", Route: "/objects", Effect: effect, Header: JSONHeader("token")}
+	c := Call{Method: method, URL: url + "/objects?q=ada%40example.com", Route: "/objects", Effect: effect, Header: JSONHeader(NewSecret("token"))}
 	if method == http.MethodPost {
 		c.Body = []byte(`{"a":1}`)
 	}
@@ -325,16 +330,27 @@ func TestRetryAfterIsReadInSecondsAndAsADate(t *testing.T) {
 
 func TestASecretShowsItselfNowhere(t *testing.T) {
 	t.Parallel()
-	s := Secret("hunter2")
+	s := NewSecret("hunter2")
 	account := Account{App: App{ClientSecret: s}, AccessToken: s, RefreshToken: s}
 	var log bytes.Buffer
 	_, _ = fmt.Fprintf(&log, "%v %s %q %x %d %#v %+v", s, s, s, s, s, s, s)
 	_, _ = fmt.Fprintf(&log, "%v %+v %#v", account, account, &account)
-	text, err := s.MarshalText()
-	if err != nil {
+	hidden := struct {
+		s       Secret
+		account *Account
+		list    []Secret
+	}{s, &account, []Secret{s}}
+	_, _ = fmt.Fprintf(&log, "%v %+v %#v", hidden, hidden, hidden)
+	if err := json.NewEncoder(&log).Encode(account); err != nil {
 		t.Fatal(err)
 	}
-	log.Write(text)
+	slog.New(slog.NewTextHandler(&log, nil)).Info("text", "secret", s, "account", account)
+	slog.New(slog.NewJSONHandler(&log, nil)).Info("json", "secret", s, "account", account)
+	zero := zerolog.New(&log)
+	zero.Info().Stringer("secret", s).Interface("account", account).Any("hidden", hidden).Msg("zerolog")
+	if err := template.Must(template.New("").Parse(`{{.}} {{.AccessToken}} {{printf "%s" .App.ClientSecret}}`)).Execute(&log, account); err != nil {
+		t.Fatal(err)
+	}
 	if strings.Contains(log.String(), "hunter2") || strings.Contains(log.String(), fmt.Sprintf("%x", "hunter2")) {
 		t.Errorf("the secret is shown: %s", log.String())
 	}

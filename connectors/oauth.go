@@ -2,17 +2,43 @@ package connectors
 
 import (
 	"context"
+	"crypto/subtle"
 	"fmt"
 	"time"
 )
 
-// Secret is text that must not be shown: it prints and encodes as "redacted". Reveal gives the text.
-type Secret string
+// Secret is text that must not be shown: it prints and encodes as "redacted", wherever in a value it lies. Reveal gives the text. The
+// zero Secret is the empty text.
+type Secret struct {
+	_    [0]func() // no ==, which would compare where the texts lie
+	text *string   // behind a pointer: fmt prints what it finds in unexported fields without asking the type how
+}
 
 const redacted = "redacted"
 
+// NewSecret hides text.
+func NewSecret(text string) Secret {
+	if text == "" {
+		return Secret{}
+	}
+	return Secret{text: &text}
+}
+
 // Reveal is the one way to the text; every use is a place to review.
-func (s Secret) Reveal() string { return string(s) }
+func (s Secret) Reveal() string {
+	if s.text == nil {
+		return ""
+	}
+	return *s.text
+}
+
+// Empty says that there is no text.
+func (s Secret) Empty() bool { return s.text == nil }
+
+// Equal says that both hide the same text, in a time that does not tell where they differ.
+func (s Secret) Equal(other Secret) bool {
+	return subtle.ConstantTimeCompare([]byte(s.Reveal()), []byte(other.Reveal())) == 1
+}
 
 // Format writes "redacted" for every verb, so that no log or error can carry the text.
 func (s Secret) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(redacted)) }
@@ -20,7 +46,7 @@ func (s Secret) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(redacted)) }
 // String is "redacted".
 func (s Secret) String() string { return redacted }
 
-// MarshalText is "redacted" too, which covers JSON.
+// MarshalText is "redacted" too, which covers JSON and slog.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
 // App is our registration with a CRM. Salesforce may give a self-hoster one for each org.

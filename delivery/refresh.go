@@ -36,7 +36,7 @@ func (e *Engine) account(c store.Connection) (connectors.Account, error) {
 		return connectors.Account{}, err
 	}
 	account := connectors.Account{App: app, ID: c.AccountID, InstanceURL: c.InstanceURL,
-		AccessToken: connectors.Secret(access), RefreshToken: connectors.Secret(refresh)}
+		AccessToken: connectors.NewSecret(access), RefreshToken: connectors.NewSecret(refresh)}
 	if err := json.Unmarshal(c.Settings, &account.Settings); err != nil {
 		return connectors.Account{}, fmt.Errorf("settings of connection %s: %w", c.ID, err)
 	}

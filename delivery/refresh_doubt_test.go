@@ -108,7 +108,7 @@ func TestManyTokensThatEndAtOnceAreRefreshedInATrickleAndHarmNobody(t *testing.T
 		mu.Lock()
 		defer mu.Unlock()
 		at = append(at, time.Now())
-		return connectors.Grant{AccessToken: "new", ExpiresAt: time.Now().Add(time.Hour)}, nil
+		return connectors.Grant{AccessToken: connectors.NewSecret("new"), ExpiresAt: time.Now().Add(time.Hour)}, nil
 	}
 	for range conns {
 		b.workspace = uuid.New()

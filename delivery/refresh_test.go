@@ -179,9 +179,9 @@ func TestEightReplicasWithFiftyCallersEachMakeOneTokenCall(t *testing.T) {
 					return connectors.Grant{}, refuse(connectors.ClassNeedsReconnect).Err // as a CRM that detects reuse does
 				}
 				spent[old] = true
-				g := connectors.Grant{AccessToken: connectors.Secret(uuid.NewString()), ExpiresAt: time.Now().Add(time.Hour)}
+				g := connectors.Grant{AccessToken: connectors.NewSecret(uuid.NewString()), ExpiresAt: time.Now().Add(time.Hour)}
 				if rotating {
-					g.RefreshToken = connectors.Secret(uuid.NewString())
+					g.RefreshToken = connectors.NewSecret(uuid.NewString())
 				}
 				return g, nil
 			}

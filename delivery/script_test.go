@@ -187,7 +187,7 @@ func setup(t *testing.T, change ...func(*Config)) *bench {
 			return connectors.Finding{}, connectors.ErrCannotFind
 		},
 		refresh: func(a connectors.Account) (connectors.Grant, error) {
-			return connectors.Grant{AccessToken: a.AccessToken + "+", ExpiresAt: time.Now().Add(time.Hour)}, nil
+			return connectors.Grant{AccessToken: connectors.NewSecret(a.AccessToken.Reveal() + "+"), ExpiresAt: time.Now().Add(time.Hour)}, nil
 		}}
 	pool, err := pgxpool.New(t.Context(), storetest.NewDatabase(t, storetest.Migrate))
 	if err != nil {

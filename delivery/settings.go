@@ -41,7 +41,7 @@ func (e *Engine) appOf(c store.Connection) (connectors.App, error) {
 	case err != nil:
 		return connectors.App{}, err
 	case own:
-		app.ClientID, app.ClientSecret = c.AppClientID, connectors.Secret(secret)
+		app.ClientID, app.ClientSecret = c.AppClientID, connectors.NewSecret(secret)
 	case c.AppClientID != "" && c.AppClientID != app.ClientID, told && app.ClientID == "":
 		return connectors.App{}, appMissing(c)
 	}

@@ -3,6 +3,7 @@ package delivery
 import (
 	"context"
 	"errors"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -32,7 +33,7 @@ func TestSettingsAreCheckedAgainAfterOneRefresh(t *testing.T) {
 	asked := 0
 	e := b.checking(func(a connectors.Account) (connectors.SettingsReport, error) {
 		asked++
-		if a.AccessToken == "access" {
+		if a.AccessToken.Reveal() == "access" {
 			return connectors.SettingsReport{}, refuse(connectors.ClassNeedsAuth).Err
 		}
 		return connectors.SettingsReport{Problems: []connectors.SettingProblem{{Field: "task_status"}}}, nil
@@ -70,7 +71,7 @@ func TestACheckThatGoesWrongIsAnErrorOfTheConnectors(t *testing.T) {
 func TestAConnectionUsesTheAppThatItWasMadeWith(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	ours := connectors.App{ClientID: "ours", ClientSecret: "our secret", RedirectURL: "https://crm.example.com/callback", LoginURL: "https://login.example.com"}
+	ours := connectors.App{ClientID: "ours", ClientSecret: connectors.NewSecret("our secret"), RedirectURL: "https://crm.example.com/callback", LoginURL: "https://login.example.com"}
 	none := connectors.App{RedirectURL: ours.RedirectURL, LoginURL: ours.LoginURL}
 	if _, err := b.store.SaveApp(t.Context(), store.NewApp{WorkspaceID: b.workspace, CRM: "hubspot", ClientID: "theirs", Secret: "their secret"}, b.engine.Wake); err != nil {
 		t.Fatal(err)
@@ -98,11 +99,11 @@ func TestAConnectionUsesTheAppThatItWasMadeWith(t *testing.T) {
 			continue
 		}
 		want := ours
-		want.ClientID, want.ClientSecret = c.id, connectors.Secret(c.secret)
+		want.ClientID, want.ClientSecret = c.id, connectors.NewSecret(c.secret)
 		if c.login != "" {
 			want.LoginURL = c.login
 		}
-		if err != nil || account.App.ClientSecret.Reveal() != c.secret || account.App != want {
+		if err != nil || account.App.ClientSecret.Reveal() != c.secret || !reflect.DeepEqual(account.App, want) {
 			t.Errorf("%s: got %+v, %v; want %+v", name, account.App, err, want)
 		}
 	}
@@ -118,7 +119,7 @@ func TestARenewalIsMadeWithTheWorkspacesApp(t *testing.T) {
 	var used connectors.App
 	b.crm.refresh = func(a connectors.Account) (connectors.Grant, error) {
 		used = a.App
-		return connectors.Grant{AccessToken: "new", ExpiresAt: time.Now().Add(time.Hour)}, nil
+		return connectors.Grant{AccessToken: connectors.NewSecret("new"), ExpiresAt: time.Now().Add(time.Hour)}, nil
 	}
 	if _, err := b.engine.Probe(t.Context(), b.connection()); err != nil || used.ClientID != "theirs" || used.ClientSecret.Reveal() != "their secret" {
 		t.Errorf("renewed with %+v, %v", used, err)

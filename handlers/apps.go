@@ -72,7 +72,7 @@ func (h *Handlers) owned(own store.App, ours connectors.App) (connectors.App, er
 	if err != nil {
 		return connectors.App{}, err
 	}
-	ours.ClientID, ours.ClientSecret = own.ClientID, connectors.Secret(secret)
+	ours.ClientID, ours.ClientSecret = own.ClientID, connectors.NewSecret(secret)
 	if own.LoginURL != "" {
 		ours.LoginURL = own.LoginURL
 	}

@@ -156,15 +156,15 @@ func (d *desk) router(o options, hubURL string) http.Handler {
 		crms = []connectors.Connector{o.wrap(hub), o.wrap(org)}
 	}
 	apps := map[connectors.CRM]connectors.App{
-		connectors.HubSpot: {ClientID: simhubspot.DefaultClientID, ClientSecret: simhubspot.DefaultClientSecret,
+		connectors.HubSpot: {ClientID: simhubspot.DefaultClientID, ClientSecret: connectors.NewSecret(simhubspot.DefaultClientSecret),
 			RedirectURL: d.url + "/functions/v1/hubspot-oauth-callback"},
-		connectors.Salesforce: {ClientID: simsalesforce.DefaultClientID, ClientSecret: simsalesforce.DefaultClientSecret,
+		connectors.Salesforce: {ClientID: simsalesforce.DefaultClientID, ClientSecret: connectors.NewSecret(simsalesforce.DefaultClientSecret),
 			RedirectURL: d.url + "/functions/v1/salesforce-oauth-callback"},
 	}
 	delete(apps, connectors.CRM(o.without))
 	for crm, app := range apps {
 		if o.noApps {
-			app.ClientID, app.ClientSecret = "", ""
+			app.ClientID, app.ClientSecret = "", connectors.Secret{}
 			apps[crm] = app
 		}
 	}

@@ -61,7 +61,7 @@ func (h *Handlers) start(ctx context.Context, crm connectors.CRM, body *api.OAut
 	if err != nil {
 		return "", err
 	}
-	link, err := connector.AuthorizeURL(app, state, connectors.Secret(verifier))
+	link, err := connector.AuthorizeURL(app, state, connectors.NewSecret(verifier))
 	if err != nil {
 		return "", fmt.Errorf("authorize URL of %s: %w", crm, err)
 	}
@@ -124,7 +124,7 @@ func (h *Handlers) exchange(ctx context.Context, connector connectors.Connector,
 		return h.notStored(st, err)
 	}
 	app.LoginURL = st.LoginURL
-	grant, err := connector.Exchange(ctx, app, code, connectors.Secret(st.Verifier))
+	grant, err := connector.Exchange(ctx, app, code, connectors.NewSecret(st.Verifier))
 	if err != nil {
 		return h.exchangeFailed(st, crm, connectors.AsError(err))
 	}

@@ -275,12 +275,12 @@ func TestSettingsAreNotStoredUnlessTheCRMHasAnswered(t *testing.T) {
 
 func TestARefusedTokenIsRenewedOnceWhileSettingsAreChecked(t *testing.T) {
 	t.Parallel()
-	first, always := connectors.Secret(""), false
+	first, always := connectors.NewSecret(""), false
 	d := open(t, judging(func(a connectors.Account, _ connectors.Settings) (connectors.SettingsReport, error) {
-		if first == "" {
+		if first.Empty() {
 			first = a.AccessToken
 		}
-		if always || a.AccessToken == first {
+		if always || a.AccessToken.Equal(first) {
 			return connectors.SettingsReport{}, &connectors.Error{Class: connectors.ClassNeedsAuth, Code: "token_refused", Cause: "No.", Action: "Reconnect."}
 		}
 		return connectors.SettingsReport{}, nil

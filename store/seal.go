@@ -1,54 +1,64 @@
 package store
 
 import (
-	"bytes"
+	"context"
+	"crypto/aes"
+	"crypto/cipher"
 	"encoding/base64"
 	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"fmt"
 
-	"github.com/tink-crypto/tink-go/v2/aead"
-	"github.com/tink-crypto/tink-go/v2/insecurecleartextkeyset"
-	"github.com/tink-crypto/tink-go/v2/keyset"
 	"github.com/tink-crypto/tink-go/v2/tink"
 )
 
 // Keyring seals secrets before they touch the database: Tink AEAD under a keyset whose primary key
 // seals and whose other keys still open, so that keys rotate without a stop.
-type Keyring struct{ aead tink.AEAD }
+type Keyring struct {
+	aead    tink.AEAD
+	primary uint32
+	former  cipher.AEAD // Conduit's own cipher, from before this service; may be nil
+}
 
-// ParseKeyring reads a Tink JSON keyset, as it is or in base64. Errors never quote it.
+// ParseKeyring reads a keyset in the clear: see ReadKeyset. Errors never quote it.
 func ParseKeyring(text []byte) (*Keyring, error) {
-	text = bytes.TrimSpace(text)
-	if len(text) > 0 && text[0] != '{' {
-		decoded, err := base64.StdEncoding.DecodeString(string(text))
-		if err != nil {
-			return nil, errors.New("the keyset is neither JSON nor base64 of JSON")
-		}
-		text = decoded
-	}
-	handle, err := insecurecleartextkeyset.Read(keyset.NewJSONReader(bytes.NewReader(text)))
+	keys, err := ReadKeyset(context.Background(), text, nil)
 	if err != nil {
-		return nil, errors.New("the keyset is not a Tink JSON keyset")
+		return nil, err
 	}
-	primitive, err := aead.New(handle)
-	if err != nil {
-		return nil, errors.New("the keyset has no usable AEAD key")
-	}
-	return &Keyring{aead: primitive}, nil
+	return keys.Keyring()
 }
 
 // GenerateKeyset makes a new AES-256-GCM keyset as Tink JSON. It is a secret.
 func GenerateKeyset() ([]byte, error) {
-	handle, err := keyset.NewHandle(aead.AES256GCMKeyTemplate())
+	keys, err := NewKeyset()
 	if err != nil {
-		return nil, fmt.Errorf("generate keyset: %w", err)
+		return nil, err
 	}
-	var out bytes.Buffer
-	if err := insecurecleartextkeyset.Write(handle, keyset.NewJSONWriter(&out)); err != nil {
-		return nil, fmt.Errorf("write keyset: %w", err)
+	return keys.JSON(context.Background(), nil)
+}
+
+// FormerKeySize is the length in bytes of the key that Conduit sealed tokens with before this service did.
+const FormerKeySize = 32
+
+// WithFormerKey gives a keyring that also opens what Conduit sealed under key: AES-256-GCM, base64 of nonce, text and tag. Such a text is
+// bound to no place, so whoever can write to the database can move it: seal all anew (Store.Reseal), then do without this key.
+func (k *Keyring) WithFormerKey(key []byte) (*Keyring, error) {
+	if len(key) != FormerKeySize {
+		return nil, fmt.Errorf("the key has %d bytes, not %d", len(key), FormerKeySize)
 	}
-	return out.Bytes(), nil
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return nil, errors.New("the key cannot be used")
+	}
+	former, err := cipher.NewGCM(block)
+	if err != nil {
+		return nil, errors.New("the key cannot be used")
+	}
+	with := *k
+	with.former = former
+	return &with, nil
 }
 
 // Seal encrypts plain for one place, which place names: workspace, crm, column. The empty text seals to the
@@ -74,10 +84,21 @@ func (k *Keyring) Open(sealed string, place ...string) (string, error) {
 		return "", errors.New("open: not base64")
 	}
 	plain, err := k.aead.Decrypt(raw, associated(place))
-	if err != nil {
-		return "", errors.New("open: wrong key, wrong place or damaged")
+	if err == nil {
+		return string(plain), nil
 	}
-	return string(plain), nil
+	if k.former != nil && len(raw) > k.former.NonceSize() {
+		at := k.former.NonceSize()
+		if plain, err = k.former.Open(nil, raw[:at], raw[at:], nil); err == nil {
+			return string(plain), nil
+		}
+	}
+	return "", errors.New("open: wrong key, wrong place or damaged")
+}
+
+// sealedBy is how every text begins, in hex, that the key of this id sealed: Tink's version and the id.
+func sealedBy(id uint32) string {
+	return hex.EncodeToString(binary.BigEndian.AppendUint32([]byte{1}, id))
 }
 
 // associated prefixes each part with its length, so that ("ab","c") and ("a","bc") differ.

@@ -2,10 +2,8 @@ package main
 
 import (
 	"encoding/json"
-	"errors"
 	"net"
 	"net/url"
-	"os"
 	"regexp"
 	"slices"
 	"strconv"
@@ -15,7 +13,6 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"crm-connectors/connectors"
-	"crm-connectors/store"
 )
 
 const (
@@ -41,6 +38,15 @@ func (c *checker) add(name, wrong string) {
 	c.problems = append(c.problems, Problem{Name: name, Wrong: wrong, Example: c.examples[name]})
 }
 
+// verdict is a *ConfigError with all that is wrong, or nil.
+func (c *checker) verdict() error {
+	if len(c.problems) == 0 {
+		return nil
+	}
+	slices.SortStableFunc(c.problems, c.byPlace)
+	return &ConfigError{Problems: c.problems}
+}
+
 // byPlace sorts problems as 'help config' lists their variables.
 func (c *checker) byPlace(a, b Problem) int {
 	place := func(p Problem) int {
@@ -52,7 +58,7 @@ func (c *checker) byPlace(a, b Problem) int {
 func (c *checker) config(v variables) Config {
 	cfg := Config{
 		DBMaxConns:   int32(c.between("DB_MAX_CONNS", v.DBMaxConns, 2, 1000)),
-		Keyring:      c.keyring(v),
+		Keyset:       c.keyset(v),
 		ServiceKeys:  c.serviceKeys(v),
 		AppBaseURL:   c.webURL("APP_BASE_URL", v.AppBaseURL),
 		ListenAddr:   c.listen(v),
@@ -128,12 +134,12 @@ func (c *checker) database(v variables) (connectors.Secret, bool) {
 	}
 	if value == "" {
 		c.add(name, "is not set")
-		return "", false
+		return connectors.Secret{}, false
 	}
 	parsed, err := pgconn.ParseConfig(value)
 	if err != nil || !strings.Contains(value, "://") {
 		c.add(name, "is not the URL of a Postgres")
-		return "", false
+		return connectors.Secret{}, false
 	}
 	pollOnly := parsed.Port == transactionPoolerPort
 	if v.PollOnly != "auto" {
@@ -141,37 +147,7 @@ func (c *checker) database(v variables) (connectors.Secret, bool) {
 			c.add("RIVER_POLL_ONLY", "is none of auto, true, false")
 		}
 	}
-	return connectors.Secret(value), pollOnly
-}
-
-func (c *checker) keyring(v variables) *store.Keyring {
-	name, text := "TOKEN_KEYSET", []byte(v.TokenKeyset)
-	if v.TokenKeyset != "" && v.TokenKeysetFile != "" {
-		c.add(name, "is set, and so is TOKEN_KEYSET_FILE: which one counts is unclear")
-		return nil
-	}
-	if v.TokenKeysetFile != "" {
-		var err error
-		name = "TOKEN_KEYSET_FILE"
-		if text, err = os.ReadFile(v.TokenKeysetFile); err != nil {
-			reason := err
-			var path *os.PathError
-			if errors.As(err, &path) {
-				reason = path.Err // without the value
-			}
-			c.add(name, "cannot be read: "+reason.Error())
-			return nil
-		}
-	} else if v.TokenKeyset == "" {
-		c.add(name, "is not set, nor is TOKEN_KEYSET_FILE")
-		return nil
-	}
-	ring, err := store.ParseKeyring(text)
-	if err != nil {
-		c.add(name, "is not usable: "+err.Error())
-		return nil
-	}
-	return ring
+	return connectors.NewSecret(value), pollOnly
 }
 
 // serviceKeys reads the plural form if it is there, else the single key; the legacy key comes on top.
@@ -186,13 +162,13 @@ func (c *checker) serviceKeys(v variables) map[string]connectors.Secret {
 			if name == "" || strings.TrimSpace(key) == "" {
 				c.add("SUPABASE_SECRET_KEYS", "has an empty name or key")
 			}
-			keys[name] = connectors.Secret(key)
+			keys[name] = connectors.NewSecret(key)
 		}
 	} else if v.SecretKey != "" {
-		keys["default"] = connectors.Secret(v.SecretKey)
+		keys["default"] = connectors.NewSecret(v.SecretKey)
 	}
 	if v.ServiceRoleKey != "" {
-		keys["service_role"] = connectors.Secret(v.ServiceRoleKey)
+		keys["service_role"] = connectors.NewSecret(v.ServiceRoleKey)
 	}
 	if len(keys) == 0 {
 		c.add("SUPABASE_SECRET_KEYS", "is not set, nor is SUPABASE_SECRET_KEY or SUPABASE_SERVICE_ROLE_KEY: no service could sign in")

@@ -124,7 +124,7 @@ func (c *checker) app(prefix, id, secret, redirect, publicURL string) *connector
 	} else if c.webURL(name, redirect) == "" {
 		return nil
 	}
-	return &connectors.App{ClientID: id, ClientSecret: connectors.Secret(secret), RedirectURL: redirect}
+	return &connectors.App{ClientID: id, ClientSecret: connectors.NewSecret(secret), RedirectURL: redirect}
 }
 
 func (c *checker) hubspot(v variables, cfg Config) *HubSpotConfig {

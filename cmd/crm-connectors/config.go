@@ -4,14 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
-	"slices"
 	"strings"
 	"time"
 
 	environment "github.com/caarlos0/env/v11"
 
 	"crm-connectors/connectors"
-	"crm-connectors/store"
 )
 
 // Config is what serve needs, checked. It prints without its secrets.
@@ -20,7 +18,7 @@ type Config struct {
 	DBMaxConns  int32
 	PollOnly    bool // no LISTEN: the database is behind a transaction pooler
 
-	Keyring     *store.Keyring
+	Keyset      keysetSource
 	ServiceKeys map[string]connectors.Secret // by name: what services authenticate with
 
 	AppBaseURL      string   // no slash at its end, as all URLs here
@@ -82,6 +80,19 @@ func (e *ConfigError) Error() string {
 // LoadConfig reads the environment through getenv. An empty variable counts as not set. The error is a
 // *ConfigError with every problem; it holds no value of any variable.
 func LoadConfig(getenv func(string) string) (Config, error) {
+	raw, c, err := readVariables(getenv)
+	if err != nil {
+		return Config{}, err
+	}
+	cfg := c.config(raw)
+	if err := c.verdict(); err != nil {
+		return Config{}, err
+	}
+	return cfg, nil
+}
+
+// readVariables gives the variables as they are written, and the checker that has seen which of them are not of their type.
+func readVariables(getenv func(string) string) (variables, *checker, error) {
 	c := &checker{examples: map[string]string{}}
 	values := map[string]string{}
 	byField := map[string]string{}
@@ -97,7 +108,7 @@ func LoadConfig(getenv func(string) string) (Config, error) {
 		for _, one := range all.Errors {
 			var parse environment.ParseError
 			if !errors.As(one, &parse) {
-				return Config{}, fmt.Errorf("read the environment: %w", one)
+				return variables{}, nil, fmt.Errorf("read the environment: %w", one)
 			}
 			wrong := "is not a whole number"
 			if parse.Type == reflect.TypeFor[time.Duration]() {
@@ -106,12 +117,7 @@ func LoadConfig(getenv func(string) string) (Config, error) {
 			c.add(byField[parse.Name], wrong)
 		}
 	}
-	cfg := c.config(raw)
-	if len(c.problems) > 0 {
-		slices.SortStableFunc(c.problems, c.byPlace)
-		return Config{}, &ConfigError{Problems: c.problems}
-	}
-	return cfg, nil
+	return raw, c, nil
 }
 
 // listenAddr is where serve listens and health asks.

@@ -59,7 +59,7 @@ func TestTheLeastEnvironmentIsEnoughAndHasTheDocumentedDefaults(t *testing.T) {
 	got := []any{
 		cfg.AppBaseURL, cfg.ListenAddr, cfg.PollOnly, cfg.DBMaxConns, cfg.DrainWorkers, cfg.LogLevel, cfg.LogFormat, cfg.ShutdownGrace,
 		cfg.HubSpot.APIVersion, cfg.HubSpot.APIBaseURL, cfg.HubSpot.App.LoginURL, cfg.HubSpot.App.RedirectURL,
-		cfg.Salesforce.App.ClientID, cfg.Salesforce.App.RedirectURL, cfg.CORSOrigins, cfg.DatabaseURL.Reveal(), cfg.ServiceKeys["service_role"].Reveal(), cfg.Keyring != nil,
+		cfg.Salesforce.App.ClientID, cfg.Salesforce.App.RedirectURL, cfg.CORSOrigins, cfg.DatabaseURL.Reveal(), cfg.ServiceKeys["service_role"].Reveal(), !cfg.Keyset.text.Empty(),
 	}
 	want := []any{
 		"https://app.example.com", ":9000", false, int32(20), 50, "info", "json", 25 * time.Second,
@@ -196,7 +196,7 @@ func TestWithoutAppsOfOursWorkspacesBringTheirOwn(t *testing.T) {
 		t.Fatalf("%d CRMs, %v; want both", len(crms), err)
 	}
 	for crm, app := range apps {
-		if app.ClientID != "" || app.ClientSecret != "" || app.RedirectURL != "https://project.example.com/functions/v1/"+string(crm)+"-oauth-callback" || app.LoginURL == "" {
+		if app.ClientID != "" || !app.ClientSecret.Empty() || app.RedirectURL != "https://project.example.com/functions/v1/"+string(crm)+"-oauth-callback" || app.LoginURL == "" {
 			t.Errorf("%s: %+v", crm, app)
 		}
 	}

@@ -2,36 +2,153 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"os"
+	"strings"
 
 	"crm-connectors/store"
 )
 
+// keysTask is one thing that 'keys' does. out is where a keyset goes: the file of --out, or standard output.
+type keysTask struct {
+	words string
+	run   func(ctx context.Context, e env, out string) error
+}
+
+func keysTasks() []keysTask {
+	return []keysTask{
+		{"generate", generateKeyset},
+		{"wrap", changeKeyset("wrapped as TOKEN_KEYSET_KMS says.", func(_ context.Context, _ env, k *store.Keyset) (*store.Keyset, error) { return k, nil })},
+		{"show", showKeys},
+		{"rotate prepare", changeKeyset("a key was added that only opens yet. Give this keyset to every process, then 'keys rotate promote'.",
+			func(_ context.Context, _ env, k *store.Keyset) (*store.Keyset, error) { return k.Prepare() })},
+		{"rotate promote", changeKeyset("the newest key seals. Give this keyset to every process, then 'keys reencrypt'.",
+			func(_ context.Context, _ env, k *store.Keyset) (*store.Keyset, error) { return k.Promote() })},
+		{"rotate retire", changeKeyset("the old keys are gone. Give this keyset to every process.", retireKeys)},
+		{"reencrypt", reencrypt},
+	}
+}
+
 func keysCommand() command {
-	c := command{name: "keys", group: groupOperate, summary: "Make the keyset that seals CRM tokens", usage: `Usage: crm-connectors keys generate
+	c := command{name: "keys", group: groupOperate, summary: "Make, change and renew the keyset that seals CRM tokens", usage: `Usage: crm-connectors keys generate | wrap | show | rotate prepare | rotate promote | reencrypt | rotate retire  [--out FILE]
 
-Prints a new Tink keyset as JSON for TOKEN_KEYSET or TOKEN_KEYSET_FILE. It is a secret: whoever has it and the database has
-the customers' tokens, and without it no stored token opens.
+The keyset seals the customers' tokens: whoever has it and the database has the tokens, and without it no stored token opens. It is read
+from TOKEN_KEYSET or TOKEN_KEYSET_FILE, and printed or written to FILE, never taken from the command line. With TOKEN_KEYSET_KMS it is
+wrapped by that key of AWS KMS wherever it is printed.
 
-Example
-  crm-connectors keys generate > keyset.json`}
-	c.run = func(_ context.Context, e env) error {
-		if len(e.args) == 0 || e.args[0] != "generate" {
-			if err := parseFlags(newFlags(c), c, e); err != nil {
-				return err
+  generate         a new keyset
+  wrap             the present keyset, wrapped
+  show             the ids of its keys; with DATABASE_URL also how much each has sealed
+  rotate prepare   1. the keyset with a new key that only opens yet
+  rotate promote   2. the keyset with the newest key sealing
+  reencrypt        3. seals anew whatever another key, or Conduit's former one (TOKEN_ENC_KEY_B64), sealed; serve goes on
+  rotate retire    4. the keyset without its old keys; refused while the database needs them
+
+After steps 1, 2 and 4 give the keyset to every process before the next step. Nothing is down at any time.
+
+Examples
+  crm-connectors keys generate --out keyset.json
+  TOKEN_KEYSET_FILE=keyset.json crm-connectors keys rotate prepare --out next.json`}
+	c.run = func(ctx context.Context, e env) error {
+		fs := newFlags(c)
+		out := fs.String("out", "", "`file` for the keyset, which must not exist yet (default: print it)")
+		for _, task := range keysTasks() {
+			if rest, ok := afterWords(e.args, task.words); ok {
+				e.args = rest
+				if err := parseFlags(fs, c, e); err != nil {
+					return err
+				}
+				return task.run(ctx, e, *out)
 			}
-			return &usageError{"keys: say what to do: generate\nRun '" + program + " help keys' for more."}
 		}
-		e.args = e.args[1:]
-		if err := parseFlags(newFlags(c), c, e); err != nil {
+		if err := parseFlags(fs, c, e); err != nil {
 			return err
 		}
-		keyset, err := store.GenerateKeyset()
+		return &usageError{"keys: say what to do: generate, wrap, show, rotate prepare, rotate promote, reencrypt or rotate retire\nRun '" + program + " help keys' for more."}
+	}
+	return c
+}
+
+func generateKeyset(ctx context.Context, e env, out string) error {
+	keys, err := store.NewKeyset()
+	if err != nil {
+		return err
+	}
+	return putKeyset(ctx, e, keysetSource{kms: e.getenv("TOKEN_KEYSET_KMS")}, keys, out)
+}
+
+// changeKeyset is a task that puts out what change makes of the present keyset.
+func changeKeyset(done string, change func(context.Context, env, *store.Keyset) (*store.Keyset, error)) func(context.Context, env, string) error {
+	return func(ctx context.Context, e env, out string) error {
+		source, err := presentKeyset(e)
 		if err != nil {
 			return err
 		}
-		_, err = fmt.Fprintln(e.stdout, string(keyset))
+		keys, err := source.keyset(ctx)
+		if err != nil {
+			return err
+		}
+		if keys, err = change(ctx, e, keys); err != nil {
+			return err
+		}
+		if err := putKeyset(ctx, e, source, keys, out); err != nil {
+			return err
+		}
+		_, err = fmt.Fprintln(e.stderr, "keys: "+done)
 		return err
 	}
-	return c
+}
+
+// presentKeyset is the source of the keyset, which need not be wrapped yet.
+func presentKeyset(e env) (keysetSource, error) {
+	raw, c, err := readVariables(e.getenv)
+	if err != nil {
+		return keysetSource{}, err
+	}
+	c.problems = nil // of variables that are not needed here
+	kms := raw.TokenKeysetKMS
+	if _, text := c.keysetText(raw); !store.IsWrapped([]byte(text.Reveal())) {
+		raw.TokenKeysetKMS = ""
+	}
+	source := c.keyset(raw)
+	source.kms = kms
+	return source, c.verdict()
+}
+
+// putKeyset prints the keyset or writes it to a new file that its owner alone may read.
+func putKeyset(ctx context.Context, e env, source keysetSource, keys *store.Keyset, out string) error {
+	if source.kms != "" && !kmsShape.MatchString(source.kms) {
+		return errors.New("TOKEN_KEYSET_KMS is not the URI of an AWS KMS key; keys of other services are not supported")
+	}
+	wrap, err := source.wrapping(ctx)
+	if err != nil {
+		return err
+	}
+	text, err := keys.JSON(ctx, wrap)
+	if err != nil {
+		return err
+	}
+	if out == "" {
+		_, err = fmt.Fprintln(e.stdout, string(text))
+		return err
+	}
+	f, err := os.OpenFile(out, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return fmt.Errorf("--out: %w", err)
+	}
+	_, err = f.Write(append(text, '\n'))
+	return errors.Join(err, f.Sync(), f.Close())
+}
+
+// afterWords is what follows words at the beginning of args.
+func afterWords(args []string, words string) ([]string, bool) {
+	i := 0
+	for word := range strings.FieldsSeq(words) {
+		if i >= len(args) || args[i] != word {
+			return nil, false
+		}
+		i++
+	}
+	return args[i:], true
 }

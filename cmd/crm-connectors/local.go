@@ -114,7 +114,11 @@ func (l *local) startService(ctx, run context.Context, e env, o localOptions, li
 	if l.service, err = newService(ctx, cfg, log); err != nil {
 		return err
 	}
-	l.db = store.New(l.service.pool, cfg.Keyring)
+	keys, err := cfg.Keyset.Keyring(ctx)
+	if err != nil {
+		return err
+	}
+	l.db = store.New(l.service.pool, keys)
 	done := make(chan error, 1)
 	l.ended = append(l.ended, done)
 	go func() { done <- l.service.run(run, listener) }()

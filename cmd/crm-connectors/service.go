@@ -59,7 +59,11 @@ func newService(ctx context.Context, cfg Config, log zerolog.Logger) (_ *service
 			log.Info().Str("event", "own_apps_only").Str("crm", string(crm)).Msg("no app of ours: only workspaces with an app of their own can connect")
 		}
 	}
-	st := store.New(pool, cfg.Keyring)
+	keys, err := cfg.Keyset.Keyring(ctx)
+	if err != nil {
+		return nil, err
+	}
+	st := store.New(pool, keys)
 	engine, err := delivery.New(delivery.Config{Pool: pool, Store: st, Connectors: crms, Apps: apps, Log: log, Workers: cfg.DrainWorkers, PollOnly: cfg.PollOnly,
 		Lease: store.Lease{Hold: cfg.Waits.Lease, Send: cfg.Waits.SendWindow}, CallTimeout: cfg.Waits.CallTimeout, LateCommit: cfg.Waits.LateCommit,
 		IndexLag: cfg.Waits.IndexLag, FirstLook: cfg.Waits.FirstLook, LookAgain: cfg.Waits.LookAgain, DeadGrantWait: cfg.Waits.DeadGrantWait,

@@ -18,6 +18,8 @@ type variables struct {
 
 	TokenKeyset     string `env:"TOKEN_KEYSET" group:"Secrets" help:"Tink AEAD keyset that seals CRM tokens, as JSON or base64 of it; required" example:"{\"primaryKeyId\":1,\"key\":[...]}"`
 	TokenKeysetFile string `env:"TOKEN_KEYSET_FILE" group:"Secrets" help:"file that holds the keyset, instead" example:"/run/secrets/token-keyset.json"`
+	TokenKeysetKMS  string `env:"TOKEN_KEYSET_KMS" group:"Secrets" help:"AWS KMS key that wraps the keyset; AWS's own variables say how to sign in there" example:"aws-kms://arn:aws:kms:eu-central-1:000000000000:key/00000000-0000-0000-0000-000000000000"`
+	TokenEncKey     string `env:"TOKEN_ENC_KEY_B64" group:"Secrets" help:"key that Conduit sealed tokens with before; only until 'keys reencrypt' is done" example:"32 BYTES IN BASE64"`
 	SecretKeys      string `env:"SUPABASE_SECRET_KEYS" group:"Secrets" help:"keys of Conduit's services by name, as a JSON object; this or one of the next two is required" example:"{\"default\":\"KEY\"}"`
 	SecretKey       string `env:"SUPABASE_SECRET_KEY" group:"Secrets" help:"one such key, named default; ignored beside SUPABASE_SECRET_KEYS" example:"KEY"`
 	ServiceRoleKey  string `env:"SUPABASE_SERVICE_ROLE_KEY" group:"Secrets" help:"the legacy service_role key" example:"KEY"`

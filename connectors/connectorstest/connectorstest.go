@@ -80,12 +80,15 @@ func Run(t *testing.T, open func(t *testing.T) Bench) {
 	}
 }
 
-const verifier = connectors.Secret("a-verifier-of-forty-three-characters-or-more-0123456789")
+// verifier is long enough for PKCE.
+func verifier() connectors.Secret {
+	return connectors.NewSecret("a-verifier-of-forty-three-characters-or-more-0123456789")
+}
 
 // signIn walks the OAuth flow as a browser that consents would.
 func signIn(t *testing.T, b Bench) connectors.Account {
 	t.Helper()
-	grant, err := b.Connector.Exchange(t.Context(), b.App, consent(t, b, verifier), verifier)
+	grant, err := b.Connector.Exchange(t.Context(), b.App, consent(t, b, verifier()), verifier())
 	if err != nil {
 		t.Fatalf("exchange: %v", err)
 	}

@@ -35,7 +35,7 @@ func conformanceBench(t *testing.T, version string) connectorstest.Bench {
 	}
 	return connectorstest.Bench{
 		Connector: c,
-		App: connectors.App{ClientID: simhubspot.DefaultClientID, ClientSecret: simhubspot.DefaultClientSecret,
+		App: connectors.App{ClientID: simhubspot.DefaultClientID, ClientSecret: connectors.NewSecret(simhubspot.DefaultClientSecret),
 			RedirectURL: "http://localhost/functions/v1/hubspot-oauth-callback"},
 		DealID:  "9001",
 		Records: func(o connectors.Object) []connectorstest.Record { return recordsOf(s, o) },

@@ -55,8 +55,8 @@ func newClient(t *testing.T) *connectors.Client {
 func (b *bench) connect(scopes ...string) {
 	refresh, access := b.sim.Connect(scopes...)
 	b.account = connectors.Account{
-		App: connectors.App{ClientID: simhubspot.DefaultClientID, ClientSecret: simhubspot.DefaultClientSecret, RedirectURL: "http://localhost/callback"},
-		ID:  strconv.FormatInt(b.sim.HubID(), 10), AccessToken: connectors.Secret(access), RefreshToken: connectors.Secret(refresh),
+		App: connectors.App{ClientID: simhubspot.DefaultClientID, ClientSecret: connectors.NewSecret(simhubspot.DefaultClientSecret), RedirectURL: "http://localhost/callback"},
+		ID:  strconv.FormatInt(b.sim.HubID(), 10), AccessToken: connectors.NewSecret(access), RefreshToken: connectors.NewSecret(refresh),
 	}
 }
 
@@ -171,7 +171,7 @@ type scripted struct {
 // that call came before.
 func newScripted(t *testing.T, cfg Config, answer func(w http.ResponseWriter, call string, before int)) *scripted {
 	t.Helper()
-	s := &scripted{calls: map[string]int{}, account: connectors.Account{ID: "1", AccessToken: "fake-access"}}
+	s := &scripted{calls: map[string]int{}, account: connectors.Account{ID: "1", AccessToken: connectors.NewSecret("fake-access")}}
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		call := r.Method + " " + r.URL.Path
 		s.mu.Lock()

@@ -35,7 +35,7 @@ func (c *Connector) AuthorizeURL(app connectors.App, state string, verifier conn
 	if len(c.optional) > 0 {
 		q.Set("optional_scope", strings.Join(c.optional, " "))
 	}
-	if verifier != "" {
+	if !verifier.Empty() {
 		q.Set("code_challenge", oauth2.S256ChallengeFromVerifier(verifier.Reveal()))
 		q.Set("code_challenge_method", "S256")
 	}
@@ -75,7 +75,7 @@ func (t *tokenAnswer) UnmarshalJSON(data []byte) error {
 		return fmt.Errorf("token answer: %w", err)
 	}
 	*t = tokenAnswer(wire.plain)
-	t.AccessToken, t.RefreshToken = connectors.Secret(wire.Access), connectors.Secret(wire.Refresh)
+	t.AccessToken, t.RefreshToken = connectors.NewSecret(wire.Access), connectors.NewSecret(wire.Refresh)
 	return nil
 }
 
@@ -83,7 +83,7 @@ func (t *tokenAnswer) UnmarshalJSON(data []byte) error {
 // account has no name, and is still known by the hub id of the first.
 func (c *Connector) Exchange(ctx context.Context, app connectors.App, code string, verifier connectors.Secret) (connectors.Grant, error) {
 	form := url.Values{"grant_type": {"authorization_code"}, "code": {code}, "redirect_uri": {app.RedirectURL}}
-	if verifier != "" {
+	if !verifier.Empty() {
 		form.Set("code_verifier", verifier.Reveal())
 	}
 	grant, failed := c.token(ctx, app, form)
@@ -100,7 +100,7 @@ func (c *Connector) Exchange(ctx context.Context, app connectors.App, code strin
 
 // Refresh trades the refresh token. HubSpot usually returns the same one.
 func (c *Connector) Refresh(ctx context.Context, account connectors.Account) (connectors.Grant, error) {
-	if account.RefreshToken == "" {
+	if account.RefreshToken.Empty() {
 		return connectors.Grant{}, &connectors.Error{Class: connectors.ClassNeedsReconnect, Code: "refresh_token_missing",
 			Cause: "The connection has no refresh token.", Action: doReconnect}
 	}
@@ -120,7 +120,7 @@ func (c *Connector) token(ctx context.Context, app connectors.App, form url.Valu
 	if answer.ExpiresIn > 0 {
 		grant.ExpiresAt = asked.Add(time.Duration(answer.ExpiresIn) * time.Second)
 	}
-	if grant.AccessToken == "" || (form.Get("grant_type") == "authorization_code" && grant.RefreshToken == "") {
+	if grant.AccessToken.Empty() || (form.Get("grant_type") == "authorization_code" && grant.RefreshToken.Empty()) {
 		return connectors.Grant{}, lostToken(nil)
 	}
 	return grant, nil
@@ -176,7 +176,7 @@ func (c *Connector) Revoke(ctx context.Context, account connectors.Account) erro
 	if !account.Shared {
 		uninstall = c.uninstall(ctx, &account)
 	}
-	if account.RefreshToken != "" {
+	if !account.RefreshToken.Empty() {
 		form := url.Values{"token": {account.RefreshToken.Reveal()}, "token_type_hint": {"refresh_token"}}
 		failed := c.form(ctx, account.App, "/revoke", connectors.Idempotent, form, nil)
 		if failed != nil && failed.Class != connectors.ClassNeedsReconnect && uninstall == nil {
@@ -206,7 +206,7 @@ func (c *Connector) uninstall(ctx context.Context, account *connectors.Account) 
 			return failed
 		}
 		account.AccessToken = grant.AccessToken
-		if grant.RefreshToken != "" {
+		if !grant.RefreshToken.Empty() {
 			account.RefreshToken = grant.RefreshToken
 		}
 	}

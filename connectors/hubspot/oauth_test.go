@@ -12,12 +12,14 @@ import (
 	"crm-connectors/sim/simhubspot"
 )
 
-const verifier = connectors.Secret("verifier-of-at-least-forty-three-characters")
+func verifier() connectors.Secret {
+	return connectors.NewSecret("verifier-of-at-least-forty-three-characters")
+}
 
 // signIn follows the authorize URL as a browser would and gives the code of the callback.
 func (b *bench) signIn() string {
 	b.t.Helper()
-	at, err := b.AuthorizeURL(b.account.App, "state-1", verifier)
+	at, err := b.AuthorizeURL(b.account.App, "state-1", verifier())
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -48,7 +50,7 @@ func TestTheAuthorizeURLHasWhatHubSpotAsksFor(t *testing.T) {
 		t.Fatal(err)
 	}
 	app := connectors.App{ClientID: "client", RedirectURL: "https://crm.example.com/callback?x=1"}
-	got, err := c.AuthorizeURL(app, "a state+", verifier)
+	got, err := c.AuthorizeURL(app, "a state+", verifier())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,11 +68,11 @@ func TestTheAuthorizeURLHasWhatHubSpotAsksFor(t *testing.T) {
 			t.Errorf("%s: got %q, want %q", name, q.Get(name), want)
 		}
 	}
-	if q.Get("code_challenge") == "" || strings.Contains(got, verifier.Reveal()) {
+	if q.Get("code_challenge") == "" || strings.Contains(got, verifier().Reveal()) {
 		t.Errorf("url: got %s, want the challenge and not the verifier", got)
 	}
 	app.LoginURL = "https://login.example.com/"
-	if got, _ = c.AuthorizeURL(app, "s", ""); !strings.HasPrefix(got, "https://login.example.com/oauth/authorize?") || strings.Contains(got, "code_challenge") {
+	if got, _ = c.AuthorizeURL(app, "s", connectors.Secret{}); !strings.HasPrefix(got, "https://login.example.com/oauth/authorize?") || strings.Contains(got, "code_challenge") {
 		t.Errorf("url: got %s", got)
 	}
 }
@@ -86,7 +88,7 @@ func TestAnAppThatIsNotSetUpIsNamed(t *testing.T) {
 		"RedirectURL": {ClientID: "c", RedirectURL: "/cb"},
 		"LoginURL":    {ClientID: "c", RedirectURL: "https://example.com/cb", LoginURL: "login"},
 	} {
-		if _, err := c.AuthorizeURL(app, "s", ""); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := c.AuthorizeURL(app, "s", connectors.Secret{}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want an error that names %s", err, want)
 		}
 	}
@@ -100,11 +102,11 @@ func TestACodeBecomesAGrantOnce(t *testing.T) {
 			at := newClock()
 			b := newBench(t, func(c *Config) { c.Version, c.Now = version, at.now })
 			code := b.signIn()
-			g, err := b.Exchange(t.Context(), b.account.App, code, verifier)
+			g, err := b.Exchange(t.Context(), b.account.App, code, verifier())
 			if err != nil {
 				t.Fatal(err)
 			}
-			if g.AccountID != "4242001" || g.UserID != "7001" || g.AccountName != "example.com" || len(g.Scopes) != 6 || g.RefreshToken == "" {
+			if g.AccountID != "4242001" || g.UserID != "7001" || g.AccountName != "example.com" || len(g.Scopes) != 6 || g.RefreshToken.Empty() {
 				t.Errorf("grant: got %+v", g)
 			}
 			if want := at.now().Add(30 * time.Minute); !g.ExpiresAt.Equal(want) {
@@ -112,7 +114,7 @@ func TestACodeBecomesAGrantOnce(t *testing.T) {
 			}
 			b.account.AccessToken = g.AccessToken
 			wantOK(t, b.deliver(taskWrite()), connectors.Created)
-			_, err = b.Exchange(t.Context(), b.account.App, code, verifier)
+			_, err = b.Exchange(t.Context(), b.account.App, code, verifier())
 			wantError(t, err, connectors.ClassRejected, "oauth_code_refused")
 			if n := b.sim.Core().Calls.Snapshot()["POST /oauth/v1/token"]; n != 0 {
 				t.Errorf("v1 was called %d times", n)
@@ -124,7 +126,7 @@ func TestACodeBecomesAGrantOnce(t *testing.T) {
 func TestAWrongVerifierIsRefused(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	_, err := b.Exchange(t.Context(), b.account.App, b.signIn(), "another-verifier")
+	_, err := b.Exchange(t.Context(), b.account.App, b.signIn(), connectors.NewSecret("another-verifier"))
 	wantError(t, err, connectors.ClassRejected, "oauth_code_refused")
 }
 
@@ -132,7 +134,7 @@ func TestAFailedIntrospectionCostsOnlyTheName(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	b.fault(sim.Fault{Path: "/introspect$", Kind: sim.FaultStatus, Status: 500, Times: -1})
-	g, err := b.Exchange(t.Context(), b.account.App, b.signIn(), verifier)
+	g, err := b.Exchange(t.Context(), b.account.App, b.signIn(), verifier())
 	if err != nil || g.AccountID != "4242001" || g.AccountName != "" {
 		t.Errorf("got %+v, %v", g, err)
 	}
@@ -156,7 +158,7 @@ func TestTheAccountComesFromIntrospectionWhereTheTokenDoesNotSay(t *testing.T) {
 				}
 				reply(w, 200, `{"access_token":"a","refresh_token":"r","expires_in":0}`)
 			})
-			g, err := s.Exchange(t.Context(), connectors.App{}, "code", "")
+			g, err := s.Exchange(t.Context(), connectors.App{}, "code", connectors.Secret{})
 			if tc.code != "" {
 				wantError(t, err, connectors.ClassInDoubt, tc.code)
 				return
@@ -175,7 +177,7 @@ func TestARefreshGivesANewAccessToken(t *testing.T) {
 		b.sim.SetBehaviour(simhubspot.Behaviour{RotateRefreshTokens: rotate})
 		b.sim.ExpireAccessTokens()
 		g, err := b.Refresh(t.Context(), b.account)
-		if err != nil || g.AccessToken == "" || g.AccessToken == b.account.AccessToken || (g.RefreshToken != b.account.RefreshToken) != rotate {
+		if err != nil || g.AccessToken.Empty() || g.AccessToken.Equal(b.account.AccessToken) || !g.RefreshToken.Equal(b.account.RefreshToken) != rotate {
 			t.Fatalf("rotate %t: got %+v, %v", rotate, g, err)
 		}
 		b.account.AccessToken = g.AccessToken
@@ -252,7 +254,7 @@ func TestARefreshThatCannotBeSentIsTriedLater(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = c.Refresh(t.Context(), connectors.Account{RefreshToken: "r"})
+	_, err = c.Refresh(t.Context(), connectors.Account{RefreshToken: connectors.NewSecret("r")})
 	wantError(t, err, connectors.ClassRetry, "crm_unreachable")
 	_, err = c.Refresh(t.Context(), connectors.Account{})
 	wantError(t, err, connectors.ClassNeedsReconnect, "refresh_token_missing")
@@ -308,7 +310,7 @@ func TestRevokeTriesBothAndReportsTheFirstFailure(t *testing.T) {
 					reply(w, tc.refresh, `{"access_token":"a2","refresh_token":"r2","expires_in":1800,"error":"invalid_grant"}`)
 				}
 			})
-			s.account.RefreshToken = "r"
+			s.account.RefreshToken = connectors.NewSecret("r")
 			err := s.Revoke(t.Context(), s.account)
 			if s.count("POST /oauth/2026-03/token/revoke") == 0 {
 				t.Error("the refresh token was not revoked")
@@ -329,7 +331,7 @@ func TestRevokeTriesBothAndReportsTheFirstFailure(t *testing.T) {
 func TestNoErrorHoldsASecret(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	b.account.App.ClientSecret = "wrong-and-secret"
+	b.account.App.ClientSecret = connectors.NewSecret("wrong-and-secret")
 	_, err := b.Refresh(t.Context(), b.account)
 	e := wantError(t, err, connectors.ClassMisconfigured, "oauth_client_refused")
 	for _, secret := range []connectors.Secret{b.account.App.ClientSecret, b.account.RefreshToken, b.account.AccessToken} {

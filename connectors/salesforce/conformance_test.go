@@ -29,7 +29,7 @@ func conformanceBench(t *testing.T) connectorstest.Bench {
 	}
 	return connectorstest.Bench{
 		Connector: c,
-		App: connectors.App{ClientID: simsalesforce.DefaultClientID, ClientSecret: simsalesforce.DefaultClientSecret, LoginURL: srv.URL,
+		App: connectors.App{ClientID: simsalesforce.DefaultClientID, ClientSecret: connectors.NewSecret(simsalesforce.DefaultClientSecret), LoginURL: srv.URL,
 			RedirectURL: "http://localhost/functions/v1/salesforce-oauth-callback"},
 		DealID:  s.OpportunityIDs()[0],
 		Records: func(o connectors.Object) []connectorstest.Record { return recordsOf(s, o) },

@@ -188,7 +188,7 @@ func TestAContextThatEndsMidwayTellsSentFromUnsent(t *testing.T) {
 	if err != nil {
 		t.Fatalf("New: %v", err)
 	}
-	results := c.Deliver(ctx, connectors.Account{InstanceURL: server.URL, AccessToken: "access"}, []connectors.Write{taskWrite(nil), taskWrite(nil)})
+	results := c.Deliver(ctx, connectors.Account{InstanceURL: server.URL, AccessToken: connectors.NewSecret("access")}, []connectors.Write{taskWrite(nil), taskWrite(nil)})
 	wantClass(t, results[0].Err, inDoubt, "answer_lost")
 	wantClass(t, results[1].Err, retry, "crm_unreachable")
 }

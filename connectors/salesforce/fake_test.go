@@ -69,8 +69,8 @@ func newFake(t *testing.T, answers map[string][]answer) (*Connector, *fake, conn
 	if err != nil {
 		t.Fatalf("New: %v", err)
 	}
-	return c, f, connectors.Account{ID: "00Dak00000OrG01EAF", InstanceURL: fakeInstance, AccessToken: "access", RefreshToken: "refresh",
-		App: connectors.App{ClientID: "client", ClientSecret: "not-a-secret", RedirectURL: "https://app.example.com/callback"}}
+	return c, f, connectors.Account{ID: "00Dak00000OrG01EAF", InstanceURL: fakeInstance, AccessToken: connectors.NewSecret("access"), RefreshToken: connectors.NewSecret("refresh"),
+		App: connectors.App{ClientID: "client", ClientSecret: connectors.NewSecret("not-a-secret"), RedirectURL: "https://app.example.com/callback"}}
 }
 
 // looked is the answer to a lookup.

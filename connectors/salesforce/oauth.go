@@ -61,7 +61,7 @@ func (c *Connector) Exchange(ctx context.Context, app connectors.App, code strin
 		return connectors.Grant{}, refusal
 	case grant.AccountID == "":
 		return connectors.Grant{}, badToken(errors.New("the answer has no identity URL"))
-	case grant.RefreshToken == "":
+	case grant.RefreshToken.Empty():
 		return connectors.Grant{}, scopeMissing("refresh_token")
 	}
 	return grant, nil
@@ -70,7 +70,7 @@ func (c *Connector) Exchange(ctx context.Context, app connectors.App, code strin
 // Refresh spends the refresh token, where the app rotates them, and must not be repeated: a second use
 // of the old token ends the grant.
 func (c *Connector) Refresh(ctx context.Context, account connectors.Account) (connectors.Grant, error) {
-	if account.RefreshToken == "" {
+	if account.RefreshToken.Empty() {
 		return connectors.Grant{}, &connectors.Error{Class: connectors.ClassNeedsReconnect, Code: "refresh_token_missing",
 			Cause: "There is no refresh token for this connection.", Action: doReconnect}
 	}
@@ -81,8 +81,8 @@ func (c *Connector) Refresh(ctx context.Context, account connectors.Account) (co
 	if refusal != nil {
 		return connectors.Grant{}, refusal
 	}
-	if grant.RefreshToken == account.RefreshToken {
-		grant.RefreshToken = ""
+	if grant.RefreshToken.Equal(account.RefreshToken) {
+		grant.RefreshToken = connectors.Secret{}
 	}
 	if known, ok := recordID(account.ID, prefixOrg); ok && grant.AccountID != "" && grant.AccountID != known {
 		return connectors.Grant{}, &connectors.Error{Class: connectors.ClassNeedsReconnect, Code: "org_changed",
@@ -95,10 +95,10 @@ func (c *Connector) Refresh(ctx context.Context, account connectors.Account) (co
 // Revoke ends the grant; its access tokens end with it.
 func (c *Connector) Revoke(ctx context.Context, account connectors.Account) error {
 	token := account.RefreshToken
-	if token == "" {
+	if token.Empty() {
 		token = account.AccessToken
 	}
-	if token == "" {
+	if token.Empty() {
 		return nil
 	}
 	login, err := c.loginURL(account.App)
@@ -136,7 +136,7 @@ func (c *Connector) token(ctx context.Context, app connectors.App, doing purpose
 		return connectors.Grant{}, lost(connectors.Once, &connectors.TransportError{Err: err})
 	}
 	form.Set("client_id", app.ClientID)
-	if app.ClientSecret != "" {
+	if !app.ClientSecret.Empty() {
 		form.Set("client_secret", app.ClientSecret.Reveal()) // a public client must not send one
 	}
 	ctx, cancel := untilDeadline(ctx)
@@ -164,7 +164,7 @@ func (c *Connector) grant(t tokenReply) (connectors.Grant, *connectors.Error) {
 	if err != nil {
 		return connectors.Grant{}, instanceRefused(err)
 	}
-	g := connectors.Grant{AccessToken: connectors.Secret(t.AccessToken), RefreshToken: connectors.Secret(t.RefreshToken),
+	g := connectors.Grant{AccessToken: connectors.NewSecret(t.AccessToken), RefreshToken: connectors.NewSecret(t.RefreshToken),
 		Scopes: strings.Fields(t.Scope), InstanceURL: instance}
 	if len(g.Scopes) > 0 && !slices.Contains(g.Scopes, "api") && !slices.Contains(g.Scopes, "full") {
 		return connectors.Grant{}, scopeMissing("api")

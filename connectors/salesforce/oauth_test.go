@@ -32,7 +32,7 @@ func TestTheAuthorizeURLAsksForTheLeastWithPKCE(t *testing.T) {
 	t.Parallel()
 	c, _, account := newFake(t, nil)
 	// Verifier and challenge are RFC 7636's own example.
-	got, err := c.AuthorizeURL(account.App, "state+1", "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk")
+	got, err := c.AuthorizeURL(account.App, "state+1", connectors.NewSecret("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"))
 	if err != nil {
 		t.Fatalf("AuthorizeURL: %v", err)
 	}
@@ -58,7 +58,7 @@ func TestTheAuthorizeURLGoesToTheAppsOwnHostIfThatIsAllowed(t *testing.T) {
 	t.Parallel()
 	c, _, account := newFake(t, nil)
 	account.App.LoginURL = "https://acme.my.salesforce.com"
-	if got, err := c.AuthorizeURL(account.App, "s", "v"); err != nil || !strings.HasPrefix(got, "https://acme.my.salesforce.com/services/") {
+	if got, err := c.AuthorizeURL(account.App, "s", connectors.NewSecret("v")); err != nil || !strings.HasPrefix(got, "https://acme.my.salesforce.com/services/") {
 		t.Errorf("AuthorizeURL = %q, %v", got, err)
 	}
 	for _, change := range []func(*connectors.App){
@@ -68,7 +68,7 @@ func TestTheAuthorizeURLGoesToTheAppsOwnHostIfThatIsAllowed(t *testing.T) {
 	} {
 		app := account.App
 		change(&app)
-		if got, err := c.AuthorizeURL(app, "s", "v"); err == nil {
+		if got, err := c.AuthorizeURL(app, "s", connectors.NewSecret("v")); err == nil {
 			t.Errorf("AuthorizeURL(%+v) = %q, want an error", app, got)
 		}
 	}
@@ -77,11 +77,11 @@ func TestTheAuthorizeURLGoesToTheAppsOwnHostIfThatIsAllowed(t *testing.T) {
 func TestExchangeGivesTheWholeGrant(t *testing.T) {
 	t.Parallel()
 	c, f, account := newFake(t, map[string][]answer{tokenRoute: {says(200, tokenAnswer(nil))}})
-	g, err := c.Exchange(t.Context(), account.App, "aPrx%3D", "the-verifier")
+	g, err := c.Exchange(t.Context(), account.App, "aPrx%3D", connectors.NewSecret("the-verifier"))
 	if err != nil {
 		t.Fatalf("Exchange: %v", err)
 	}
-	if g.AccessToken != "new-access" || g.RefreshToken != "new-refresh" || !g.ExpiresAt.IsZero() || g.InstanceURL != fakeInstance ||
+	if g.AccessToken.Reveal() != "new-access" || g.RefreshToken.Reveal() != "new-refresh" || !g.ExpiresAt.IsZero() || g.InstanceURL != fakeInstance ||
 		g.AccountID != "00Dak00000OrG01EAF" || g.UserID != "005ak00000UsR01AAF" || strings.Join(g.Scopes, " ") != "refresh_token api" {
 		t.Errorf("grant = %+v", g)
 	}
@@ -114,9 +114,9 @@ func TestAnAnswerWithoutWhatAConnectionNeedsIsNotAGrant(t *testing.T) {
 		"no host":            {tokenAnswer(map[string]string{"instance_url": "-"}), ours, "instance_url_refused"},
 	} {
 		conn, _, account := newFake(t, map[string][]answer{tokenRoute: {says(200, c.body)}})
-		g, err := conn.Exchange(t.Context(), account.App, "code", "v")
+		g, err := conn.Exchange(t.Context(), account.App, "code", connectors.NewSecret("v"))
 		var e *connectors.Error
-		if !errors.As(err, &e) || e.Class != c.class || e.Code != c.code || g.AccessToken != "" {
+		if !errors.As(err, &e) || e.Class != c.class || e.Code != c.code || !g.AccessToken.Empty() {
 			t.Errorf("%s: grant %+v, error %v; want %s %s", name, g, err, c.class, c.code)
 		}
 	}
@@ -159,8 +159,11 @@ func TestEveryTokenRefusalHasItsClass(t *testing.T) {
 	} {
 		conn, _, account := newFake(t, map[string][]answer{tokenRoute: {c.answer}})
 		for want, do := range map[*connectors.Class]func() error{
-			&c.exchange: func() error { _, err := conn.Exchange(t.Context(), account.App, "code", "v"); return err },
-			&c.refresh:  func() error { _, err := conn.Refresh(t.Context(), account); return err },
+			&c.exchange: func() error {
+				_, err := conn.Exchange(t.Context(), account.App, "code", connectors.NewSecret("v"))
+				return err
+			},
+			&c.refresh: func() error { _, err := conn.Refresh(t.Context(), account); return err },
 		} {
 			var e *connectors.Error
 			if err := do(); !errors.As(err, &e) || e.Class != *want || e.Code == "" || e.Action == "" {
@@ -175,7 +178,7 @@ func TestRefreshKeepsTheTokenThatDidNotRotate(t *testing.T) {
 	for name, change := range map[string]map[string]string{"absent": {"refresh_token": "-"}, "the same": {"refresh_token": "refresh"}} {
 		c, f, account := newFake(t, map[string][]answer{tokenRoute: {says(200, tokenAnswer(change))}})
 		g, err := c.Refresh(t.Context(), account)
-		if err != nil || g.RefreshToken != "" || g.AccessToken != "new-access" {
+		if err != nil || !g.RefreshToken.Empty() || g.AccessToken.Reveal() != "new-access" {
 			t.Errorf("%s: grant %+v, %v; want no refresh token", name, g, err)
 		}
 		if form := formOf(t, f.sent(tokenRoute)[0]); form.Get("grant_type") != "refresh_token" || form.Get("refresh_token") != "refresh" {
@@ -183,7 +186,7 @@ func TestRefreshKeepsTheTokenThatDidNotRotate(t *testing.T) {
 		}
 	}
 	c, _, account := newFake(t, map[string][]answer{tokenRoute: {says(200, tokenAnswer(nil))}})
-	if g, err := c.Refresh(t.Context(), account); err != nil || g.RefreshToken != "new-refresh" {
+	if g, err := c.Refresh(t.Context(), account); err != nil || g.RefreshToken.Reveal() != "new-refresh" {
 		t.Errorf("rotated: grant %+v, %v; want the new refresh token", g, err)
 	}
 }
@@ -194,7 +197,7 @@ func TestRefreshForAnotherOrgIsNotBelieved(t *testing.T) {
 	account.ID = "00Dak00000OtHeR"
 	_, err := c.Refresh(t.Context(), account)
 	wantClass(t, connectors.AsError(err), reconnect, "org_changed")
-	account.RefreshToken = ""
+	account.RefreshToken = connectors.Secret{}
 	_, err = c.Refresh(t.Context(), account)
 	wantClass(t, connectors.AsError(err), reconnect, "refresh_token_missing")
 }
@@ -214,7 +217,7 @@ func TestATokenCallIsNotCutByTheCallersCancellation(t *testing.T) {
 	if err != nil {
 		t.Fatalf("New: %v", err)
 	}
-	account := connectors.Account{RefreshToken: "refresh"}
+	account := connectors.Account{RefreshToken: connectors.NewSecret("refresh")}
 	if _, err := c.Refresh(ctx, account); err != nil || !asked {
 		t.Errorf("Refresh: %v", err)
 	}
@@ -253,7 +256,7 @@ func TestRevokingWhatIsRevokedSucceeds(t *testing.T) {
 		}
 	}
 	conn, f, account := newFake(t, map[string][]answer{route: {says(200, "")}})
-	account.RefreshToken = ""
+	account.RefreshToken = connectors.Secret{}
 	if err := conn.Revoke(t.Context(), account); err != nil || formOf(t, f.sent(route)[0]).Get("token") != "access" {
 		t.Errorf("Revoke without a refresh token: %v, %v", err, f.sent(route))
 	}
@@ -270,7 +273,7 @@ func TestNoSecretGoesToAHostThatIsNotAllowed(t *testing.T) {
 		}
 		c, f, account := newFake(t, nil)
 		account.App.LoginURL, account.InstanceURL = bad, bad
-		_, err := c.Exchange(t.Context(), account.App, "code", "v")
+		_, err := c.Exchange(t.Context(), account.App, "code", connectors.NewSecret("v"))
 		wantClass(t, connectors.AsError(err), ours, "login_url_refused")
 		_, err = c.Refresh(t.Context(), account)
 		wantClass(t, connectors.AsError(err), ours, "login_url_refused")

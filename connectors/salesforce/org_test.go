@@ -36,7 +36,7 @@ func newOrg(t *testing.T, b simsalesforce.Behaviour) *org {
 		t.Fatalf("New: %v", err)
 	}
 	o := &org{Sim: s, t: t, c: c}
-	o.account.App = connectors.App{ClientID: simsalesforce.DefaultClientID, ClientSecret: simsalesforce.DefaultClientSecret,
+	o.account.App = connectors.App{ClientID: simsalesforce.DefaultClientID, ClientSecret: connectors.NewSecret(simsalesforce.DefaultClientSecret),
 		RedirectURL: "http://localhost/callback"}
 	o.signIn()
 	return o
@@ -56,7 +56,7 @@ func (o *org) trust(host string) {
 // code is what the browser brings back from the consent page.
 func (o *org) code() string {
 	o.t.Helper()
-	to, err := o.c.AuthorizeURL(o.account.App, "the-state", testVerifier)
+	to, err := o.c.AuthorizeURL(o.account.App, "the-state", connectors.NewSecret(testVerifier))
 	if err != nil {
 		o.t.Fatalf("AuthorizeURL: %v", err)
 	}
@@ -79,7 +79,7 @@ func (o *org) code() string {
 
 func (o *org) signIn() {
 	o.t.Helper()
-	g, err := o.c.Exchange(o.t.Context(), o.account.App, o.code(), testVerifier)
+	g, err := o.c.Exchange(o.t.Context(), o.account.App, o.code(), connectors.NewSecret(testVerifier))
 	if err != nil {
 		o.t.Fatalf("Exchange: %v", err)
 	}
@@ -88,7 +88,7 @@ func (o *org) signIn() {
 
 func (o *org) use(g connectors.Grant) {
 	o.account.ID, o.account.InstanceURL, o.account.AccessToken = g.AccountID, g.InstanceURL, g.AccessToken
-	if g.RefreshToken != "" {
+	if !g.RefreshToken.Empty() {
 		o.account.RefreshToken = g.RefreshToken
 	}
 }

@@ -13,17 +13,17 @@ import (
 func TestSigningInGivesTheOrg(t *testing.T) {
 	t.Parallel()
 	o := newOrg(t, simsalesforce.Behaviour{})
-	if o.account.ID != o.OrgID() || o.account.RefreshToken == "" || o.account.AccessToken == "" {
+	if o.account.ID != o.OrgID() || o.account.RefreshToken.Empty() || o.account.AccessToken.Empty() {
 		t.Errorf("account = %+v", o.account)
 	}
-	if _, err := o.c.Exchange(t.Context(), o.account.App, o.code(), "another-verifier-of-the-right-length-43-chars"); connectors.AsError(err).Class != reject {
+	if _, err := o.c.Exchange(t.Context(), o.account.App, o.code(), connectors.NewSecret("another-verifier-of-the-right-length-43-chars")); connectors.AsError(err).Class != reject {
 		t.Errorf("a wrong verifier: %v", err)
 	}
 	code := o.code()
-	if _, err := o.c.Exchange(t.Context(), o.account.App, code, testVerifier); err != nil {
+	if _, err := o.c.Exchange(t.Context(), o.account.App, code, connectors.NewSecret(testVerifier)); err != nil {
 		t.Errorf("the code: %v", err)
 	}
-	_, err := o.c.Exchange(t.Context(), o.account.App, code, testVerifier)
+	_, err := o.c.Exchange(t.Context(), o.account.App, code, connectors.NewSecret(testVerifier))
 	wantClass(t, connectors.AsError(err), reject, "code_refused")
 }
 
@@ -33,8 +33,8 @@ func TestAnExpiredSessionAsksForARefreshWhichMendsIt(t *testing.T) {
 	o.ExpireAccessTokens()
 	wantClass(t, o.deliverOne(taskWrite(nil)).Err, needAuth, "session_expired")
 	g, err := o.c.Refresh(t.Context(), o.account)
-	if err != nil || g.RefreshToken == "" || g.RefreshToken == o.account.RefreshToken {
-		t.Fatalf("Refresh: %v; rotated: %v", err, g.RefreshToken != o.account.RefreshToken)
+	if err != nil || g.RefreshToken.Empty() || g.RefreshToken.Equal(o.account.RefreshToken) {
+		t.Fatalf("Refresh: %v; rotated: %v", err, !g.RefreshToken.Equal(o.account.RefreshToken))
 	}
 	old := o.account
 	o.use(g)
@@ -52,7 +52,7 @@ func TestAnAppWithoutRotationKeepsItsToken(t *testing.T) {
 	o := newOrg(t, simsalesforce.Behaviour{KeepRefreshTokens: true})
 	for range 2 {
 		g, err := o.c.Refresh(t.Context(), o.account)
-		if err != nil || g.RefreshToken != "" {
+		if err != nil || !g.RefreshToken.Empty() {
 			t.Fatalf("Refresh: %+v, %v", g, err)
 		}
 	}
@@ -96,7 +96,7 @@ func TestALostRefreshIsInDoubtAndNotRepeated(t *testing.T) {
 func TestAWrongClientSecretIsOurFault(t *testing.T) {
 	t.Parallel()
 	o := newOrg(t, simsalesforce.Behaviour{})
-	o.account.App.ClientSecret = "wrong"
+	o.account.App.ClientSecret = connectors.NewSecret("wrong")
 	_, err := o.c.Refresh(t.Context(), o.account)
 	wantClass(t, connectors.AsError(err), ours, "client_refused")
 }

@@ -20,7 +20,7 @@ func TestEveryRecordedAnswerHasItsClass(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return &session{Connector: c, doer: doer, account: connectors.Account{ID: "1", AccessToken: "fake-access"}}
+		return &session{Connector: c, doer: doer, account: connectors.Account{ID: "1", AccessToken: connectors.NewSecret("fake-access")}}
 	}
 	body := newRecord{Properties: map[string]string{"firstname": "Pat"}}
 	connectorstest.RunAnswers(t, connectorstest.ReadAnswers(t, recorded), connectorstest.Asks{
@@ -47,11 +47,11 @@ func TestEveryRecordedAnswerHasItsClass(t *testing.T) {
 			return ref.ID, failed
 		},
 		"exchange": func(t *testing.T, doer connectors.Doer) (string, *connectors.Error) {
-			_, err := open(t, doer).Exchange(t.Context(), connectors.App{ClientID: "client", RedirectURL: "http://localhost/callback"}, "a-code", "")
+			_, err := open(t, doer).Exchange(t.Context(), connectors.App{ClientID: "client", RedirectURL: "http://localhost/callback"}, "a-code", connectors.Secret{})
 			return "", connectors.AsError(err)
 		},
 		"refresh": func(t *testing.T, doer connectors.Doer) (string, *connectors.Error) {
-			_, err := open(t, doer).Refresh(t.Context(), connectors.Account{RefreshToken: "fake-refresh"})
+			_, err := open(t, doer).Refresh(t.Context(), connectors.Account{RefreshToken: connectors.NewSecret("fake-refresh")})
 			return "", connectors.AsError(err)
 		},
 	})

@@ -122,7 +122,7 @@ func TestEveryAnswerOfTheTokenEndpointHasItsConsequence(t *testing.T) {
 		if e == nil || e.Class != w.class || e.Code != w.code || e.RetryAfter != w.wait || !strings.Contains(e.Action, w.tells) {
 			t.Errorf("%s: %+v, want %+v", name, e, w)
 		}
-		if g, err := o.c.Refresh(t.Context(), o.account); err != nil || g.AccessToken == "" {
+		if g, err := o.c.Refresh(t.Context(), o.account); err != nil || g.AccessToken.Empty() {
 			t.Errorf("%s: the next refresh: %v", name, err)
 		}
 	}

@@ -16,8 +16,8 @@ const recorded = "testdata/answers.json"
 
 func TestEveryRecordedAnswerHasItsClass(t *testing.T) {
 	t.Parallel()
-	account := connectors.Account{ID: "00Dak00000OrG01EAF", InstanceURL: fakeInstance, AccessToken: "access", RefreshToken: "refresh",
-		App: connectors.App{ClientID: "client", ClientSecret: "not-a-secret", RedirectURL: "https://app.example.com/callback"}}
+	account := connectors.Account{ID: "00Dak00000OrG01EAF", InstanceURL: fakeInstance, AccessToken: connectors.NewSecret("access"), RefreshToken: connectors.NewSecret("refresh"),
+		App: connectors.App{ClientID: "client", ClientSecret: connectors.NewSecret("not-a-secret"), RedirectURL: "https://app.example.com/callback"}}
 	connect := func(t *testing.T, doer connectors.Doer) *Connector {
 		t.Helper()
 		c, err := New(Config{HTTP: doer})
@@ -51,7 +51,7 @@ func TestEveryRecordedAnswerHasItsClass(t *testing.T) {
 			return r.Ref.ID, r.Err
 		},
 		"exchange": func(t *testing.T, doer connectors.Doer) (string, *connectors.Error) {
-			_, err := connect(t, doer).Exchange(t.Context(), account.App, "a-code", testVerifier)
+			_, err := connect(t, doer).Exchange(t.Context(), account.App, "a-code", connectors.NewSecret(testVerifier))
 			return "", connectors.AsError(err)
 		},
 		"refresh": func(t *testing.T, doer connectors.Doer) (string, *connectors.Error) {

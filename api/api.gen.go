@@ -204,6 +204,9 @@ const (
 	CodeDatabaseUnavailable       Code = "database_unavailable"
 	CodeForbidden                 Code = "forbidden"
 	CodeIdempotencyConflict       Code = "idempotency_conflict"
+	CodeInstallExpired            Code = "install_expired"
+	CodeInstallNotFound           Code = "install_not_found"
+	CodeInstallNotPending         Code = "install_not_pending"
 	CodeInternal                  Code = "EDGE_FUNCTION_ERROR"
 	CodeInvalidAPIKey             Code = "UNAUTHORIZED_INVALID_API_KEY"
 	CodeInvalidJSON               Code = "invalid_json"
@@ -228,11 +231,13 @@ const (
 	CodeRequestTooLarge           Code = "request_too_large"
 	CodeSettingsConflict          Code = "settings_conflict"
 	CodeSettingsInvalid           Code = "settings_invalid"
+	CodeSigningKeysUnavailable    Code = "signing_keys_unavailable"
 	CodeSyncNotFound              Code = "sync_not_found"
 	CodeTimeout                   Code = "IDLE_TIMEOUT"
 	CodeUnsupportedMediaType      Code = "unsupported_media_type"
 	CodeUnsupportedTokenAlgorithm Code = "UNAUTHORIZED_UNSUPPORTED_TOKEN_ALGORITHM"
 	CodeValidationFailed          Code = "validation_failed"
+	CodeWebhookRefused            Code = "webhook_refused"
 	CodeWriteNotFound             Code = "write_not_found"
 	CodeWriteNotResolvable        Code = "write_not_resolvable"
 	CodeWriteNotRetriable         Code = "write_not_retriable"
@@ -262,6 +267,12 @@ func (e Code) Valid() bool {
 	case CodeForbidden:
 		return true
 	case CodeIdempotencyConflict:
+		return true
+	case CodeInstallExpired:
+		return true
+	case CodeInstallNotFound:
+		return true
+	case CodeInstallNotPending:
 		return true
 	case CodeInternal:
 		return true
@@ -311,6 +322,8 @@ func (e Code) Valid() bool {
 		return true
 	case CodeSettingsInvalid:
 		return true
+	case CodeSigningKeysUnavailable:
+		return true
 	case CodeSyncNotFound:
 		return true
 	case CodeTimeout:
@@ -320,6 +333,8 @@ func (e Code) Valid() bool {
 	case CodeUnsupportedTokenAlgorithm:
 		return true
 	case CodeValidationFailed:
+		return true
+	case CodeWebhookRefused:
 		return true
 	case CodeWriteNotFound:
 		return true
@@ -404,6 +419,21 @@ func (e RollupTarget) Valid() bool {
 	case RollupTargetContact:
 		return true
 	case RollupTargetDeal:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for SweptStatus.
+const (
+	SweptStatusSwept SweptStatus = "swept"
+)
+
+// Valid indicates whether the value is a known member of the SweptStatus enum.
+func (e SweptStatus) Valid() bool {
+	switch e {
+	case SweptStatusSwept:
 		return true
 	default:
 		return false
@@ -699,6 +729,38 @@ type Capability struct {
 // - `none`: a write whose answer was lost goes to a person
 type CapabilityTier string
 
+// ClaimRequest Fields that are not named here are ignored.
+type ClaimRequest struct {
+	// InstallId A UUID in its 36 characters.
+	//
+	// Example: 6a0d3f2e-5b1c-4d8e-9f00-1a2b3c4d5e6f
+	InstallId Uuid `json:"install_id"`
+
+	// UserId For whom a service claims; a member of the workspace. Ignored when a person calls, for their token says who they are.
+	//
+	// Example: 9c1d7a52-0b3e-4f6a-8d21-5e4f3a2b1c0d
+	UserId *openapi_types.UUID `json:"user_id,omitempty"`
+
+	// WorkspaceId A UUID in its 36 characters.
+	//
+	// Example: 6a0d3f2e-5b1c-4d8e-9f00-1a2b3c4d5e6f
+	WorkspaceId Uuid `json:"workspace_id"`
+}
+
+// Claimed defines model for Claimed.
+type Claimed struct {
+	// ConnectionId A UUID in its 36 characters.
+	//
+	// Example: 6a0d3f2e-5b1c-4d8e-9f00-1a2b3c4d5e6f
+	ConnectionId Uuid `json:"connection_id"`
+
+	// InstallId A UUID in its 36 characters.
+	//
+	// Example: 6a0d3f2e-5b1c-4d8e-9f00-1a2b3c4d5e6f
+	InstallId Uuid `json:"install_id"`
+	Ok        bool `json:"ok"`
+}
+
 // Connection defines model for Connection.
 type Connection struct {
 	// AccountId HubSpot's hub id or Salesforce's organisation id.
@@ -939,10 +1001,10 @@ type OAuthStartRequest struct {
 	// Example: /integrations
 	RedirectTo *string `json:"redirect_to,omitempty"`
 
-	// WorkspaceId A UUID in its 36 characters.
+	// WorkspaceId A UUID in its 36 characters; `null` to install first, as from a CRM's marketplace, and choose the workspace afterwards.
 	//
 	// Example: 6a0d3f2e-5b1c-4d8e-9f00-1a2b3c4d5e6f
-	WorkspaceId Uuid `json:"workspace_id"`
+	WorkspaceId *openapi_types.UUID `json:"workspace_id"`
 }
 
 // ObjectDefaults Text, numbers or booleans, by the CRM's own name of the field.
@@ -1107,6 +1169,14 @@ type SettingsWarning struct {
 //
 // Example: 9f2c1d4b7a6e58039f2c1d4b7a6e58039f2c1d4b7a6e58039f2c1d4b7a6e5803
 type Sha256 = string
+
+// Swept defines model for Swept.
+type Swept struct {
+	Status SweptStatus `json:"status"`
+}
+
+// SweptStatus defines model for Swept.Status.
+type SweptStatus string
 
 // SyncAccepted defines model for SyncAccepted.
 type SyncAccepted struct {
@@ -1577,6 +1647,9 @@ type ListWritesParams struct {
 // PutAppJSONRequestBody defines body for PutApp for application/json ContentType.
 type PutAppJSONRequestBody = AppRequest
 
+// ClaimInstallJSONRequestBody defines body for ClaimInstall for application/json ContentType.
+type ClaimInstallJSONRequestBody = ClaimRequest
+
 // UpdateConnectionSettingsJSONRequestBody defines body for UpdateConnectionSettings for application/json ContentType.
 type UpdateConnectionSettingsJSONRequestBody = SettingsPatch
 
@@ -1612,6 +1685,9 @@ type ServerInterface interface {
 	// PutApp Give a workspace an app of its own for a CRM
 	// (PUT /apps/{crm})
 	PutApp(w http.ResponseWriter, r *http.Request, crm AppCrm)
+	// ClaimInstall Give an install that began without a workspace to one
+	// (POST /claim-install)
+	ClaimInstall(w http.ResponseWriter, r *http.Request)
 	// ListConnections A workspace's connections
 	// (GET /connections)
 	ListConnections(w http.ResponseWriter, r *http.Request, params ListConnectionsParams)
@@ -1645,6 +1721,9 @@ type ServerInterface interface {
 	// Sync Hand in an outcome for every CRM that the workspace has connected
 	// (POST /sync)
 	Sync(w http.ResponseWriter, r *http.Request, params SyncParams)
+	// Sweep Wake whatever is due (for cron)
+	// (POST /sync/sweep)
+	Sweep(w http.ResponseWriter, r *http.Request)
 	// GetSync What became of an outcome
 	// (GET /sync/{target})
 	GetSync(w http.ResponseWriter, r *http.Request, target TargetSync)
@@ -1687,6 +1766,12 @@ func (_ Unimplemented) DeleteApp(w http.ResponseWriter, r *http.Request, crm App
 // PutApp Give a workspace an app of its own for a CRM
 // (PUT /apps/{crm})
 func (_ Unimplemented) PutApp(w http.ResponseWriter, r *http.Request, crm AppCrm) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// ClaimInstall Give an install that began without a workspace to one
+// (POST /claim-install)
+func (_ Unimplemented) ClaimInstall(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
@@ -1753,6 +1838,12 @@ func (_ Unimplemented) SalesforceOAuthStart(w http.ResponseWriter, r *http.Reque
 // Sync Hand in an outcome for every CRM that the workspace has connected
 // (POST /sync)
 func (_ Unimplemented) Sync(w http.ResponseWriter, r *http.Request, params SyncParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// Sweep Wake whatever is due (for cron)
+// (POST /sync/sweep)
+func (_ Unimplemented) Sweep(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
@@ -1899,6 +1990,20 @@ func (siw *ServerInterfaceWrapper) PutApp(w http.ResponseWriter, r *http.Request
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.PutApp(w, r, crm)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ClaimInstall operation middleware
+func (siw *ServerInterfaceWrapper) ClaimInstall(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ClaimInstall(w, r)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -2340,6 +2445,20 @@ func (siw *ServerInterfaceWrapper) Sync(w http.ResponseWriter, r *http.Request) 
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.Sync(w, r, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// Sweep operation middleware
+func (siw *ServerInterfaceWrapper) Sweep(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.Sweep(w, r)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -2865,6 +2984,9 @@ func HandlerWithOptions(si ServerInterface, options ChiServerOptions) http.Handl
 		r.Put(options.BaseURL+"/apps/{crm}", wrapper.PutApp)
 	})
 	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/claim-install", wrapper.ClaimInstall)
+	})
+	r.Group(func(r chi.Router) {
 		r.Get(options.BaseURL+"/connections", wrapper.ListConnections)
 	})
 	r.Group(func(r chi.Router) {
@@ -2905,6 +3027,9 @@ func HandlerWithOptions(si ServerInterface, options ChiServerOptions) http.Handl
 	})
 	r.Group(func(r chi.Router) {
 		r.Post(options.BaseURL+"/sync/{target}/batch", wrapper.SyncBatch)
+	})
+	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/sync/sweep", wrapper.Sweep)
 	})
 	r.Group(func(r chi.Router) {
 		r.Get(options.BaseURL+"/writes", wrapper.ListWrites)
@@ -2990,6 +3115,28 @@ type PutAppResponseObject interface {
 type PutApp200JSONResponse App
 
 func (response PutApp200JSONResponse) VisitPutAppResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ClaimInstallRequestObject struct {
+	Body *ClaimInstallJSONRequestBody
+}
+
+type ClaimInstallResponseObject interface {
+	VisitClaimInstallResponse(w http.ResponseWriter) error
+}
+
+type ClaimInstall200JSONResponse Claimed
+
+func (response ClaimInstall200JSONResponse) VisitClaimInstallResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
@@ -3251,6 +3398,27 @@ func (response Sync202JSONResponse) VisitSyncResponse(w http.ResponseWriter) err
 	return err
 }
 
+type SweepRequestObject struct {
+}
+
+type SweepResponseObject interface {
+	VisitSweepResponse(w http.ResponseWriter) error
+}
+
+type Sweep200JSONResponse Swept
+
+func (response Sweep200JSONResponse) VisitSweepResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetSyncRequestObject struct {
 	Target TargetSync `json:"target"`
 }
@@ -3449,6 +3617,9 @@ type StrictServerInterface interface {
 	// PutApp Give a workspace an app of its own for a CRM
 	// (PUT /apps/{crm})
 	PutApp(ctx context.Context, request PutAppRequestObject) (PutAppResponseObject, error)
+	// ClaimInstall Give an install that began without a workspace to one
+	// (POST /claim-install)
+	ClaimInstall(ctx context.Context, request ClaimInstallRequestObject) (ClaimInstallResponseObject, error)
 	// ListConnections A workspace's connections
 	// (GET /connections)
 	ListConnections(ctx context.Context, request ListConnectionsRequestObject) (ListConnectionsResponseObject, error)
@@ -3482,6 +3653,9 @@ type StrictServerInterface interface {
 	// Sync Hand in an outcome for every CRM that the workspace has connected
 	// (POST /sync)
 	Sync(ctx context.Context, request SyncRequestObject) (SyncResponseObject, error)
+	// Sweep Wake whatever is due (for cron)
+	// (POST /sync/sweep)
+	Sweep(ctx context.Context, request SweepRequestObject) (SweepResponseObject, error)
 	// GetSync What became of an outcome
 	// (GET /sync/{target})
 	GetSync(ctx context.Context, request GetSyncRequestObject) (GetSyncResponseObject, error)
@@ -3623,6 +3797,37 @@ func (sh *strictHandler) PutApp(w http.ResponseWriter, r *http.Request, crm AppC
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(PutAppResponseObject); ok {
 		if err := validResponse.VisitPutAppResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ClaimInstall operation middleware
+func (sh *strictHandler) ClaimInstall(w http.ResponseWriter, r *http.Request) {
+	var request ClaimInstallRequestObject
+
+	var body ClaimInstallJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ClaimInstall(ctx, request.(ClaimInstallRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ClaimInstall")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ClaimInstallResponseObject); ok {
+		if err := validResponse.VisitClaimInstallResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {
@@ -3949,6 +4154,30 @@ func (sh *strictHandler) Sync(w http.ResponseWriter, r *http.Request, params Syn
 	}
 }
 
+// Sweep operation middleware
+func (sh *strictHandler) Sweep(w http.ResponseWriter, r *http.Request) {
+	var request SweepRequestObject
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.Sweep(ctx, request.(SweepRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "Sweep")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(SweepResponseObject); ok {
+		if err := validResponse.VisitSweepResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // GetSync operation middleware
 func (sh *strictHandler) GetSync(w http.ResponseWriter, r *http.Request, target TargetSync) {
 	var request GetSyncRequestObject
@@ -4159,237 +4388,253 @@ func (sh *strictHandler) RetryWrite(w http.ResponseWriter, r *http.Request, id W
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7L3/ctu4lj/4KljttyrJHUqRHTud2DW11+2kb3tuEufayqRm2hkJIiGJbQrgBUArul3Z2qfZB9sn2cI5",
-	"AAiSoCyn0z39nbr/dMcUiZ8HB+fn5/wySMW6FJxxrQYnvwxWjGZMwj/PikJszD8yplKZlzoXfHAymKwY",
-	"WTO9EpkiekU10atckZLqFVlRNRokA/aZrsuCDU4G7y+vJwm5fD+5uHx3PUgGKl2xNTVtrunnN4wv9Wpw",
-	"cjAeJwO9Lc0HSsucLwdfviSD11IKeS4yFh+ComtGqCKzVGRsRnJO9IqRuci2o0ZH/0uyxeBk8H8+ref5",
-	"FH9VT+suTIdX7O8VU/oi63b4jq6ZwolKfMt0KCpJCrFsTnl88PLl/JgeDr9LD9jwu+zZePiCHh8Pny3G",
-	"85fpQXbIjha9K3H4IrYSV0zL7dlCM9kd2Y9iQ9aUb4liqeBmSwTZ0Fw3BnXc6C/n+bpaD04OfF8512zJ",
-	"5OCL6a2kkq6ZdkRQludyHd+C86u3jakrWjC1EDJlg2SQm7cMVQySAadr83sq14NkYBYwlywbnGhZsX23",
-	"ygzCjO5ccM5SM4jYPplRpf6NR4rkWWOEB9nh4jk9ZsNxenw8PEoPXw5fLI7nZq8W4+wFO6Tjg/jYoaGv",
-	"G/qHKs9g7K/k9qri3VG/LygnghfbU6BhT9mZ3E5lxZvETV7nesUkEQvzbE1yRRgX1XLV2HEcH8zj7xWT",
-	"23oittEGCWZsQatCD04WtFDMk8VciIJRDmO/PKv0qv80mkNoSI99TleUL1lj1dNx5imiNRrzXWMoXeqH",
-	"nuGkdrv+uNrCypxfvSVLescIF8Q2WXdP05QpNc0Yz1nWMw4G7e87kFfhIHqZk92186u3jxTZCJmpxrAY",
-	"z4aVYpLgwAit9ErI/B8U2tkxzGnY3x5DvtZU9zFR85Pj4vCn1GRNWwuo9JHu20Bo4Z5RvJdsEeNdM8Oo",
-	"/vVgPAOOpUhVGhLSjHtm9nhsnjwfPyELIWGIG5lrBlxOMa0LlhDKM0K52jCpyOF4THI4GFuyondsdMMv",
-	"4bSUMATGU6YIlYzkSy4ky0Y3vDFTOyA3V7wM68naifRw7+P4PTahcsn03kx0Vc1VKXScC2lo61czURzS",
-	"9Zan3TGdkZna8nSaZ7PmvbZ4nh4ujtnw2XfpwfCIHh8MXyzGbPiCPqPHx4uD+XfZwW8yaM8+Pwp5q0qa",
-	"sj7Ov3EvNAb+nI6zZ4tDNjyeH6TDo+wFG75cjMfDA3o4f5YeZcfs+aKHuH2D02/B/j8a0u0du/mxe2Ed",
-	"zb+bs/FiPHxpZIgj+uylGXw6fJ4dLF7O2ZgeHPxmF9YX/J4p/b3IcgbigGMo0jzbmiep4Jpxbf5Jy7LI",
-	"U+BfT39WyBv367Fu1gphdff18L8kA0Oy37Rj0+CuLuGJKgVXOP/vaXo7EZMVOyvL7kaaX0nODRNbMULL",
-	"MiGbXK/I7KYaj5+lqVzDP9hUVXAn/evBjAhp3wHePkvsP6Yg1vq/gn5mwPE6TeLngySU4N8IXJTYKS/p",
-	"klkhwoy0yYO0LtXJ06e0LEf26SgV66cgJ0poUv1fllHVc9lJbwGfPBq/fN5llF/s9r4SnH3j7VVGtoEO",
-	"WlK90KucL40IVbCFdqKzuWtOCLtjcovH0ryAt01GHs/sv2ZPEpJrsqGKUJLJLZEVJ4+9zPYkIULecHP5",
-	"MHiJ2860ICmVcksez+wlNHtiriE7/b9VrGLZN12AszRlpWZZbAkm9ZUK1yKKLIVYApFt8qIgcwYDNiKK",
-	"JWxzZZmmbCegJqSpqLh+k69zGHEpRcmktlyDqqlYmH8shFxTbaRQqtlQ52vDqluUkBhaabycc/38aNDV",
-	"Vhyv60qFeboi1KivlKfshGQ0L7YJmVdS6cRQ+xSeNBU3eBQbTqVwQ+4dT4N9/ISDs5/jpD75b8T8Z5Zq",
-	"07plJM0FS4uccW1unc7kLvHI+qvpkSJiw82kRrHBp5JRzbIp1fuvf4qyyr2SRDIoxDLn05VQ+iEDPSEb",
-	"OBYlE2XBiMqXnOR8RM7minGdwGeVqmhBTMvRaUmW5ZKlelrJInKhCkO1ki1zpZlkGXJYpyhQBf9MaVHM",
-	"aXqbkHRFJU01kyBl+r9Mx37BKpnHxqFEZdTde1brrCyv8UVDTmUW7EibchmeQCQAkmfEyr2KpZIhuymo",
-	"0qSsdGN8Oza0RZaohduBt1ayh0Df5Cp2qssS/p9rtlZ7LIFpzLZOpaTbzsigwZ4huEva9JtluVkvWrwP",
-	"xmNV1/Y1t8hZkaGGkwMTJuZYZgQIEMw5C3NAzVrufQTPVFPpzPUpufa2DyAsZe4GjdYIVa2ZJLcM+E1w",
-	"Dx4eHyeDdc699ScxIpxm0vTxXz/9H8P/+9O//K/OdiaDz0P72hCVypPBulLaUHwpc67pvGA1ESugfVFp",
-	"AodQwfnGqSFJ7TO9EbnQeAlScwfO2UKY1cNn2txhqIZxc2kStYJzvqQ5b5BoSZUyI26uwsH48Oi/Zxl2",
-	"Ma8fhAy3lBaCs8QRC7CJH6v5dSl0nJeZhzxQqTnYD7kAhpYQVZn7SZGZZkqParOZEbJmN1xIMnNi13rb",
-	"/n1EPtqp5F1e2dJnI+23afBZMuBVUZjlclJbh8s19KB91Z3wZLcUqfpstYmx5/Rfezbb3KYhmfmmZyfN",
-	"+4asjGgGF46Rc3MN988NH5JZzpWmRQEC1ezEELI1Gip3U+SKhC89UqYZ+JYLzvAb074WZG5WqdtRcEpS",
-	"yl0HuD+8WjdWBTS4ujejxBkp+FNkK86UEmkOr72hc1aoiEkYKROJFhelgFcTe/VtiWQ0c8IeRdEt8cpA",
-	"3YMz8OeMUKKpujW3kRRFgZYaM1MjpdJUmx8yRovRDb/kzPNbCje6+ZdpuSxozsP2kVybfBebn9p2Iwal",
-	"xL1i+ov+bka6swF4oefzLzEK1Jqty9gVWP+wh7QKF8PeN+Y5LYrulWlaqRSLTovxrEeuQMmKbFZ5ARQp",
-	"K67MluVIroYQmSRZjhfhflJiraZGB2N0yKnSVFeqdzxoqvMKkjXjjaKLd5vze3mP3ae/mle/JANR6VTE",
-	"FQRDnuZgrhnRombIVlpOiBXSElJxNGhnCVmIipuLzkqpkmm5Nf8zVGJ+z/k0E9W8T2AF+SUqT0y8lTgV",
-	"UjJkAiSHLiVskKrKUsh4y3DDPEjCb4tdlojtGjdarBfRke+n/vPxV7tFHR6tGM+QZ5qNNssHrHSRw2Mn",
-	"bIAqrW6NuL5iYLXNHeuQrME4TXuGTk1/MSb5PdXp6kKzHpPrgmowfQjOiJ3eqbkUMvZ5Zjo0K14W5gqx",
-	"LNJuXkIWUqzJuCssMuee2EWdZkDox/hi+H3GPgcHJ6D0sqB8fzbxvqA8xibqo7fra79S1/i6+RCtv/vd",
-	"88kArQd7DxeMoPdqArg6fhIxmmuPPEZ31Fo+gPZU3NABlGgFu9mJM8MRRbeKbFbbU2+4gasdyKP5rbP4",
-	"nBia4Zxl4Mpr0KsbB6hbC2sQcI64XgLeV+VpkqIl6MiCvKbpCi5lTmaX+NYsIXe0yIHXkfnWrBIrFoa+",
-	"/WY2F96I3UsxtA9/VoKPrujmLVOKLpm13Vzgpwfj8RgEe/f3PXvuB96729aS17mFJTzfnwZr9nAfHbqW",
-	"Y0OC+7kzFoyMiN6I68ievM2LIrfersbV2y9FSFH1ufMgCAMkWEPueaaIpreMGybXd3VEj874ATdza8Xs",
-	"/N0wfR8w/fgylnSeF7lbwG54g6gkkSw1Sh6cXS2KDDmxMGO0B9IQtpNk0XYJgjw1Ug81wnpZMq5qxQxn",
-	"ZMRYaq28YFsRSsONdMPnzGiX8K7OmURVSwnBmYQOVCWZs83Iuzxl5JaLjaqPkb/G8AoxE/DXWUzypZlp",
-	"pUdaMfpFts55rrSkWjj/P1ycRr/IBAgLlLhh50yektn7y+sJ+f/+n//3aSnFXa7AfZAJpnBRTANLSblG",
-	"Y6mKHfxAam7dMLiHDxFo7U5v7z13runELcpOytl2jyGYfXZJWoFdaCWKTAGVramRg0+d2oKafb171oKp",
-	"2WfQd27ZFtayaUY2R7nK9RTbip06O4P7XGLw1sR8bFYrZ3L/9Z3kkZPpOTi0tXtBJ3nMXz8kM8bBkBCK",
-	"bZbY8WJThFrnPUlFubWXKzXvU9Q6rYbsDrSR4WDx1SnSpLXSgbBN4DwbqdBtCV0Y4qbgp4HGFaMyXc1O",
-	"4NJFWRmeBA0nRu9JV6SgS0XmbJXzDANtwNmTm0PPl0yG2r1nCSuhPKtw/IEsBUYgUFIyqQRv3PVuheCu",
-	"pyBOw4B2KfV1UFNExUSmFlUcrKb/SJFVNbfG4tpqZchVLinPlVMoopeA66DPl2L5RFopLdZMWvMmnBz7",
-	"abzZspzusKFO4q4BZNu4X1ZdsJYTlrXOpVMOOqaauB+kdc3sdZByay8N/t5ttrcLEpjppZgHI6+4zgs7",
-	"sf01bb8Cv5EXZ39hHxaapyzudvkI+xKYTc3F6OImQ1KM7pBZr2m6YuntAycKH+6lgdXnzOthRb7OtdpB",
-	"94bFwVYqmmeEzkWlw61+pGpHo+FtcDoa9+hOg0XoNo1csSU1ysIUyKb3NkNDJyjOlY//tKSmV4zvT2gq",
-	"FSVT+zAB0yVIDmgx2l9oUEzrnC9Vj+POCbEg3eSqGczpvr1Hlt2PAmqF91dbt8GO3TZxo5fNCb8BF/fL",
-	"3DrY0Ru5RbCR2yEe34Eyo72fUOLj7LPuYY3WoBhpAsVmFr850mg46DW4XtB2VUqxlHTdEpEkW0imVlMt",
-	"bhmfSnYnbuG+vMdviXGdONrEzXz3qsUdlzVRPUB4ra/o+4TXsPndw7u2BL1riA8wxezP8VXQ8c7wEfee",
-	"OSZUcvdNlNg42zg1hzNmlDWeeevJMjc3wZbpEbkESa2rhaGhdW/e6cb2Ecf1gG1pnFA3w3t2qt/I5A/x",
-	"7MRZmBaF2IA4icakkybvBDelWSj47pTM6gustjuhaSlXYevzbaMheKVkPMv5cpoWNF/PTpwoxKyGTFGn",
-	"0WDOTECy3jJN4G00+dBaDGvIsb7jQeKjo8PxGPU17LtPsNU01Re8rB7quv+4ElbEgzt3RNq+fAjZAjeo",
-	"so5nti51zrIg8NoQU9u72T5o65LybStEDVzz97pF2ZritbwzxwRe+pIMFrlUtZTdzn+5t7OfxXyqc12w",
-	"WM7IvV8DiX113+XKBuU1ovju/bB1AHG5es6ZIZP3osjTbfSQVaViUs9OnL8RLUFrmjHgMtZdAycCfThT",
-	"ow+CWmi9kexzrrQyxAIufPMVUBBVlswez7yvZ/YEWsJWOy3hbSpsk2RB88L6jWd2dFMYg+E0YrGYNY4V",
-	"TmTgArOg8YELCsK/ogcpFj5+5kjcNV7HjgepOLHmXlFN51Sxj2y+EuK2l6VfVyW8RzL7AdngF6QUSqsR",
-	"uViE1i3rcceNJTPhjcz2zEI8pHO5JIQVijWMY2hJyJU57K9ev3k9eW1DD816c9xqMGCbS4NlEO7voyhH",
-	"N/yHSoLB7ZZtI2H+LTt5kU2x37gYKsXGuvBPiaFzIji5eHf9+moSYyodkr6n6bpNnOdebfbmWCQDjR/2",
-	"CuC/eBrBOQySwYf3r84mrwfJAEcQoZPW+YVfXVexY/zKXw+B66IVV2NYuLMeSNYOyAr3rBuRtbd4883j",
-	"VeT6ngljhGiLwm6DDfG5VKYjFHhj+rO3Fzu9zr4cmmoV2bCiCCTyME+rYfG7HdS9xcb/2l1gLb7CCfBq",
-	"QrNMMoVxIxi8MTOb9WcINdJFNmvK9TSjfw7CxduRRkfNwK7/urlRf74ZPH6SnJxiMDtGst/c/HRz8+nm",
-	"5ubm0y8HyfOjL3/e59V/ubkZ7fHe6NMvh8mXh4WT0dZy+GgBWItwwi5rNeJ7g2hyc1VUko2CYP81us5s",
-	"UP9aLWfo43BJZIpxzbiR3SqeWdrgNhuVahsnqsC0GjkxVkHbMwfWiGDa3Gb9ohpypshdYdNwSynWuWLq",
-	"hMxAWrPzkowqwc18xWKhmDb/AsuL+UcpxbxgazVLLOPmcJOsWKjo10TrLT1dB5t1Q8adb8t4LFEjLuMe",
-	"AcaKwVYTdd1h442mOofN+k1tbg6s+Wt+xwqB5v0duc6wuhswe0rBly29mlg7agZesJSWuaaFdZOB7Vos",
-	"/CX+SJEl1WxDt6HMYP2/Rlgx5GkzJOHpFHINkoGkm6nNRpjW/us8Y+tSGOLcml8XRZ6iXLOecqGnoaIQ",
-	"PFvky0riw1ofM7+Bwd++W3F6R3O8DPFJ3a03INlBho+CYdCybDRr/s75FG0HEOIQ/gp6W88TybTM7VDC",
-	"p0oUd/axj6E2v4A5EIZaB5i2fhC00isIjmLBNPCpIa7pOlcK2RI+bKew4lPw6WVMTh1h4mOXg1vvJz63",
-	"jU69+cm3Daapda7WVIOjwv5QllMrEBtx4d3Zh8mPl1cX//n61fTd5dT8Nf3x9dmr11ftXy/e/fvZm4tX",
-	"03/7OJn+cHn19mzSfuPN67+cnf+HeaH9y9n1f7x9+3pydXEe+/XDu+sP799fXk1ev5pOLv/6+t307M1f",
-	"Lq8uJj++7RvE2fuL6V9f/wfaQOd5ljFD0u8uzdA+vHs1SAZvX09+vDRzmkzP3ry5/Pj6VXCYtRDTgko4",
-	"5hW3cVgsm65ZltOpFYmk2UjgZ7BUHVJ//eovr6c/fHh3Prm4fDd9fXV1adbMydQtcr949eb1dHLx9vXl",
-	"h0lXKDOMxBzd4R2VcA+YM/zv/gz/4Lb8Asnq364v3w2SwRXdnOMBvvIH6aI+v+f1uTmX63dCnweH1z+p",
-	"51PbRd4J/YM9Medy/aExkXO5rntz1poLT+7uSdD5WVkGDZ6V5QX/AAf2esvT4BcIIor8fRUc1fpZcFCv",
-	"7EF9J/SZP41vzDH9Uajm0zp1uh6yT4J/688nPDqD4/nKnU549t4eztf2bGL2uD2afpvgqW3t2p1L16Y5",
-	"lm/rU4mPy/Lcn8l3wjz60WUpuz3/OPkBzf3J4A1b0nSLJ+lMbddrs0KpPVk1OU/ELeNnxVLIXK/WdVNn",
-	"7y/+yox++kN4duqFfwvRHo11s6L/RIg39tgE/bw1p2aCh+aKavbGn5k2iV1wI4vRYlArq03qmuRrJiow",
-	"m+OJCJLyQYCJHbqTwWUlCYAdjMgVK42WjgmAii5srDSIXVZHtYYlNF56zzbcAvC9kNoIN+7en2FALVGa",
-	"bkF4aZxlVP68xVPcmv+A8/lXjyXOxQJ/irdZrOgdQ9cKRuqgBIE5o2QG2zgjBZhKUIDAQPdRg2dCw5g/",
-	"wwWKw6aXETlfsfTWfALZH0p7J46WNAXvwy5mfzI4I+ATgDQKl7ZFSSnzO6oZBFzY8IClEFlChIQ/MMgJ",
-	"wmrItU3AgAHAG5ViuFySaZeFs/OmwGWznVX8losNh8B31KSg0dxsQVnNi1ytINPklm1dnIGAQCNn+MZh",
-	"fdh3EMGdiePwWxPCQ8zcOsy+Z1QyiWI2WKjM+o3IW8ZRZ8TPRzsu4PiqA/WtqGSZG3Vs5XFtvnrlW2LE",
-	"yeCdIKlkGeM6N2JsStemYTOXsB1InaFlfsu2M+iI2gmY5411OiF2fUYPkSTqFTGHERfFTIxs6LZOJYPT",
-	"CKTnthe/ca7LUgoj+o+awqdpu5Z8IVAArJh13gmkjYOly5xB0yQG6OMrXGDU24jUxgcc0/nVWwI25hE5",
-	"A1+MXTCHnAG8ZOZDMmbWScMFqc36OV+OOsJzK1gDzBJctNNdsBscx4i8MezNqIVPaVkqWP6ovN/TNrCU",
-	"+gM8cugM4DD9MHYk7C3wvWGnXc3DdNmKGQmn1M0axTm5DDdE31nZJFI/jBG5MAtRMozOU0yrViInxAzC",
-	"liQuqbOed1npSLISeTx7/2FCYA2f/pLK9ZfZk1FUx3rwOuacgNYwIi4LHsOblkuWjci5JyyGc9crQGUx",
-	"B9Hl9YVqWR2LsLFJUcxGJPg0csMu7N0Ha2dEP6OnNgdg9Y0RmVlTxAj8vYiG4A0fjKBBAfdEAyAZ6OLO",
-	"fdbr/G5rl7sH7iCFDM9zIbBfNVwtRTUv2CmGZlAMOQN2BdheQwD3QudfdK2jqgKO3Vvm/RUfG6iLQB+R",
-	"j183glp5soBPtCgY3IN4B8wrTdZ0iwNIHdfJVXhCkEuu2XrOJIRzKGWDgaK2hABKid2ZQ2SIes7MVU95",
-	"hjwZjihyBGuhqPdiZiM7tb3NzY7OhTayyrYQ1BuZ8ILxLNK2Yy8Ww0hnmCw9hVEY1jlq20hwqHOReQHF",
-	"KF4BWVizl8uEm28huNCGsc0lo7cquLStRDnqtyGcDGb1L14aoJAECjafOucTlh1ebmWCJiSSHoqzfrsl",
-	"r8Sa5txn4O/PRMGGV7+KZ1QJomVlpEouEMYsyi7Xox6ThyU650LPWFrk3JDztaEHn6aD2h2Z0/SW1Cgs",
-	"I/I9WzrJxEeAbwldSsZG/YaQVqepDQZFcnOhfkEctl5R3uLruSJziGTVYt+xnq+EsH6xhZDruiugyPqu",
-	"tpd91FxjVY2yrLG9AqFjzpbUHp2AiWEKZ8F0neHdivtcMxjtvhMJ+Y+zSWWnpvc8SA+PWL1qDgNtQscu",
-	"fRuA5gzFGM28ubEhiNmo1xpWc/wsz7z6YJcoY19BUaeh1pcQCGEM734rh1F/uG2b1p0w6jPQtcjPhtuR",
-	"gimFpAZSKMu+7hjA/QYOJUS6gU5HfbbFetW88xWVMytGBELLvoOJIRshw7YpqZk6JVpuA4WiXlpalo+U",
-	"ldUQkKiB8THqMbKGqHe1cpdASEBC2Ocyl3gQ3CmHZIHdZNYw/p0MJkIgIKdl4mqfK3fUY2UHTYR91qQQ",
-	"4laRIr9lRNKN9Uc9tlBPCfl7JQxprHKlhdwmIElqTdPVmnH9JLiHrFMGJZNc27svrSRkgGFmA0dknKhR",
-	"+2Qw88+1mJGC0Tsr48Cm4hUPJgfgPHDYbXSEUU9VQdUKr1ZObKNEyHyJzKBrdW3erPBMIvX7OaEjCe5U",
-	"d5kX4LWEi+WOSVrUmxF1F1iysM89Q6wPirs58gI4BcRBSEbmzPA3G7PcZHgIizEiV4xmCNSJ8r9lAqW5",
-	"YGom2HFqBHKpqIrMZle4+DJH6qoedLx3v0bex2ZtO0Y8Y5APqJVz1SWEBv5If5zWjNtLfGY3bBZkxvj4",
-	"Y2h41HWugFLvTFioNhnBIbtPpzv3Zx3zFnqM713Jy8gGYLegykphQBIzawAfTrYlOyFtSC2Q6bq+sBpC",
-	"RkjikXG9vKWaBi48y72nDRfR/Wh9ooHKYqRlCebAtiR4CpQD5kFdp6Q7vJUqTY0qP4o4smD1MZflV6x9",
-	"1O3lDg3mvgESjNHzqEZrheA1XmfisGIQOs12r/A+sXKUXVKv0iYgM6ImZy4DklJuXpgzcsdkvshD+var",
-	"mKerUY/3LgA7M51lgOiCTvUN3cL+MrmipRFWWFrpYJyB7BQfptwCBghyCTiwc4Z7ae1ghiH1DfdL0zns",
-	"fPEQKvPKIfN24ojYZ20OLK+MNoVSu40DgcuPs8vF4OSnrsfbP8Evwyc+juRTM82X8m17QO9RQN49qqQe",
-	"E1oMq6IAEcAJXBZ3mFDrk65HHQSOPDsc7xOk+BXzaqcvm18FZ0Ox6MSA4M24MNS9NioWDCqAFwonDeMj",
-	"ENTqZt1evkgk8b/TomLImBcYJNXULCAF1PHRhjk/IfMtpC/auDsnaGKio1HOObgRsDloHKz+WwgTUAwS",
-	"qvgNp0GS6ppmLLH8RdxByt2dGaBrxQ2kRn0S5qa0gZixeLsAj+X+tEe/TB7t5eHfaapuH/pVDPzlR0YL",
-	"veqGd9UJJy6UQtzeH0S3A9GgxoeIpAP8NoE8nTH0h9DEszHc+7H5vBOYpx6fShA2VgMCTTMpyjKWDPJt",
-	"h1bjze4qLmDDverAK72S7AHhV0YB+YBpTvfhCDrwb7bn+9U+r7VxXsI+sInEj3H3Kv0m8ZzfCH9tFrNt",
-	"zcjj4IJ5ksSh1pKWteuGg/3Mw7PtAGFrAa3FxvA1SGuBchWnTFR8AbxXCwI82GrWp1bx8tqVJV9za3V0",
-	"rQaG3KwB7NsK6mz81prS+OjF744eFyXUJhvvZXq7+24IXF2kXBBt8I4H7CwrVajE5eXsum8HyU4glTUt",
-	"f8IF+2SEreDHobrNy6EocTLDUpjtkB4QuzlzL5X92uljQ501OLPSD8DsA00lNiPf67QW4zLs9miH+LYv",
-	"rEyAhtCXq4CSvc0XGDUzmUDysCKBlyhiiRGXNWQYLQorjO6UIPAD5IMgYVK+td/1CkAtAu4mqsGLEUpv",
-	"t+lknN0Nwlt7tFZLWrvb66yfe+9TNDQY/E9LydBjIzhD8xVElTvL03xLzhE4A7BG0Q5INSkYVRqBuhY+",
-	"vWZm2DlVtxD1cMNnOJ5ZN0WsF+41MW2j3bNgd6yolU0XtqGKvFQ3HMDcKcjg8y1Z58roLiMyM+TsvTmu",
-	"YEvB6J3FgnQH1hkPKgvNGZJ5i3SS1oOHpctNHKtxDN9K6KOvFcQbqXtfariq/uo1I4Lb7fRfB/3oLMY1",
-	"lFbuPM1ookMEiR4OESZO7KUJXMFbftwt311vcnuuvFIDDoeFFOsReU8l6H1IK4GbEgN+lKgJIM/I2twH",
-	"ncCt5n3K7vTwYHx02L5Kx/0guDc31/snLFgbybyg/HZfNWhC1a1fMCPk0qwXtANNz/iS2fEaiqPI+S2C",
-	"xFPAAkXEJIAN9b4PxA41YmH9NibVMVoQLURzsbCb4YuDe1frd8ewbdNVVC7Z8I/RLLAzNGkFGn4NJyE2",
-	"/H6g6E5S67chFgATjJ8Qw4MtKA4c8ExEWIsDOI0UiKpRY/B7tGHWESbmapA2VG1v4EPOsl6Y1L2zxfaC",
-	"DoFw4hq9MYhXuGXbe1PVV/Tw+DkULBAPAUsEDboXeSues+J/dYl/+4JMRWHiw7bCfrtL4PBB3Rxj5yHc",
-	"so5hYG7rukRYzmeaYkRFSED2hhkN7jfq7SdL74Dug9I69xoePPYdvB5dAJkLaQHLWmesheldKxNWhw0l",
-	"2kJswMCR5ZXZpFW+hO7u5YEQC185xJAHgEqmcj1tEF138GQGHgcLduAB0/J2On7A157vBH4/G/4nHf5j",
-	"PHwZg3//kgxWseKUTdwTsLJbJusDpd0iukwfwPEF8uUpK+IZFzV59Wy9GUxsw0Nh5OEC3Yax22JLVLVe",
-	"U7kFwQ5Rtu+FNYjtkhWwcVPsquCFPPq9hBE7k8jYAg90azTPxuPfbDxmgaeq3w5ofgewQKk0ydBJ0YBS",
-	"utfohthAdTf1GvSTC5Zn61d0m1RhlBAszuPEMTDQhyjsENC4ELIFXYCcBv1/CNU1AtyDudAre45BLHPS",
-	"m9UcQHFbUOkKqYD4AviRCFrCaNH4uhCcITKDVd9Owtbc78HJNP0PzHmA9I+uOlzzgBBAJ7pWYfCWUNa/",
-	"YtamdulF7LaBQbrwIPs7cbw6qPxf/MDVnpqWRb/wNXumBaNZZGZts+iJxxlVYs3AE75ZibURyv1233JA",
-	"MwB8XRvUWID8frEwvzsAdL8nIaaFebEJaBFLPU8QcnOaBUa4fa1NgZtnqj3t36/j2XPiAP370GxdyE+F",
-	"qjHM3nyQNCt0mrsWmEWzEBH+iCU2DOEYAnLeevR4Y9RwJnhL03t3OZleT86uJpBQuJtNtBYvidFge40C",
-	"CmvRTIy1uKNyj42wp4zOmsmli1oRCzJzYSdgdLll26+psBM/ZjuHtfvS65aO2Cn7WuWsW1Biz6/aZSYe",
-	"8tmDuop5JUPm8gBsmcSs4D6iYpsH3W+d6Z7/X7GVX+Ut9lbrr3EZ+48f7je2n8a2qcPVdt9xe29Pi+F9",
-	"HRnda3VvQ6x14QddWOBO+EzU1zS9ZYmPHLOSiY8a2x9B8mtRBy1lBrn1na56UKNrqcoFrOCMlKY8a3bS",
-	"PAQju6+jK7Y0XG6axvFL56zoWUJbVsqo1rhoaE9uqlS/2lWO897tMrc2jIgp6/rHs+Hh8XMzKEMNcphS",
-	"xciKfW4uzcvFYXqQHc2/o8/Z8Yvxs4f+PWiqh+PhSzpcfPrl+dED4VyeH4VlwcSiNWhXiNNXzewQ/c9i",
-	"/gBQxv0Oqenxj1WCw0OXusEkbuK+wyiZBAV1Y8BCHvzLpsCBvApiWT/WGKJwO4wxRGvnbETObPD5Da8z",
-	"rWz7HuHd5utt6BYdMHWI2R5ePfCR7XqvjaPWjjCr2xkEpWi7hdBdTVkI0vT1txMywyW3KDq47LPTuuZI",
-	"8318C8rHmJccMBq+ZMNNY6FZDyPob1OeBocTZfj/m5+YvlOxA0L071D0d3bS9Hj6UFUjU1sKsZj3SC3N",
-	"IsUrwEqHglYQtAph25C5KCSZ02xnsZphTS4npL9ocUNNx1Hb6PWiUdMmGdjWolp77W56KCQohSLNmfD5",
-	"nLulyLhJeYet6WC8V6zpIKvYgyDK9zXHGbHudzPGiQ1ncsriGHATqCvJGnVGtEDLgnfr5QrgKLr+qqNd",
-	"Hqr/qdBvZWDc38kS3XtgEPXFQPatDPsr9jxmm3Qj8EQd41/ANyOi34cPF6+M3Gf4zbPngVzVFP2e03H2",
-	"bHHIhsfzg3R4lL1gw5eL8Xh4QA/nz9Kj7Jg9XzSKLVd5FhX3zoY/fPrlxZdh+OfRQ/48OHwoBeAcxaI5",
-	"P7MoeCt0615zZiOxHynys6gkZ1sCcSSGqVuRvQ/F/d5b6MxjkNOCxkBhAZrH5h4AvHNhwRHsKT4hs6zC",
-	"3Bc2zZhGcOkkVqSIrDEJFOI7UnZKZi5DMefTVK5nLq9jaW1f3bDWuj5mt64TZMnZNxQC08zZsuJ71sH6",
-	"bSubdzxesbamLVdrX7EhZ1qs4YsTYKAKELmZOiVvGM0Scu4M7BN7D8SLbj7UV713dY+v9WrbWkf9VoCa",
-	"sCxawDZQYU9s8izPFJmzQmwQ+QTiLYVE5BUbRlUnmcYWxwgFU0tQDyIL75Xv0/sh/gvqDxFZFftj1O/l",
-	"wL9fLMDXT1FP8l4YEPLM7TTqrzL14CiARtXUe4ks0G+sEPigdd9P0oeevlrUb5bb329c36YiSK04R2uD",
-	"9IdW2OsgFmNRFxTxRVuReBv8sDHr2H0eXiX9BuSo8A6fvoL0kv2jZJ0C1VM/eX9NzFVijtbKAVSPnvAj",
-	"K/M7kJDBg22htvnpiqrVvpyxRRVuhK3GknoZIiG1bsn/kAVgCqr6fK9runVusZP+WskJolBNaaVX7t++",
-	"NEZC1oB2YZFEvmkNGofUX8Ov7ld9Bma8VxUa2LV4ARqzE7uuG/M75nhg/ryvH2aTaguq4jv5m9g1dlj7",
-	"GpdAtDgKMiUoqVfXhwmqK7jKgCAfaBcubks+m7d8TYbe91xZgEY5BywwbSOSjBpHZZEz6eRNsqIZoVLm",
-	"dyxzRQWLolkABYdeM1NIQq8BcTF+qJdF7mPu2dDc5uKb/8Ou2/FZOw/kfM9OzOwEalkbaq019gDNTuCk",
-	"WemZcZ+8fFoXaHQRIBbVhfItWnVYoZit0JgKnuYFdhZ8hwAH8DWOCFPNbUXloBgyhHBiotysITrPcCMg",
-	"mz6s9Q2QYB5Cj+T1zp12ajAjiJg3/mChRssq7nK2mZ1YVCFAofJMD8qisjTPcJLzQqS3vhZ0M6U79zAm",
-	"IcKOKygCgWGFK8ETrfoY2MJgzwAgCndogMUg7PqCxm0X0RCRA4IN5zNIBnawPiytiJrSQOxKK5nr7bU5",
-	"0tbqBZCHMXUdB15DbyG8oM2Cs5n88GuI2AjMAny92K4fxUrrEiU/8/pf2TbWZV+rufl55ZBrbeo7YjrW",
-	"PdAyN81++QKlBxeRlLhzWx7E3e+QgeecAIo83qxEI9goh2qgDTMiqr7NoKonqLDTGx7WqLQph80qmyNy",
-	"5QFZkKBLqhR4I6SoliuIg0DeBV4RYF43HN0YSqwbMRI3/Ib/6U/vqV6p0Z/+RLBqAKCpYBKFcqg7mQdE",
-	"gswryRb5ZzJ7uqg4gh8+vTuYBXWQhfTv0xuuJQVaRDSWEflbhd1YdIv90jlxqOc1WqcZ8DXutrLgcSFm",
-	"p2UUDs60Ad+pbngPbuep84A65JRcOuJ9pO5H/QRwW0hjveEOT0r5eLYVZHYjfgtCKUGZGTs1ELiCbbDF",
-	"G9BtDcHINt8ew6R8RQfA/gsqOySurAMWQvBYwac33BZNMC0WSrSXSM2H0OgQ3hqRs6IAiCpDwlgl1YhZ",
-	"jCPE3TqxaRXKnANgxTd85pPCZyPyXsBPdwg0ANsL9CoBe9hinHpYyIkNImSfU1YinwSQz7WhZbeWNxzT",
-	"oBGaAxDesAYvICw5mj3CdEGsIIJ6/aIGIKm50lyKjWIWRpSqW2V3YiJpmvOl2QqzKHYNh97j9bn5SJqB",
-	"W9eIZKoUXLFTM7PcSg7IG8xsDeE1W0zazQlJZlrSlJVUMo5Ye5hkmBHB0Z1W5CnjKEJbTvb2YmJTrJFP",
-	"qpOnTwEXGLJGRkIun9qPnrrSn1jbawAFvfH+EdKImndMKmR2B6PxaAwqesk4LfPByeDZaDyynvEVMP+n",
-	"09wiZz9dOeCCL8kAIETN79HA0kuzz1wbIne4QB51olNgF+5VaV4akRoMqpKYD+dC4zAorgum6mwpVhIB",
-	"jLpckbIyPBFwhM9D1LSQTtUKsLq0cBiC6NAFDMFc8ItscDIw8vaZmapZEsfPetXT+pWnHx2fv8jAi+sI",
-	"BxbtcDx2QUmMo9eqBR8EgBC+PNNODbYsQSmASy2a3404FD5UGqPrEVrarFZQsM8RCiy32zbIc11CXQBY",
-	"iU9f3P4jhCxuf8E0u6cqM8KA+i5qhOJmuWUELEYIvBW1rnkL/G8hs2goblUqAAzrbOArGNlZWT54B8/K",
-	"Em23f6i9ju1za0ObiJF+vbnYtAjhByGXTIcEUBfO7u56MrAe1pZ/QKIHj3uEpm7XsNW5Pm1unNe6asBq",
-	"D4ZZllgVvcbhsyljvuK1Ucm8XG2Rz/YEqvY1+zT4IUbkzHbbekn2Et0N91RXSmZVaZZ41cvDbDvoJiEB",
-	"axv0pJMu6GaE87yv9K+h2k8e/O5767T+VhToonG+NPV6m/T0e9O+wyX1ZRe7ZP6X/I41uFwXF3sBGksv",
-	"s2sV+H3wnQeIpXeIKYwEOyITJJEd11H0MjoPhvKHvZNaBZN7ti1c1eaOnTU4UtqYstuecCE6u/T0lzz7",
-	"8hSK5YO1LIoJc6Ft0mgdlxLEQVpe0tTrsfw+uJuwtqQVPMDsAkk9YNw6tfca2mKsOYgTmq1zjgCjAiDf",
-	"b/hCWBwV0+2MZkbbmUXZgek5KBr90L2vPzWbn/wRaeV+OnEXiUIY7ZSWdJ4Xuc6ZmrVJSN22c6E96ibV",
-	"ZiM1XE25xsLGGQCqW0DMB5PZXa6s1TxOam/prb0uAkCJNZW3CoDW0AypEh8OQknF879X5nYBO+82CSAy",
-	"XQ7SI+UqOEKyFKR6Gv0FiFS5KxEN9/yGN6kP4hEyAbIXo5nzl+a8psKwiEznqPTQKC7EP+l0bzp9C9ZK",
-	"3qHVDpXOmfr1pBrWae9PCWzAdEMY4EooxpNa53IB6WSRQ21wQ2iT2syLWKa36GJp0shfmI7Uq/8fSCV1",
-	"qfs4taj695AefhSbppTsdV+z3xoKZsU3HJT2KIhmAGhrLU1h+tXjqx/OyXfPXj5/0szEOrG6t3Z4s0Yg",
-	"hrrvWeIAa0BGD5G4LWEkiKTjGrCozqJypazILFxiGM0QRvMvgJ0Lk4YiTFoIjMtel3rr8sV4sbVGNjDo",
-	"QAlkiIQ2360Mf63LRUXQMCyuTULKPL1F+GLAZK7Txwimj9W3OybnIQbyR7C36hicclhL+ujwENEsa4ya",
-	"sIWG/8qWzglfx7JcW6ZvOFbFWuU8k5Sn7KQxHjQ+CszhmG0wsUbNIHW35iqtWh5Jd1Tk8fH42ZMRgdwj",
-	"C0d4w9GjRbRYYkZoJqCVAiqBcl+8YEQ+IpC0N/SCSrQIVUOUdKw7clPjTEfukQ/gH/tDsIlvr0E18yZ/",
-	"ZyXq4ezJJmVvrfm+rVvZ4hKrr+Za5pqq1eGhDaiLS1GvJXVaNyrYtl4PQygYH1SMhdUQJd0XRUkpb5Ip",
-	"lM4x7Mhdv4VY3nCqas/ePRIQ8dXwZk9TuR7W00ATPCe0yKnyBbzQFdC1UPnPziGO57cgum4l9d+Z8BqV",
-	"zSMk1/r9XitVaEYSHdW9S2IN2zX+8Q/3VzVXpdBDqO8wdJ6IXglp4kV5dEo8FjxlTxJfkUT50h8JslbV",
-	"KpeSeOR+W7vHeingGs25Fni50LK0niA7wCn4eZX614OQu3s5rYYwJYpCJZKk0Xx9VZtWb3jtYMK6Gc7N",
-	"FKmiAU4RNwr8LEbIP+IbWNTULeNDWbYviboPv65rqu79tgtjfcDbQSHQrvD4bHzYR/v+vaff0/R2IiYr",
-	"hkas2ss+OPnpU8M0D9zK72OcRrQISB2G6Yi8QckehiTOTM9CBzAQnE1JgKyMPF01OgZ1cSkATNEXK6S+",
-	"GgtaPukNt+8/UmS2YDpdzayAZG9/W7OgrpADVb8eKaynhaVLJ8FYIBZcINaIZpysc14ZBo7VKVN2Hxle",
-	"W4yUFk+N75Z7JWc1ZUn85rdkjcFAY7Z9VPtFXerDLnGLS2JFmbrsYsPgqYWjqR7KkYxmW8cQa9ThfXni",
-	"mQohlK2eOKvbcazLspLgB8tNOptYx0P8k538WnYSALw8lKN0SOE+ptIghFPSKCrnIHMoUZRnc/G5hZZ9",
-	"LxX88zS701wvTN/GbXnav02ToOKCQ/GpStThJfNlgShmUzSgmlyuXhLCfdXVH0JR2hd982qxFdjB2V/r",
-	"5gvN5IYCUM6P1Fal4d1y1Wi9Bb0YJST4FYd6Gjj62sUVIzUdG8498+vR+GXsKrk2q/hQlvNKbq8qvg9P",
-	"eC/Zwmz9p68gaTO0XcS8m4OYr18JDrG6h/uwHPPB3zAmsWWvgmBZHhYTAf8XRMsEQR/tYrK1tF8TMCx3",
-	"Tb9Pf0GYky+9984M0xdA3XJRsNZDHGYyg6MvqBcUtUp+1V4jYhR8+puaFRsAEj0ae41UYC3DragPLJ+W",
-	"Wij5er+6G5B4ttE9Dqijfs0q7RlM8c/jYxHlmipt39l4OndG3x6biWG1rulckZ+rbNnwYJoBrKjyrnD0",
-	"YeeczNCmqmYe1wzwdMG0dwIjBBCATgkhZwsF70e+XM1FJdWInIGoUYhlUG0X6g/aimfKFrhesA1TWH0c",
-	"AGD7+PL3MO8/PCl+k+MPc/1vstzYvgFoJMJ5MJY1IDBfk21DA3h8IeFvMN1bpIjg8PweAz1rgP8H9QM3",
-	"LZtgzwlF+ehgPB7X4eD3HtU6fyZ6f9lA4LzQLkrVISCgwr12FTC6cSAfnffvV4SAJN0YlmKL5xFnVKc3",
-	"WdOCC7T/e8UA49ZGp2IC4p4maHP2erq2WwHsJlfEJyfW42ilNcQGUwMN7TWeRjboriW5zTkk0PoEvwBW",
-	"HuuAxEbTzMrcU4dooGjHVwrDpG1dARxgiKTfi3ofG2ON0B+OcDdmSCdzZNeGIuBSYU4fpsWs6kqXkAa3",
-	"K48uNuLaZNk35IOvHbLHdg4M915Qqsc5XjxPDxfHbPjsu/RgeESPD4YvFmM2fEGf0ePjxcH8u6xvues8",
-	"3v3IwWUE9xPCxrIxDR5THLT1LNZwK43hH40PDw76T/M0TB/+tiTh1zcIAMYknW8K7RabWCT9eT/p26ff",
-	"/tJTwEhhjeZwEsfj+CCgunCj68zV5DSfrOnnfF2t6wXGvw66iBXd0RgtYMbZZz1z225zPo0e3ljgtz+f",
-	"bd/l489vr8fbtwd/21xOxD/evhKbtz+InrUDLb2PGJ7dTwy/pXZUZ8ZG7v1LjsuwM8QQD3xCOAqfEMoX",
-	"3Oj2sg3vdIinCS72jj6JubAPvp/NV791kEqYct+jTG4wk7exZJe8cXJdcIetkAWKBGrdNZbAfQv4FOv/",
-	"7gjS/AFshBa6jLfyNCGZxuaCjmIFA5oZpUHlxTxDOcsajmzRYXMN1nF0ZuUKppm64eaRN2e5VYCQEnCQ",
-	"+wxMyGDRcjs7qcGzCyFubZxG7iGNIdG42TmWZBc8tTg5EEED0RNOLNIjlzzq02WhrdDRfgr7Au6ZjJVg",
-	"7oVMX4TgHpGPK4H+QZdYc8vKaPz5Fe7MtyDjb68QBYUnfmd1yKa47zg1NhTdpi+0ztA1aEdh2q/hPoZS",
-	"HZF7e5mjixQcaFzseZ40lkPosc/baGNfeb4GBXTnCFW1vjzyBOrydrI4chWGtp/VIRS2fbMYN1zwwO6w",
-	"cR5ssNq2Knd7yAYfLrWmW0IL8FNhcjoYkZmvTEwe1ynsyQ1v8okntc8SApPQlAwzMWsfJ38tt390Hr6T",
-	"DhPYxpwvoxvZosuJYduOfmF1EB3YpZN3Ca/pdvolzNr+6ZORTVza+E+fzEJAPQi7fs0Bf89WRrNycK2P",
-	"FFlSzTZ069CazNAh7tBnQDbykgdxQcg2AqqGkULK0hILJjfXbcE+2flFwJN6PDC23HwtIKH3pTuWj+3z",
-	"AeY09LBDBAleNiv0jkfipnwZ9yBbIokWAGvkcGGqpK2z2siWVOYuU3nGYtl3dYeQ/9LtKXDRODtI/Q1a",
-	"wqP7UYhlXfjOsjobuZPYy1GRBZZAsa1ZYuu2Z4SCQtCMzGlh7kOJ0oeqSsMzFea52kZsue0vn778/wEA",
-	"AP//",
+	"7L39chs3ljd8K3j5bpXt2SZNyR9JpJraUWRnoh3b8kjyunYjLwl2g2RHTaAHQIvmpPzUXs1e2F7JUzgH",
+	"X91EU5Rjz+TZmn8Sq9mNz4OD8/k7vwxysaoFZ1yrwdEvgyWjBZPwz5OqEmvzj4KpXJa1LgUfHA2uloys",
+	"mF6KQhG9pJroZalITfWSLKkaDbIB+0hXdcUGR4O355dXGTl/e3V2/uZykA1UvmQratpc0Y+vGF/o5eDo",
+	"YDzOBnpTmw+UliVfDD59ygYvpRTyVBQsPQRFV4xQRaa5KNiUlJzoJSMzUWxGrY7+SbL54Gjw/z8O83yM",
+	"v6rHoQvT4QX7S8OUPiu2O3xDV0zhRCW+ZToUjSSVWLSnPD747rvZM3o4/CY/YMNviifj4bf02bPhk/l4",
+	"9l1+UByyp/PelTj8NrUSF0zLzclcM7k9sh/Fmqwo3xDFcsHNlgiypqVuDepZq7+Sl6tmNTg68H2VXLMF",
+	"k4NPpreaSrpi2hFBXZ/KVXoLTi9et6auaMXUXMicDbJBad4yVDHIBpyuzO+5XA2ygVnAUrJicKRlw/bd",
+	"KjMIM7pTwTnLzSBS+2RGlfs3HihSFq0RHhSH8+f0GRuO82fPhk/zw++G386fzcxezcfFt+yQjg/SY4eG",
+	"Pm/o75qygLG/kJuLhm+P+m1FORG82hwDDXvKLuRmIhveJm7ystRLJomYm2crUirCuGgWy9aO4/hgHn9p",
+	"mNyEidhGWyRYsDltKj04mtNKMU8WMyEqRjmM/fyk0cv+02gOoSE99jFfUr5grVXPx4WniM5ozHetoWxT",
+	"P/QMJ3W76/fLDazM6cVrsqC3jHBBbJOhe5rnTKlJwXjJip5xMGh/34G8iAfRy5zsrp1evH6gyFrIQrWG",
+	"xXgxbBSTBAdGaKOXQpZ/pdDOjmFO4v72GPKlprqPiZqfHBeHP6UmK9pZQKWf6r4NhBbuGMVbyeYp3jU1",
+	"jOr3B+MpcCxFmtqQkGbcM7OHY/Pk+fgRmQsJQ1zLUjPgcoppXbGMUF4QytWaSUUOx2NSwsHYkCW9ZaNr",
+	"fg6npYYhMJ4zRahkpFxwIVkxuuatmdoBubniZRgmayfSw72fpe+xKyoXTO/NRJfNTNVCp7mQhrZ+NRPF",
+	"IV1ueL49phMyVRueT8pi2r7X5s/zw/kzNnzyTX4wfEqfHQy/nY/Z8Fv6hD57Nj+YfVMcfJVBe/b5Xsgb",
+	"VdOc9XH+tXuhNfDndFw8mR+y4bPZQT58WnzLht/Nx+PhAT2cPcmfFs/Y83kPcfsGJ1+C/b83pNs7dvPj",
+	"9oX1dPbNjI3n4+F3RoZ4Sp98ZwafD58XB/PvZmxMDw6+2oX1Cb9nSn8vipKBOOAYijTPNuZJLrhmXJt/",
+	"0rquyhz41+OfFfLG/XoMzVohLHQfhv8pGxiS/aIdmwZ3dQlPVC24wvl/T/ObK3G1ZCd1vb2R5ldScsPE",
+	"lozQus7IutRLMr1uxuMneS5X8A82UQ3cSb8/mBIh7TvA26eZ/ccExFr/V9TPFDjeVpP4+SCLJfhXAhcl",
+	"dcprumBWiDAjbfMgrWt19PgxreuRfTrKxeoxyIkSmlT/YhlVmMtOeov45NPxd8+3GeUnu70vBGdfeHuV",
+	"kW2gg45UL/Sy5AsjQlVsrp3obO6aI8JumdzgsTQv4G1TkIdT+6/po4yUmqypIpQUckNkw8lDL7M9yoiQ",
+	"19xcPgxe4rYzLUhOpdyQh1N7CU0fmWvITv/PDWtY8UUX4CTPWa1ZkVqCq3ClwrWIIkslFkBk67KqyIzB",
+	"gI2IYgnbXFmmKdsJqAl5LhquX5WrEkZcS1EzqS3XoGoi5uYfcyFXVBsplGo21OXKsOoOJWSGVlovl1w/",
+	"fzrY1lYcr9uWCst8SahRXynP2REpaFltMjJrpNKZofYJPGkrbvAoNZxG4YbcOZ4W+/gJB2c/x0l98N+I",
+	"2c8s16Z1y0jaC5ZXJePa3DpbkzvHI+uvpgeKiDU3kxqlBp9LRjUrJlTvv/45yip3ShLZoBKLkk+WQun7",
+	"DPSIrOFY1EzUFSOqXHBS8hE5mSnGdQafNaqhFTEtJ6clWVFKlutJI6vEhSoM1Uq2KJVmkhXIYZ2iQBX8",
+	"M6dVNaP5TUbyJZU010yClOn/Mh37BWtkmRqHEo1Rd+9YrZO6vsQXDTnVRbQjXcpleAKRAEhZECv3KpZL",
+	"huymokqTutGt8e3Y0A5ZohZuB95ZyR4CfVWq1Kmua/h/qdlK7bEEpjHbOpWSbrZGBg32DMFd0qbfoijN",
+	"etHqbTQeq7p2r7l5yaoCNZwSmDAxx7IgQIBgzpmbA2rWcu8jeKLaSmepj8mlt30AYSlzN2i0RqhmxSS5",
+	"YcBvonvw8NmzbLAqubf+ZEaE00yaPv7zp/9v+H8+/PM/bW1nNvg4tK8NUak8GqwapQ3F17Lkms4qFohY",
+	"Ae2LRhM4hArON04NSWqf6Y3ImcZLkJo7cMbmwqwePtPmDkM1jJtLk6glnPMFLXmLRGuqlBlxexUOxodP",
+	"/z7LsIt5/SBkvKW0EpxljliATfzYzC5rodO8zDzkkUrNwX7IBTC0jKjG3E+KTDVTehTMZkbIml5zIcnU",
+	"iV2rTff3EXlvp1Ju88qOPptov0uDT7IBb6rKLJeT2ra4XEsP2lfdiU92R5EKZ6tLjD2n/9Kz2fY2DcnU",
+	"Nz09at83ZGlEM7hwjJxbarh/rvmQTEuuNK0qEKimR4aQrdFQuZuiVCR+6YEyzcC3XHCG35j2tSAzs0rb",
+	"HUWnJKfcdYD7w5tVa1VAgwu9GSXOSMEfEltxopTIS3jtFZ2xSiVMwkiZSLS4KBW8mtmrb0Mko4UT9iiK",
+	"bplXBkIPzsBfMkKJpurG3EZSVBVaasxMjZRKc21+KBitRtf8nDPPbync6OZfpuW6oiWP20dybfNdbH5i",
+	"200YlDL3iukv+bsZ6c4G4IWezz+lKFBrtqpTV2D4YQ9pFS6GvW/MU1pV21emaaVRLDktxoseuQIlK7Je",
+	"lhVQpGy4MltWIrkaQmSSFCVehPtJiUFNTQ7G6JATpaluVO940FTnFSRrxhslF++m5HfyHrtPfzKvfsoG",
+	"otG5SCsIhjzNwVwxokVgyFZazogV0jLScDRoFxmZi4abi85KqZJpuTH/M1Rifi/5pBDNrE9gBfklKU9c",
+	"eStxLqRkyARICV1K2CDV1LWQ6ZbhhrmXhN8VuywR2zVutRgW0ZHvh/7z8Se7RVs8WjFeIM80G22WD1jp",
+	"vITHTtgAVVrdGHF9ycBqWzrWIVmLcZr2DJ2a/lJM8nuq8+WZZj0m1znVYPoQnBE7vWNzKRTs49R0aFa8",
+	"rswVYlmk3byMzKVYkfG2sMice2IXdZoBoR/jk+H3BfsYHZyI0uuK8v3ZxNuK8hSbCEdv19d+pS7xdfMh",
+	"Wn/3u+ezAVoP9h4uGEHv1ARwdfwkUjTXHXmK7qi1fADtqbShAyjRCnbTI2eGI4puFFkvN8fecANXO5BH",
+	"+1tn8TkyNMM5K8CV16JXNw5Qt+bWIOAccb0EvK/K0yZFS9CJBXlJ8yVcypxMz/GtaUZuaVUCryOzjVkl",
+	"Vs0NffvNbC+8EbsXYmgf/qwEH13Q9WumFF0wa7s5w08PxuMxCPbu7zv23A+8d7etJW/rFpbwfH8aDOzh",
+	"Ljp0LaeGBPfz1lgwMiJ5I64Se/K6rKrSertaV2+/FCFF0+fOgyAMkGANuZeFIpreMG6YXN/VkTw643vc",
+	"zJ0Vs/N3w/R9wPTTy1jTWVmVbgG3wxtEI4lkuVHy4OxqURXIiYUZoz2QhrCdJIu2SxDkqZF6qBHW65px",
+	"FRQznJERY6m18oJtRSgNN9I1nzGjXcK7umQSVS0lBGcSOlCNZM42I2/LnJEbLtYqHCN/jeEVYibgr7OU",
+	"5EsL00qPtGL0i2JV8lJpSbVw/n+4OI1+UQgQFihxwy6ZPCbTt+eXV+R//uu/H9dS3JYK3AeFYAoXxTSw",
+	"kJRrNJaq1MGPpObODYN7eB+B1u705s5z55rO3KLspJzN9jEEs88uSSuyCy1FVSigshU1cvCxU1tQsw+7",
+	"Zy2Ymn0EfeeGbWAt22Zkc5SbUk+wrdSpszO4yyUGb12Zj81qlUzuv75XZeJkeg4Obe1e0Ksy5a8fkinj",
+	"YEiIxTZL7HixKUKt857kot7Yy5Wa9ylqnVZDdgfayHCw+OoYadJa6UDYJnCejVTotoTODXFT8NNA44pR",
+	"mS+nR3DpoqwMT6KGM6P35EtS0YUiM7YseYGBNuDsKc2h5wsmY+3es4SlUJ5VOP5AFgIjECipmVSCt+56",
+	"t0Jw11MQp2FAu5T604qWq+i679iiDKlaVdzwv44RMw5n2OIp1qxwD3muUUwmtZQfhDTrsYIdRoaXm3Gr",
+	"Y0LJiq1mPigp2GBG5AxHhnzXLRiaSDMX1FEaNmzuKSt0CTRSUMnaR+u7/KD4hj47HI5nT9jw6fw5HX5b",
+	"HB4Mn7Gn8yf0cHaQj4uWzb4BC1PXvBVbF8fD7+hwfjL84cMv334axn8+vc+fB4ef7meipOTdu7MXZr2e",
+	"PI+slJnhK2a8X8TqFm1+p7Xk6TebiZ6ujiXcB9Tdg4zuT3jiJrp14tCzFhO7GWTtebVHl5yYfyNhwEGR",
+	"IUnw1o72QJFlM7OumGATNpeBXFBeKqeuJ0Us10Gfp9LewnmjtFgxaZ0HeNbx03SzdT3Z4aG4SjveUChC",
+	"bmiVcbt8rOjcek713jKEpr2MHSFur2uqtN6I6O/dTjG7IJETTIpZNPKG67KyE9vfjuVX4Cv5SO95ZnjO",
+	"0k7N97AvkVPCcGEXlRyTYnKHzHpN8iXLb+45UfhwL/tGOGfeylGVq1KrHXRvBAjYSkXLgtCZaHS81Q9U",
+	"cOMbZgmnoyWl7jQHxkEJCQG2pkYVnwDZ9MqK6EYAs1Tjo6stqekl4/sTmspFzdQ+TMB0CXI5Xun7i+SK",
+	"aV3yhepxizsVEa7pUrVDpd23d2iK+1FAMCf9+lts6/bKnA/bqZYRF/fL3DnYuy8GH17cvR3S0VOokTlh",
+	"BvQpzj7qHtZozfWJJlApZembI08GW1+CYxNFp1qKhaSrjgIi2VwytZyASDWR7FbcgDR6R1QARk3jaDM3",
+	"892rlg4LCER1D9UwXNF3qYZx87uHd2kJ+gtJNPtzfBV1vDM4y71njgmV3H2TJDbO1s6IwBkrFDrcrW1y",
+	"UZqbYMP0iJyDHrRt40A3xt68043tPY7rHtvSOqFuhnfsVL8J1x/i6ZGz384rsQZlDU21R23eCRK2WSj4",
+	"7phMwwUWrLpouC1V3Pps02oIXqkZL0q+mICiMz1yohCz9ieKFgMNzoIMFLMN06gWoUGVBjGspSX6jgeZ",
+	"zz2Ix2MUubjvtNqILs4zXjf3DYx5vxRWxIM7d0S6kTIQEAlBBsqGdbBVrUtWRGkNo5Ry1Tloq5ryTScA",
+	"FAJf7gw6YCuK1/LODC546VM2mJdSBSm7m112Z2c/i9lEl7piqYysO78GEvvsvuulDXltxcje+WHnAOJy",
+	"9ZwzQyZvRVXmm+Qha2rFpJ4eOW8+2llXtGDAZawzFE4EekgnglcbMLpYXz/7WCqtDLFAgIz5CiiIKktm",
+	"D6fekzp9BC1hq1st4W0qbJNkTsvKRmVM7egmMAbDacR8Pm0dK5zIwIU9QuMDF3KHfyUPUio548SRuGs8",
+	"ZGZEiW6p5l5QTWdUsfdsthSo1iZZ+mVTw3uksB+QNX5BaqG0GpGzeWw7tvEsuLFkKrwLx55ZiDZ2Ds2M",
+	"sEqxlukZ7XSlMof9xctXL69e2sBes94ctxrcQ+bSYAUk0/gY5dE1/6GRYM6+YZtEEk3HC1UVE+w3LYZK",
+	"sbYBMsdg7yCCk7M3ly8vrlJMZYuk72g6tInz3KvN3gymbKDxw14B/BdPIziHQTZ49/bFydXLQTbAESTo",
+	"pHN+4VfXVeoYv/DXw1exFO4v3nzxaDC5umPCKatU2lxkOkKBN6U/e2+M0+vsy7EjRJE1q6pIIt9pinK9",
+	"pcb/0l1gHb7CCfBqQotCMoVRWRgaNTWb9QcI5NNVMW3L9bSgf4iSMbpxfE/bhs3/vL5Wf7gePHyUHR1j",
+	"qgjmiVxf/3R9/eH6+vr6wy8H2fOnn/6wz6v/fH092uO90YdfDrP7WkI7y+FjcWAt4gm7nPCEZxtyNcxV",
+	"0Ug2ilJpVuiYtikzK7WYogfRpWgqxjXjRnZreGFpg9tcb6ptFLYCx0XixFgFbc8McyOCaXOb9YtqyJkS",
+	"d4VNcq+lWJWKqSMyBWnNzksyqgQ38xXzuWLa/AssL+YftRSziq3UNLOMm8NNsmSxoh+I1lt6tt3X1smf",
+	"dm0v0pF6rainOwQYKwZbTdR1h423mto6bDYqwWa+wZq/5LesEug824EkAKu7BrOnFHzR0auJtaMW4GPO",
+	"aV1qWlknNHiGxNxf4g8UWVDN1nQTyww2usIIK4Y8bf4xPJ1AJk82kHQ9sbk+kxAdUhZsVQtDnBvz67wq",
+	"c5RrVhMu9CRWFKJn83LRSNYxi5vfwJ1m3204vaUlXob4JHTrDUh2kPGjaBi0rlvNmr9LPkHbAQQQxb+C",
+	"3tbzRDItSzuU+KkS1a197DMUzC9gDoShhvDtzg/OPRB3GD+zilX0lH2sS1w2QRu9hLBFFi0BPjWEOVmV",
+	"SuHH+LCbXI5PwdteMDlxRI2PXXZ8oAV8bhudeNOVbxvMWqtSragGF6L9oa4nVpg2osabk3dXP55fnP3H",
+	"yxeTN+cT89fkx5cnL15edH89e/NvJ6/OXkz+9f3V5Ifzi9cnV903Xr3848npv5sXur+cXP7769cvry7O",
+	"TlO/vntz+e7t2/OLq5cvJlfnf3r5ZnLy6o/nF2dXP77uG8TJ27PJn17+u9l4FHsjOpwLOSuLgpkD8ubc",
+	"DPbdmxeDbPD65dWP52aWV5OTV6/O3798EbEGLcSkohKYRsNtzCQrJitWlHRiBSxptha4I3S0dXBevvjj",
+	"y8kP796cXp2dv5m8vLg4N6uoygU3O2RYaOcAOeG98/jsxauXk6uz1y/P311tS3+GYxkeMbylEi4cwyz+",
+	"zTOLHxx9nCEN/uvl+ZtBNrig61PkFBd+pc4CozgNB/RUrt4IfRpxCf8kTDUYYN4I/YM9Kady9a41kVO5",
+	"Cr05s9CZPxvuSdT5SV1HDZ7U9Rl/B5zhcsPz6BeIBUz8fRHxhPAs4ggXliO8EfrEH/tXhh/8KFT76Rke",
+	"8aiX8OStZwT22UvPBwJwQpiph8B47XkAPDoBFvDCcQB49tYygJf2/CN2hD3+fnfhqW3t0p1916Y5+q/D",
+	"ycfHdX3qz/0bYR796DAKHKm8v/oB3RHZ4BVb0HyDp/VEbVYrs7C5Pb3hgFyJG8ZPqoWQpV6uQlMnb8/+",
+	"xIz+bBXZQAY/xMczLO1rCP5qrb/VVa6EeGVPZtTxa3Mwr/BcXlDNXvlj2SXVM26ER1oZIsKj+Ce2UW1C",
+	"dWp3++lVuWKiAQcAHrkIvANEsdSBPxqcN5IAKMqIXLCaUW0ThRWd25wKECCttm1NZGiG9REwcJ/B90Jq",
+	"I6Y5CWaKgfdEaboBMazFLFCN9bZbcWP+A0Eqv3osaQ4aeYa89WVJbxk6iTCiD2UhzC0nU9jfKanA6IOi",
+	"ECbEjFr8GhrGPDsuULA3vYzI6ZLlN+YTyBJT2rujtKQ5+FF2XT1HgxMXMFIuuEvvpKSW5S3VDAKzbBjR",
+	"QogiA1XP3vEQYWHWrvWl+SLCspICTCytxRiRS5vbBWOGdhrFcIUl0y7Bb+dVhyttx9fwGy7WHHJqUI10",
+	"g6OkbmZVqZaQxHbDNi6ESUAMo7P6QyAhebfvIKJLH8fhdzNGnpm6pZt+z6hkEnUMMM+ZJR+R14yjwoyf",
+	"j3ZIEOmNAoJdUskKN+q7NosL62t7oD5rGzpC0dHgjSC5ZAXjujQCfU5XZn/NxOJ2IEWP1uUN20yhI2pn",
+	"Y563Fu2I2MUa3UcuCssTCNJMjKzpJqSswmmGOF631/iNc+Jaah21xXDTdtABIGQC7Lkhvw3gKcDmZ86w",
+	"aRITgfAVLjC6dkSCGQbHdHrxmoC1fUROwCtlF8wh9AAvmvrglKl1V3FBgoOj5IvRlhrRCVsBQuCim1aH",
+	"3eA4RuSVYY9GQX5M61rB8ic1n562gSWFD5De0C3CYfpxFE3cW+SFxE63dTDTZSd6Jp7SdnY6zsll0iLK",
+	"19Imq8cRdWYhaoZRwIpp1UkYh9hk2JLMJY+HedeNTiRFkofTt++uCKzh419yufo0fTRKapv3XseSE9CB",
+	"RsShbWAY5WLBihE59YTFcO56CehP5iC6/OFYQQ1RGWubfMlsbIaHqzCMxN6dsHZGNoVQwtYArPY0IlNr",
+	"lBmB5xtRV7wJiBE0reCeaAA+BKuEcyT2hgF09ezdA3fQZYYBulD7zxqulqKZVewYg1QohrYCuwIMwSGA",
+	"CKIbNLnWSV0Gx+59FP5WTA3UZbqMyPvPG0FQ/CywHK0qBpcAXpazRpMV3eAAcsd1ShWfEOSSGJIKgS1K",
+	"2bCopFUlgmxjt+YQGaKeMWaOKy+QJ8MRRY5gbTVhL6Y2glzbq93s6ExoI+tsKkG9uQ0vGM8ibTv2YjGM",
+	"dIqgDBMYhWGdo4SNAkdrnzpkGe9yNuMsOdFrQQpY4g6Dp5KZJVsIrc198j1blFGq/rblJCHB2ZdaH6M7",
+	"PKDdRW5xx4Ni7CAAHxr1mGWOBpdixWai2MBGuJnpaNa0kowWm8CQu0AjEXsedS1uuIDQvpU7jHYdHS1r",
+	"RHVZy7MNBILboMiZZPRGRVKQlepH/Rapo8E0/OLFKwoJ+2BBDPn5QLrwcidrPyOJVH6knNcb8kKszCY4",
+	"tJT9LyKwCIdXkVyUIFo2RrLnAiEnk1fOatRjBLMH1wVkFCyvSm5YwqU5Uz6lElV4MqP5DQmIWW2yctk6",
+	"G0IXkrFRv2ms02luA/fxyLrA0ShnRi8p79yNpSIzyDrQYt+xni6FsF7WuZCr0BWc6iDvWIEpacCz6l5d",
+	"BxzGSHCbsQW17Ce6CDDdvmI6oHF0oohXDEa770RiHu6slMWx6T3mDwk7aODS0CZ07KA2ABTUUIymRg+O",
+	"NzYGnBz12kfDrVmUEOwEcrBdooJ9BkUdx5p3RiAgNpafrCxL/eG2bVrn1KjPZNshPxu8SSqmFJIaSPKs",
+	"+LxjADICuCcRlQw6HfVZm8OqeVc+qrlWFIsEv30Hk0Khw0vPwgcU6phouYmUsrC0tK4fKCvv4gXQwmMa",
+	"9ZjdY4TSoC1nEGCSOQ0RWKA95XD17CazlvH3aHAlBIInWyau9hFbRj0+G9Dm2EdNKiFuFKnKG0YkXVvv",
+	"5kMLy5eRvzTCkMayVFrITQbSuNY0X64Y14+ie8i6+FC6K7WVH/JGQrYuZqFxRDFLukiOBlP/XIspqRi9",
+	"tXIibCqKSWD2Ac4Dh93G2hh9X1VULVE84cQ2SoQsF8gMtq3u7ZsVnkmkfj8ndEvCneoEogp84HCx3DJJ",
+	"q7AZSeeTJQv73DPEcFDczVFWwCkgqkYyMmOGv9kI+DbDQwijEblgtEBQZdShLBOozQUTmOCWiyyS7UVT",
+	"FTYTzkUrOlJXYdDp3v0aeY+tta8ZEZdB7rZWzvGbERp5t/1xWjFuL/Gp3bBplMXoo9mh4dEut4Y1CaJp",
+	"4YFCe1Ru5QXKDSueMTJnOl+a02hEBkNCPCAqorgeIvqt9egz1YKOTxEsOM7eiTqykXCKuxT4U8+UMF2n",
+	"x0u0LSIaIQYsVlRZcRFod2rdMcOrTc2OSBenEQT4bRdwwCUTkni4dS8YqrY1FJlOL1vA3XY/2lCASD81",
+	"qpEE23FXZD2GNYbt0gHnxIF4NXnOGCald91z9gi2THjO+FMuONWNBNc49fFsLQMfbhGQPtq8Vii/UE7m",
+	"5S0jq5I3gNOwELHO5PsBjC1P8t50W8aSLNpGE75noBxM7vwVdJP0VDvOhLmRAI1WGmVFo1lN8ABgnTnw",
+	"NMQStd0rvLStsGrXzNtewimDoOIiOoe3TJbzMmYingLKfDnqcbhH6J+mswIgzjAOZk03QJtMLmltJEKW",
+	"NzoaZySgpocpNwCKhawYuOKMIR1ag63h+n3D/dSO53DhMxDd9sJB1W+F/rGP2nBF3mAmKuTCY+gWSBic",
+	"nc8HRz9tB6n4J/hl/MSHfn1o415QvukO6C1qIbtHlYUx+UxPkLOcVGuB+Am1YSRh1FGs15PD8T5xxZ8x",
+	"ry6eh/lVcDYU862wLRQ/5oa6V0aPhUG1MlnDpGF8BOLQ4/zWePkSwf//RquG4e03x7jGtvoGmAjuDmi5",
+	"ajIy20A+vw2VddI82ibMtcTBX4bNQePg3oKUY3MmQe+85jRCbVjRgmWWN4pbyEG/NQN0rbiBBBhEYcQR",
+	"GzudCpGNAMruxgHwy+Thz+7/nabq5r5fpdDQfmS00svtiMyQI+ain8TN3XGvOyB+AmBSIoPn68TebY2h",
+	"P+otnUDl3k/N541A4Jb0VKJIz4CQNymkqOtU/taXHVoAYN9VbcdGaIZYSb2U7B4Rk0bLe4eZiXcB67pq",
+	"GGzP95t9XusCn8V9YBOZH+PuVfoqIdhfCJB0mjIgTsnD6IJ5lKWxR7OOSfGag5HS45XuQCXtII+mxvA5",
+	"0KORBpumTLQuAJq9FgR4sDVfHFvt1quwlnzNrbWl0LZAVactpPtOHHbrt86Uxk+//Qw41W7eCUBDlBwk",
+	"rRY8xDGZmsanAL5pbeFgWYQYcpuStmWBR4UwD6bKYPIEOJU1lUUnh3TPmhn/O5A2dmUnJLlA+47svVF2",
+	"304taXYblx/kRhSgAKnTimwqc3mKu4SZQbYTtm1F659w5T4YSTb6cahuynooapzMsBaG1qUvv9GeuRd5",
+	"f+30saGtNTixoiUU9YEDm1n8H2+VsYjacbdPd8jG+4LYRdhLfblbqDbZ/KlRO7MTxDorb3lxLZUodh4A",
+	"SmlVWUl/p3iGH+AlA+I75Rv7Xa902SHg7cRdeDFB6d02nQC5u0F4a4/Wghi7u72t9XPvfUimSoAXeiEZ",
+	"+m0FZ2iABQ7pbKezDTlFmC5ANkdLNtWkYlRphAWd+3TDqbkrqbqBQKhrPsXxTLdTZnvB5TPTNlruK3bL",
+	"qm17marKWl1zKB0DHNwMcVUqoxiOHNO3/khXHq5i9NYiT7sD66xKjQUCj8m8QzpZ58H90oevHKtxt6lV",
+	"f0afq+W0Upk/BXDM/lp5I4Lb7YwLDmja+TyOY2MkxpugkRkRdXo4RJxItpeadQFv+XF3PPi9YB+l8hoj",
+	"uMzM3T0ib6kEpRppJQpWwBhAJQIBlAVZmftgK/yzfZGzWz08GD897Mop437I/evry/0vWGuAmlWU3+yr",
+	"Y15RdeMXzGgQtOgFMULnCb5kdjxAE1Ulv8GSNBSQxxGfEUDKvfcOkcqNzB3exiRjRiuihWgvFnYz/Pbg",
+	"ztX6myPmd+kqKZes+ftkVuwJ2gsj80mA1xFrfndZin657lcRC0AXp0+I4cEWgg8OeCESrMXBqSfKUQYU",
+	"LfwejdshzsxcDdJGr+4Ns8xZ0QvKvnf27F5QSpD1ELCio6ilG7a5E7pjSQ+fPYfySOI+0MxgnujF+Uzn",
+	"8PlfXSL0vpCWyaI0cVtxv9tL4NDI3RxT5yHesi2ry8xWkUuwnI80x5igmIDsDTMa3G0x3U+W3gEUDIX8",
+	"7rTqeKRdeD25ALIU0sKjds5Yp4JIUCasgSCWaCuxButRUTZmk5blArq7kwdCyk7jEJTuAWGdy9WkRXTb",
+	"gydTcOdY8BcPz1p24UkivvZ8Z5mZk+F/0OFfx8PvUsVmPmWDZaoUdhsHClwYDgHTpVu4RXSJiFA1AMiX",
+	"56xKJ4YF8urZejOY1IbHwsj9Bbo1YzfVhqhmtaJygw48qOlxJ8xLapesgI2bYlcFL+TR30oYsTNJjC2K",
+	"oeiM5sl4/NXGYxZ4ovqNrOZ3gCaWSpMCPUAtaLk7LZqIlRa6CWvQTy5YDLZf0W1ThVFCsBSgE8fA+xHX",
+	"fIGw5rmQHSgX5DToXEXowhHgwMyEXtpzDGKZk96s5oCmLSpd2TYQXwCtGkGcGK1aX1eCM0SqserbUdya",
+	"+z06mab/gTkPkF22rQ4HHhADiiXXKg4/FMo6r8zaBH9pwigeWfsrX9JnJ67hVg2gT37gak9Ny6IB+QqB",
+	"k4rRIjGzrs35yKOaKxelC6DAZZQudcMB3QXQ/G1ocwXy+9nc/O7Krfg9iTF+zIttgJ8UFEeGAN+TIjLC",
+	"7WttinxoE+1p/24dz54TVz6oDzvfBa01qBrD7M0HWbseuLlrgVm0yx7ij1jQyxDOHECXqQ7hBJg7UAje",
+	"0fTenF9NLq9OLq4gJXo3m+gsXpaiwe4aRRTWoZkUa3FH5Q4bYU/RvhWTCxd3JeZk6gKnwOgSB3zco55f",
+	"+pjtHNbuS2+7UNVO2dcqZ9vlq/b8qlvU6j6f3aurlMs3Zi73wNrKzAruIyp2edDd1pnt8/8rtvKzXPHe",
+	"av05/nj/8f2d8vbT1DZtcbXdd9ze29NheJ9HRnda3buQk9twrC6wdSecMOprmt6wzMc+WsnExz3uj6j7",
+	"uSisljIjvJCtrnpqVASpykUD4YyUprxod9I+BCO7r6MLtjBcbpKn8ZxnrOpZQlvE0qjWuGhoT26rVL86",
+	"DgHnvTsewdowEqasyx9PhofPnptBGWqQw5wqRpbsY6dWwPwwPyiezr6hz9mzb8dP7vv3IOW9/PDL86f3",
+	"dD8+fxoXIRXzzqBhrmuWqi24HU6j4MVfE1HTKge+1ePPYnYPPNz9+IHp8bdVW8yjRrvBZG7ivsO+peuN",
+	"+jjhAXfRRsKCaAwSYD/MI5YXcfCOWIaGsxE5sZka1zykdtr2fekamyC8phv09YRQwT0ciOCO2/VeF8Ky",
+	"GykY2hlENfa31sUXy4dg26ld8WlGprjkFsAMl316HIqptd/Ht6AunnnJYVLiSzbkORVidz+C/jJ193A4",
+	"ybvl//ET03cqdqA3/6VhDYArt5yrPuTYiO+WQmwxH6SWI+sBC3Ha4CmzJWchxwFSpYUkM1rsrMI3DORy",
+	"1Cpphr5BLcCH3y7Xh6O2qR5Vq1hfNrCtJQ0EwbN1XzRmI78IUgifQL5bYE1br3eYtQ7Ge8UMD4qG3as6",
+	"xL6WPyNB/s3sfmLNmZywNPzmFRTMZq0CalqgEcN7EEsF+DnbrrGnu4Oc/neibtaRH2EnS3Tvge3VVznb",
+	"t+T9r9jzlBnUjcATdYp/Ad+8TwjeF4mT+w3HxZlFwVtha1XOObMR9Q8U+Vk0krMNgZAVw9StdtBXQOPO",
+	"W+jEl3+gFU3hcQPImM0hAWT9Kkr+P714fUSmRYP5V2xSMI24/lmq+mKUcSR4zo7J1KXzlnySy9XU5ecs",
+	"rJltOzw5FP7eLlgJKaX2DYVIWjO2aPieBT5tEeqvVI5oy7mWamvS8er2VVF0VsyAHJ8BA1VQDIGpY/KK",
+	"0SIjp86Wf2XvgXQ18fu6xfcurPS5DnRbxLHf4BAIy8KTbCJt+chmmvNCkRmrxBqROCC0U0iEerIRWyEj",
+	"O7U4RiiYWIK6F1n4AIA+EwOEmkFhRSKbav/yIHvFCtwtFuDrx6gneYcPCHnmdhr1l8+8d8BBqxz8nUQW",
+	"6TdWCLzXuu8n6UNPny3q26oM9xrXlynGFBTnZFmm/igOex2kwjlCLSdfjR6Jt8UPW7NO3efxVdJvq04K",
+	"7/DpC0gT2j8g1ylQW6ZKy/331sRsCf10mTKAEeqJdLIyv0MlGtzb7GqbnyypWu7LGTtU4UbYaSwLy5CI",
+	"3nVL/pusvVVR1efmXdGN88AdEQjnyIhkP9vk15JPCtHMdIawdxPa6KX7t69KlJEVQMPYZOUvWv7LFUkJ",
+	"6NX7Ff6CGe9VAAx2LV37y+zEruvG/I65Ogg24Us32uToiqr0Tn4Vu8YOa1/rEkjWpUKmBLWCQ2muqLCN",
+	"K3kM8oF2kekgfuJbvhxO73uuIkurkg587IKfjBpHZVUy6eRNsqQFoVKWt6xw1ZKrql17CocemCkAIQQ8",
+	"cQxV6mWR+5h71rS0wBXm/7DrdnzWzgO4A9MjMzuBWtaaWmuNPUDTIzhpVnpm3CehH4fK0y7YxEIgUb5B",
+	"qw6rFLOlp3PB87LCzqLvEA0EvsYRIdwBDN4DF/poUUx4nLZE5yluBCA6RG0jBqHH7CRl2LljV5jClyFD",
+	"1EJv/MEK1JZV3JZsPT2yEFwAexdVT+akYHlZ4CRnlchv7Mi7qfmlx/yJ4ahcLSeIQatc9bNkOevIFhZQ",
+	"83GHBliHx64vaNx2EQ0ROYzreD6DbGAH6yPgqqQpDcSuvJGl3lyaI22tXoCxmlLXHTqsw/pDtBGbzWgR",
+	"GeDXGCIWmAW4lbFdP4ql1jVKfub1P7FNqsu+Vkvz89KBclsIAwSRDT3QujTNfvLYGpfQRqqfrtMA6g6T",
+	"XOJ0YwyOLECwbnhOpEAUDYefsWasxhie3mF+HNpOhtjirgE7oI+++EzXUjDy2wdGNlWarmoAsYkAQ25Z",
+	"5DmhilwazYnKglgnhLLwMC2gWZxl74z8fPxwt6b0CSrvzhPppae2OpaTsSCb1TliFHloK5X7OKYSSs23",
+	"TLlofmjH0D1Cowm95jFkoU3fbReZHpELjyCFTKWmSoFHSIpmsYSwF7w/wDMFF8g1R1eSEqtWSMw1v+a/",
+	"+91bqpdq9LvfESyaA/BPmDOjHExY4RHcINFOsnn5kUwfzxuOkIqPbw+mmX/PjNi9T6+5lhT4AcJHjcif",
+	"G+zGotzslxqNQz0NEM1mwJd44pSFBoqBmi2zdoDWLcxmdc17wJpxDuaWKQR6HOD6GJG36Ad3CFCldHzl",
+	"gboTARqzxCQANrWSbRUCGc4YQB9pcRwoCX4wFAMAFubS5yPyonPw8Sibgw9Dbi9Cya/5tHt8cQEALude",
+	"5+oO7gFI8JAKf80d8F94cwnoEAi0hZh3UF3ObikI+xH52ZpNGJ0BMfcWswOjAX0hJwC6jQo6Za6aE9Y/",
+	"8sD6x9fc1koyLVZKdElDzYbQ6BDeGpGTqgIsQXN0sTi6EfEZRzzXVWazh5Q5/yAGXPOpB5aYjshbAT/d",
+	"IlgJkDWcUwlA/RbQ22MgX9lYWfYxZzXe0YBovTJn2K3lNUcoBYT3AShOuNkRCs+d1aeYFYuFw9CmNA8g",
+	"RuFGnEmxVsxiZlN1o+xOXEmaG2L/3e9gUewaBnb9sf3IMGhu3XKSqVpwxY7NzEortSIlm9maA9duMes2",
+	"JySZaklzVlPJOIKiYi5tQQRHV25V5oyj+maZ+euzKwvTgHe0Onr8GBDxITlqJOTisf3osav4jSU9B0Yy",
+	"s7KPkEbNuWVSIZM/GI1HYzAP1YzTuhwcDZ6MxiMbALIEwePxpLT1Jx4vHfjJp2wAeNnm92T89LnZZ64N",
+	"kTsAN49cs1VXH2Q6YBojElD7Golpny4CFGM/t5HDnR3PSsEAJloqUjfmLoAiAacxvGVMp2oJoIpaOLBX",
+	"DCYAsNdS8LNicDQwut6JmapZEsfHe00j4ZXH7x3vOysggsARDiza4XjsYu8YR49pBz4NomB8Vcad1pO6",
+	"BoUULvMkRgRi2fiMABRSsKiCWa2oTq8jFFhut22Qzr2AKj2wEh8+uf1HvHTc/orpHnN5aB3A7XwXAY4/",
+	"poYHFp0fsUqX1IaF2PorFtuQxqJ+oyJkx60NfAEjO6nre+/gSV2j3+A3tdepfe5saBvnwq83F+sOIfwg",
+	"5ILpmACsX4PCcnV2PRtY737HN2Xhr7lHedvuGra61MftjfMaf6jO4FGL65osBAMNOZQIMNdHw3VZOXOA",
+	"1+ksWuKeVRl8qV4NPrARObHddl6SvUR3zT3V1ZJZMw7LvNrva0o4+DchobAECFlH2+jICc7zttG/hmo/",
+	"eJTS723AxJeiQBcJ9qltU7K5fX9r2ncA0r7a8jaZ/7G8ZS0ut10EYg7aci+zAyD2oWVTYPpLAhWdINqu",
+	"FeBiB8ERQRwDEK7sOYnQe6btHv4ll6vf/89//fd1Mx4fPndA8WVhnk1BkpIB5d+n3YVi69CYggxHARU+",
+	"O9D44HRykLOgycmNxws2h8XoqYiD66AwyVUXLzxm5ggOCiz7mi9pgT7fcEWHAgUJQj81o7VVyAZfh2qh",
+	"i78T3Z4iiH+KdsNP2+TKPcqRAyi2WOiga8aXKsQgRHQL6okj3FAM4LOENcBEv8XKD7jRI3IVyin0yFFJ",
+	"Keo0GspvVpgKg9wlU8Wr2t67k75SDNH+xAuxtUuPfymLT49rKWasn8+caZvUH4L5ojh1ewm2jaHQIqC/",
+	"2FroVmIGWzUkXYJH4NgKZGjAtjZ0TmixKjlCmAsozHPN58KCiJlup7S4LXM2Td5jpucw53vvffjUbH72",
+	"W6SVu+nESUAKi53ktKazsip1ydS0S0LqpotV4XG9qTYbqUGmKjWinhVQ9sZCbt+bzG5LZV2NaVJ7TW+s",
+	"nBMB/qyovFGAMoq+G5X5GDpKGl7+pQH87JpJvckiEG6XI/pAuYrjkMwKF5VRvIFIlZPl0NvJr3mb+iCI",
+	"q0AQOEYLF2RS8kCFcanAraPSQ6O4EP+g073p9DW4ePgWrW5R6YypX0+qKso/7k/ZbhUCgdjppVCMZ0ES",
+	"cQlDZF5WFUNr41XwjSEI+Q36pds08kcWXWE+Hfp/IZX4ufVQiwq/x/Two1i31TtvtDH7raFeanrDwdqU",
+	"RJCOkOitiTROj3148cMp+ebJd88ftTNlj6zRSDugeKPJARxkkTlAMVAu41ofljAytGG7BmzdCCNzYcFS",
+	"Mo2XGEYzhNH8M4Dew6TpDeOAsATJLKtab1w+L6821joMlsgriKJTTQWKy9Lw11AUNIFWZHHHMlKX+Q0W",
+	"SICqDyG9l2B6b7jdMXkaqyy8BweJThVsiMDDyNPDQ4RyDhhicQstp78tcBi/jsVXN0xfc6yctSx5ISnP",
+	"2VFrPGg1F5hjN11j4qOaArRC4CqdimvZ9qjIw2fjJ49GBHJDLRbvNccwAKLFAjP2rYehgsr13JdHGpH3",
+	"WKrCe2ZAl5/HNg2UdGwMxzpUskjcI+8gqOA3wSa+vBLVzmv/W2tR92ZPFjRjY/1tXaOALV+1/GyuZa6p",
+	"YMcZ2ijktBT1UlJnLkLLkK2qyBCqy2diYC1crMPiy67llLfJFAocGnbkrt9KLK45VSEc4g4JiPiax9PH",
+	"uVwNwzTQd8QJrUqqfJlV9GFtm1b9Z6cQ/Pg1iC708XdS319EkSMpkuv8fqd5NbZ/ii2b0zaJtZwu+Mdf",
+	"3V/NTNVCD6GC1NC50HolpCsvyqM37aHgOXuU+ZpnyhcXy5C1qk5BtszXBrLVAa17Da7RkmuBlwuta2sB",
+	"swOcgBVJqd8fxNzdy2kBv5soCrXOslbz4ao2rV7z4BnFylzOP5qo0wXePDcK/CxFyD/iG1jk3i3jfVm2",
+	"L5G/D78ONfb3ftvF/t/j7ajc+7bw+GR82Ef7/r3H39P85kpcLRlaX0No0uDopw8tnxJwK7+PaRrRosdM",
+	"1aZkDxPVY2WNIzaA4GweF6SylTb2wHUM6uJCANitLylNfb03NNnTa27ff6DIFEo7Ta2AZG9/W2wo1OCD",
+	"2qwPFFY9xQL1V9FYIIFGIBaUZjwU9oGC4mAIfZ8w5j1E8fRRq+QnRhTirWRLgh4RxbbMxnfS9qUFxuow",
+	"6jQJuFdKFshV4jdfk99GA015utCWIEKFMrtvHdaLhfBCxe2uxdQSag85QoVVx2UDjv++jPZExUUJrPI5",
+	"De04fmj5U/SDZVFbmxiiov7Bo34tj4pQve7LprZI4S5O1SKEY9Kqhetw0ihRlBcz8bFTf+JOKvjHaXan",
+	"OSxM38ZteN6/TVdRDSMH3dbUaBiQzFczpJjX1sLnc1nTWYzxGOopxfK5r1XrdW2rBYR4OVD4Q1kK8iO1",
+	"Ner4FtS1NQmDso1iF/yKQz2O3N7dutqJct4tV7f59en4u9RVcmlW8b4s54XcXDR8H57wVrK52foPn0HS",
+	"Zmi7iHk3BzFfvxAcsiYO92E55oM/Y3R4xwiGEYxxeS5wqkHsWBQCFftSEePBqRCBgGG5A/0+hjjEfip+",
+	"YcRkG9FgQ3GjknxgRwneHxzQHGMlBC/UEYg2CiORbXH/glGwyZu7ChIxbOArvBhZaBHL5Zq7cyIZKRo2",
+	"IieuiCbOWuUQQwxuQt8sBSeANSOV+hjyF9YR1vmSyhUWzOvWpayEuIEgjiStwmJ9Rc6GyEUphRAIqR1w",
+	"ZaRGs6ggfJbKLA95OLex7I927PkviGf2qVfWmGLyIOjtLgfFxsjEOCIQ6hBVXUyatz/rfCM0JHz6Ve3T",
+	"LfimHtNPwAmyLobONqAjPbc1Y8IZ3d6AzB+ybRaIxo7PWaU9w8n+wTItdGzbNtJ3Nh7PnPegx/hmrlfX",
+	"dKnIz02xaLnCzQCWVPlgIAyGKDmZonFeTT2AKQDng434CEYIEDxbhRidUR3caOViORONVIYfGvGyEgsI",
+	"dMf4aCiVbWveKm09rWzNlIbrApDe++7i72Hev3lS/CLHH+b6dzIB2r4B5ivBeTCaPyIwX9l2TaM6OELC",
+	"3+ADsjhN0eH5Wwz0pFXlJ6ogve4Yl3tOKMrEB+PxOKRv3HlUQ/Zq8v6yqRBlpV2cvsMfQsvNypW62g4o",
+	"eu/cyL8ilijbDoaqNngecUYhudjaqFy21V8aBmD2Nj4f0//39GWYs9fTtd0KYDelIh4aIIyjk1SYGkyA",
+	"+dtrPC0shl1LclNygK/w6fVR/Rgs+JUaTRsTYU+9sVUuI71SmChiCwjhAOOSOb3lbVJjDKV44hHuRuza",
+	"ytvctaEId1iZ04dJqctQ6xyS0HdlsadGHGzffUM++Nwh+yIOkQfIC0phnOP58/xw/owNn3yTHwyf0mcH",
+	"w2/nYzb8lj6hz57ND2bfFH3LHVA09iMHh8fRTwhry8Y0uN5x0NZFHcDOWsN/Oj48OOg/zZMYvOPLkoRf",
+	"3ygFAlNkvyiGa2piCfCR/aRvD37xS0+lQiUA+ymexLNxehBVuSp1q+vCVTY3n6zox3LVrMIC418H23hR",
+	"26MxWsCUs4966rbdIi7MhWxT7+ufTzZvyvHH15fjzeuDP6/Pr8RfX78Q69c/iJ61A8tMHzE8uZsYvqZ2",
+	"FHApEvf+Ocdl2Bmrigc+IxyFT4gJjW50e9nGdzoEZkUX+5Y+iUgU976fzVdfO9opBrzpUSbXiKPRWrJz",
+	"3jq5LkrIlsIERQK17oDkc9cCGhVJVLc7on1/ALuwBQ7lHZQESCe0SAyjVGWgNp5DVL+6LFDOOm7Zicw1",
+	"GAIyzcpVTDN1zc0jb8J0qwCxSRBp4fEPIIdPy830KFTJcJYaI0b62gUA89HuvIKMXDBgrTCdrwDbJvdi",
+	"kR456AYPVgFtxREbx8HUUrDaZVyUttbGiLxfCnQ0u9TCG1YnbUgXuDNfgoy/vEIUVZj6G6tDFmBmx6mx",
+	"yTg2gatzhi5BO4pBNwz3MZTqiFx3jZc5eGK52PM8aax71OOTsWHrmNMVSLlU/hyhqtaH4pIZatrOYytV",
+	"nCNxEmJxbPtmMa654JHdYe1CIcBSH8fQWuHFN+fBl2gFvkmEhgHHgY3AN18/DAAy2TVv84lHwfkNEW7o",
+	"PoCZmLVPk7+Wm986D99JhxlsY8kXyY3s0OWVYduOfmF1sAyAA3PZJry2q/GXGDPlpw9GNnGgLfhXB+6k",
+	"/TBAivz0wawaVImyi92e3fdsadQwh6z+QJEF1WxNNw5Y0cwTol19wngLvmKQlppsI6CXGJGlri1lIQZG",
+	"aAs21S5GAuewx0VnBoUSuJWm0D23PZb33cMEtjeM64C4JbyZlhiTkYjWs+3HkVQJqXUr5RUzy21p+1Zy",
+	"uTIXnyoLlkpWDh1CuuB2T5EPzxlNwjdoNk/uRyUWoRyu5Ys2XiyzN6kicyyMZluzlLndnpEgKkELMqOV",
+	"uTwliiqqqQ2DVQgLYBv5EePNPn349H8DAAD//w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

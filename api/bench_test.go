@@ -71,6 +71,14 @@ func (s *stubHandler) SalesforceOAuthCallback(ctx context.Context, r SalesforceO
 	return SalesforceOAuthCallback302Response{Headers: BackToTheAppResponseHeaders{Location: "https://app.example.com/"}}, s.saw(ctx, nil, r.Params)
 }
 
+func (s *stubHandler) ClaimInstall(ctx context.Context, r ClaimInstallRequestObject) (ClaimInstallResponseObject, error) {
+	return ClaimInstall200JSONResponse{Ok: true}, s.saw(ctx, nil, *r.Body)
+}
+
+func (s *stubHandler) Sweep(ctx context.Context, r SweepRequestObject) (SweepResponseObject, error) {
+	return Sweep200JSONResponse{Status: SweptStatusSwept}, s.saw(ctx, nil, r)
+}
+
 func (s *stubHandler) DisconnectCrm(ctx context.Context, r DisconnectCrmRequestObject) (DisconnectCrmResponseObject, error) {
 	return DisconnectCrm200JSONResponse{Ok: true}, s.saw(ctx, nil, *r.Body)
 }
@@ -153,7 +161,7 @@ type bench struct {
 func newBench(t *testing.T, change func(*Config)) *bench {
 	t.Helper()
 	b := &bench{stub: &stubHandler{}, log: &syncBuffer{}}
-	cfg := Config{Handler: b.stub, Auth: NewServiceKeys(map[string]string{"conduit": secretKey}, serviceRole), Log: zerolog.New(b.log)}
+	cfg := Config{Handler: b.stub, Auth: &Credentials{Keys: NewServiceKeys(map[string]string{"conduit": secretKey}, serviceRole)}, Log: zerolog.New(b.log)}
 	if change != nil {
 		change(&cfg)
 	}

@@ -40,6 +40,15 @@ func (e *Error) Text() string {
 	return codes[e.Code].message
 }
 
+// word is the field error: the sentence, but for the failures that Conduit's web client knows by a fixed word.
+func (e *Error) word() string {
+	switch e.Code {
+	case CodeInstallNotFound, CodeInstallNotPending, CodeInstallExpired:
+		return string(e.Code)
+	}
+	return e.Text()
+}
+
 // Status is the HTTP status that Code stands for; 500 for a code that the contract does not have.
 func (e *Error) Status() int {
 	if c, ok := codes[e.Code]; ok {
@@ -55,6 +64,9 @@ var codes = map[ErrorCode]struct {
 }{
 	CodeValidationFailed:    {http.StatusBadRequest, "The request is not valid"},
 	CodeInvalidJSON:         {http.StatusBadRequest, "The body is not valid JSON"},
+	CodeInstallNotFound:     {http.StatusBadRequest, "There is no such install"},
+	CodeInstallNotPending:   {http.StatusBadRequest, "The install was claimed before"},
+	CodeInstallExpired:      {http.StatusBadRequest, "The install was not claimed in time"},
 	CodeRedirectNotAllowed:  {http.StatusBadRequest, "redirect_to must be a path of the app"},
 	CodeLoginHostNotAllowed: {http.StatusBadRequest, "login_host must be a login host of Salesforce"},
 
@@ -75,32 +87,34 @@ var codes = map[ErrorCode]struct {
 	CodeAsymmetricJWT:             {http.StatusUnauthorized, "Invalid JWT"},
 	CodeUnsupportedTokenAlgorithm: {http.StatusUnauthorized, "Unsupported JWT algorithm"},
 	CodeInvalidAPIKey:             {http.StatusUnauthorized, "Invalid API key"},
+	CodeWebhookRefused:            {http.StatusUnauthorized, "The webhook's signature is not good, or not of now"},
 
-	CodeForbidden:            {http.StatusForbidden, "You may not act for this workspace"},
-	CodeNotFound:             {http.StatusNotFound, "Requested function was not found"},
-	CodeConnectionNotFound:   {http.StatusNotFound, "There is no such connection"},
-	CodeSyncNotFound:         {http.StatusNotFound, "There is no such sync"},
-	CodeWriteNotFound:        {http.StatusNotFound, "There is no such write"},
-	CodeAppNotFound:          {http.StatusNotFound, "The workspace has no such app"},
-	CodeMethodNotAllowed:     {http.StatusMethodNotAllowed, "Method not allowed"},
-	CodeIdempotencyConflict:  {http.StatusConflict, "This event was handed in before with other content"},
-	CodeCrmNotConnected:      {http.StatusConflict, "This workspace is not connected to the CRM"},
-	CodeWriteNotRetriable:    {http.StatusConflict, "This write cannot be tried again"},
-	CodeWriteNotResolvable:   {http.StatusConflict, "This write cannot be resolved like this"},
-	CodeCrmRefused:           {http.StatusConflict, "The CRM does not answer this as things are"},
-	CodeSettingsConflict:     {http.StatusConflict, "The settings were changed by others at the same time"},
-	CodeAppInUse:             {http.StatusConflict, "A connection uses the app"},
-	CodeRequestTooLarge:      {http.StatusRequestEntityTooLarge, "The body is too large"},
-	CodeUnsupportedMediaType: {http.StatusUnsupportedMediaType, "The body must be application/json"},
-	CodeRawContentRefused:    {http.StatusUnprocessableEntity, "A text looks like raw email; send curated text only"},
-	CodeSettingsInvalid:      {http.StatusUnprocessableEntity, "The CRM would refuse these settings"},
-	CodeRateLimited:          {http.StatusTooManyRequests, "Too many requests"},
-	CodeInternal:             {http.StatusInternalServerError, "Unexpected failure; the server log holds the reason under this request id"},
-	CodeNotConfigured:        {http.StatusInternalServerError, "This service has no keys configured"},
-	CodeCrmNotConfigured:     {http.StatusNotImplemented, "This installation has no app for that CRM"},
-	CodeCrmUnavailable:       {http.StatusServiceUnavailable, "The CRM does not answer"},
-	CodeDatabaseUnavailable:  {http.StatusServiceUnavailable, "The database does not answer"},
-	CodeTimeout:              {http.StatusGatewayTimeout, "The answer took too long"},
+	CodeForbidden:              {http.StatusForbidden, "You may not act for this workspace"},
+	CodeNotFound:               {http.StatusNotFound, "Requested function was not found"},
+	CodeConnectionNotFound:     {http.StatusNotFound, "There is no such connection"},
+	CodeSyncNotFound:           {http.StatusNotFound, "There is no such sync"},
+	CodeWriteNotFound:          {http.StatusNotFound, "There is no such write"},
+	CodeAppNotFound:            {http.StatusNotFound, "The workspace has no such app"},
+	CodeMethodNotAllowed:       {http.StatusMethodNotAllowed, "Method not allowed"},
+	CodeIdempotencyConflict:    {http.StatusConflict, "This event was handed in before with other content"},
+	CodeCrmNotConnected:        {http.StatusConflict, "This workspace is not connected to the CRM"},
+	CodeWriteNotRetriable:      {http.StatusConflict, "This write cannot be tried again"},
+	CodeWriteNotResolvable:     {http.StatusConflict, "This write cannot be resolved like this"},
+	CodeCrmRefused:             {http.StatusConflict, "The CRM does not answer this as things are"},
+	CodeSettingsConflict:       {http.StatusConflict, "The settings were changed by others at the same time"},
+	CodeAppInUse:               {http.StatusConflict, "A connection uses the app"},
+	CodeRequestTooLarge:        {http.StatusRequestEntityTooLarge, "The body is too large"},
+	CodeUnsupportedMediaType:   {http.StatusUnsupportedMediaType, "The body must be application/json"},
+	CodeRawContentRefused:      {http.StatusUnprocessableEntity, "A text looks like raw email; send curated text only"},
+	CodeSettingsInvalid:        {http.StatusUnprocessableEntity, "The CRM would refuse these settings"},
+	CodeRateLimited:            {http.StatusTooManyRequests, "Too many requests"},
+	CodeInternal:               {http.StatusInternalServerError, "Unexpected failure; the server log holds the reason under this request id"},
+	CodeNotConfigured:          {http.StatusInternalServerError, "This service has no keys configured"},
+	CodeCrmNotConfigured:       {http.StatusNotImplemented, "This installation has no app for that CRM"},
+	CodeCrmUnavailable:         {http.StatusServiceUnavailable, "The CRM does not answer"},
+	CodeSigningKeysUnavailable: {http.StatusServiceUnavailable, "The keys that sign people's tokens cannot be fetched"},
+	CodeDatabaseUnavailable:    {http.StatusServiceUnavailable, "The database does not answer"},
+	CodeTimeout:                {http.StatusGatewayTimeout, "The answer took too long"},
 }
 
 // invalid is the failure of one field or parameter.

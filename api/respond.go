@@ -43,7 +43,7 @@ func (p *responder) fail(w http.ResponseWriter, r *http.Request, err error) {
 		return
 	}
 	text := e.Text()
-	p.json(w, r, e.Status(), ErrorEnvelope{Code: e.Code, Error: text, Message: text, Msg: text,
+	p.json(w, r, e.Status(), ErrorEnvelope{Code: e.Code, Error: e.word(), Message: text, Msg: text,
 		RequestId: x.requestID, Details: e.Details})
 }
 

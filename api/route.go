@@ -91,25 +91,3 @@ func (p *responder) noRoute(w http.ResponseWriter, r *http.Request, mux *chi.Mux
 	w.Header().Set("Allow", strings.Join(append(allowed, http.MethodOptions), ", "))
 	p.fail(w, r, &Error{Code: CodeMethodNotAllowed})
 }
-
-// authenticate lets operations through that the contract leaves open, and callers who prove themselves.
-func authenticate(p *responder, auth Authenticator) func(http.Handler) http.Handler {
-	return func(next http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if open := matchFrom(r.Context()).route.Operation.Security; open != nil && len(*open) == 0 {
-				next.ServeHTTP(w, r)
-				return
-			}
-			caller, err := auth.Authenticate(r)
-			if err == nil && caller.Kind == "" {
-				err = &Error{Code: CodeNoAuthHeader}
-			}
-			if err != nil {
-				p.fail(w, r, err)
-				return
-			}
-			exchangeFrom(r.Context()).caller = caller
-			next.ServeHTTP(w, r.WithContext(WithCaller(r.Context(), caller)))
-		})
-	}
-}

@@ -17,6 +17,7 @@ import (
 type Config struct {
 	Handler        StrictServerInterface
 	Auth           Authenticator
+	Members        Members // who belongs to which workspace; nil: only what a person's token names
 	Log            zerolog.Logger
 	Origins        []string                    // browsers' origins that may read answers; empty: every one
 	MaxBody        int64                       // bytes; 0: 1 MiB
@@ -43,7 +44,7 @@ func NewRouter(cfg Config) (http.Handler, error) {
 		return nil, err
 	}
 	p := &responder{log: cfg.Log}
-	mux := operations(cfg.Handler, p)
+	mux := operations(cfg.Handler, cfg.Members, p)
 	if err := everyRouteIsInTheContract(mux, v); err != nil {
 		return nil, err
 	}
@@ -85,9 +86,9 @@ func (c *Config) defaults() {
 }
 
 // operations is the generated binding around the handlers.
-func operations(handler StrictServerInterface, p *responder) *chi.Mux {
+func operations(handler StrictServerInterface, members Members, p *responder) *chi.Mux {
 	mux := chi.NewRouter()
-	strict := NewStrictHandlerWithOptions(handler, []StrictMiddlewareFunc{neverEmpty}, StrictHTTPServerOptions{
+	strict := NewStrictHandlerWithOptions(handler, []StrictMiddlewareFunc{neverEmpty, membership(members)}, StrictHTTPServerOptions{
 		RequestErrorHandlerFunc: func(w http.ResponseWriter, r *http.Request, err error) {
 			p.fail(w, r, &Error{Code: CodeValidationFailed, Message: "The body could not be read", Err: err})
 		},

@@ -164,7 +164,7 @@ func TestACallbackNeedsNoCredentialsAndFailsInPlainText(t *testing.T) {
 	if w.Code != http.StatusFound || h.Get("Location") == "" || h.Get("Cache-Control") != "no-store" || h.Get("Referrer-Policy") != "no-referrer" {
 		t.Errorf("got %d %v", w.Code, h)
 	}
-	if _, params, caller := b.stub.last(); *params.(HubspotOAuthCallbackParams).Code != "c" || caller != (Caller{}) {
+	if _, params, caller := b.stub.last(); *params.(HubspotOAuthCallbackParams).Code != "c" || caller.Kind != "" {
 		t.Errorf("got %+v by %+v", params, caller)
 	}
 	for _, code := range []ErrorCode{CodeOAuthStateInvalid, CodeOAuthCodeMissing} {

@@ -109,7 +109,7 @@ func TestAFullOutcomeArrivesWhole(t *testing.T) {
 	if p.DryRun == nil || !*p.DryRun || Wait(p.Prefer) != 10*time.Second {
 		t.Errorf("params: got %+v", p)
 	}
-	if caller != (Caller{Kind: CallerService, Name: "conduit"}) {
+	if caller.Kind != CallerService || caller.Name != "conduit" {
 		t.Errorf("caller: got %+v", caller)
 	}
 	if o.WorkspaceId.String() != workspace || *o.ThreadId != "thread-81" || o.DryRun != nil || o.Contact.LastName != nil || *o.Contact.FirstName != "Ada" {

@@ -246,8 +246,16 @@ func TestAnAppSignsInWhereItWasPutFor(t *testing.T) {
 	if link := d.begin(salesForce, "login_host", d.orgURL); !strings.HasPrefix(link, d.orgURL) {
 		t.Errorf("a start that names a host leads to %s", link)
 	}
-	if c := d.connect(salesForce); c.LoginURL != d.sandboxURL() || c.AppClientID != ownClient {
+	c := d.connect(salesForce)
+	if c.LoginURL != d.sandboxURL() || c.AppClientID != ownClient {
 		t.Errorf("connected at %s with %s", c.LoginURL, c.AppClientID)
+	}
+	d.org.ExpireAccessTokens()
+	at := "/connections/" + c.ID.String() + "/settings?workspace_id=" + d.workspace.String()
+	decode[api.ConnectionSettings](d.call(http.MethodPatch, at, fields{"task_status": "In Progress"}), http.StatusOK)
+	d.noteTokens(salesForce)
+	if now := d.connection(salesForce); now.TokenGeneration != c.TokenGeneration+1 || now.InstanceURL != d.sandboxURL() {
+		t.Errorf("renewed %d times, and the org is at %s", now.TokenGeneration-c.TokenGeneration, now.InstanceURL)
 	}
 	if a := decode[api.App](d.putApp(salesForce, ownClient, ownSecret(), "login_host", nil), http.StatusOK); a.LoginHost != nil {
 		t.Errorf("put without a host: %+v", a)

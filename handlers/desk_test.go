@@ -183,7 +183,7 @@ func (d *desk) router(o options, hubURL string) http.Handler {
 	if err != nil {
 		d.t.Fatal(err)
 	}
-	router, err := api.NewRouter(api.Config{Handler: h, Auth: api.NewServiceKeys(map[string]string{"test": serviceKey}, ""), Log: log})
+	router, err := api.NewRouter(api.Config{Handler: h, Auth: &api.Credentials{Keys: api.NewServiceKeys(map[string]string{"test": serviceKey}, "")}, Members: d.store, Log: log})
 	if err != nil {
 		d.t.Fatal(err)
 	}

@@ -10,14 +10,22 @@ import (
 	"crm-connectors/connectors"
 	"crm-connectors/store"
 
+	"github.com/google/uuid"
 	"golang.org/x/oauth2"
 )
 
 const (
 	stateLife       = 10 * time.Minute
+	installLife     = 48 * time.Hour
 	exchangeTimeout = 45 * time.Second
 	scopeMissing    = "scope_missing" // how connectors call a grant that leaves out what they need
 )
+
+// consentReader is a CRM whose page of consent says more than that access was denied.
+type consentReader interface {
+	// ConsentRefused is what an error that came back with the browser means; nil: nothing is known about it.
+	ConsentRefused(code, description string) *connectors.Error
+}
 
 // HubspotOAuthStart begins connecting a workspace to HubSpot.
 func (h *Handlers) HubspotOAuthStart(ctx context.Context, r api.HubspotOAuthStartRequestObject) (api.HubspotOAuthStartResponseObject, error) {
@@ -42,7 +50,11 @@ func (h *Handlers) start(ctx context.Context, crm connectors.CRM, body *api.OAut
 	if err != nil {
 		return "", err
 	}
-	app, own, err := h.appOfWorkspace(ctx, crm, ours, body.WorkspaceId)
+	var workspace uuid.UUID // none: the install is claimed afterwards
+	if body.WorkspaceId != nil {
+		workspace = *body.WorkspaceId
+	}
+	app, own, err := h.appOfWorkspace(ctx, crm, ours, workspace)
 	if err != nil {
 		return "", err
 	}
@@ -56,7 +68,7 @@ func (h *Handlers) start(ctx context.Context, crm connectors.CRM, body *api.OAut
 		}
 	}
 	verifier := oauth2.GenerateVerifier()
-	state, err := h.store.BeginOAuth(ctx, store.OAuthState{WorkspaceID: body.WorkspaceId, CRM: string(crm), UserID: api.CallerFrom(ctx).UserID,
+	state, err := h.store.BeginOAuth(ctx, store.OAuthState{WorkspaceID: workspace, CRM: string(crm), UserID: api.CallerFrom(ctx).UserID,
 		RedirectTo: back, LoginURL: app.LoginURL, Verifier: verifier, AppClientID: own}, stateLife)
 	if err != nil {
 		return "", err
@@ -108,7 +120,7 @@ func (h *Handlers) callback(ctx context.Context, crm connectors.CRM, q callback)
 	if q.err != "" {
 		h.log.Warn().Str("event", "oauth_refused").Str("crm", string(crm)).Stringer("workspace_id", st.WorkspaceID).Str("error", connectors.Quote(q.err)).
 			Str("description", connectors.Quote(q.description)).Msg("the CRM sent the browser back without a code")
-		return refusedBack(st, crm, q), nil
+		return refusedBack(connector, st, crm, q), nil
 	}
 	// The code works once: whoever stops waiting, the exchange is finished and stored.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), exchangeTimeout)
@@ -128,9 +140,13 @@ func (h *Handlers) exchange(ctx context.Context, connector connectors.Connector,
 	if err != nil {
 		return h.exchangeFailed(st, crm, connectors.AsError(err))
 	}
-	conn, err := h.store.Connect(ctx, store.NewGrant{WorkspaceID: st.WorkspaceID, CRM: st.CRM, AccountID: grant.AccountID, AccountName: grant.AccountName,
+	stored := store.NewGrant{WorkspaceID: st.WorkspaceID, CRM: st.CRM, AccountID: grant.AccountID, AccountName: grant.AccountName,
 		UserID: grant.UserID, InstanceURL: grant.InstanceURL, LoginURL: app.LoginURL, Scopes: grant.Scopes,
-		AccessToken: grant.AccessToken.Reveal(), RefreshToken: grant.RefreshToken.Reveal(), ExpiresAt: grant.ExpiresAt, AppClientID: own}, h.engine.Wake)
+		AccessToken: grant.AccessToken.Reveal(), RefreshToken: grant.RefreshToken.Reveal(), ExpiresAt: grant.ExpiresAt, AppClientID: own}
+	if st.WorkspaceID == uuid.Nil {
+		return h.installed(ctx, st, stored)
+	}
+	conn, err := h.store.Connect(ctx, stored, h.engine.Wake)
 	if err != nil {
 		return h.notStored(st, err)
 	}
@@ -150,9 +166,14 @@ func (h *Handlers) notStored(st store.OAuthState, err error) string {
 	return failedBack(st, crm, "server_error", api.CodeInternal, "The connection could not be stored because of a fault in this service. Start the connection again.")
 }
 
-func refusedBack(st store.OAuthState, crm connectors.CRM, q callback) string {
+func refusedBack(connector connectors.Connector, st store.OAuthState, crm connectors.CRM, q callback) string {
 	code, kind := api.CodeOAuthProviderError, "server_error"
 	description := "The CRM refused to connect: " + connectors.Quote(q.err+" "+q.description)
+	if reader, ok := connector.(consentReader); ok {
+		if e := reader.ConsentRefused(q.err, q.description); e != nil {
+			description = e.Cause + " " + e.Action
+		}
+	}
 	if q.err == "access_denied" || q.err == "access-denied" {
 		code, kind, description = api.CodeOAuthAccessDenied, "access_denied", "The connection was not allowed in the CRM. Start again and choose Allow."
 	}

@@ -113,6 +113,17 @@ func TestAnErrorOfTheCRMIsToldWithoutItsMarkup(t *testing.T) {
 	}
 }
 
+func TestARefusalThatAnAdministratorCanMendSaysHow(t *testing.T) {
+	t.Parallel()
+	d := open(t, askConsent)
+	for decision, want := range map[string]string{"blocked": "Ask the Salesforce administrator to allow the app", "notinstalled": "Ask the Salesforce administrator to install the app"} {
+		q := d.visit(d.atCRM(d.begin(salesForce), decision).String()).backAtApp().Query()
+		if said := q.Get("error_description"); q.Get("error_code") != string(api.CodeOAuthProviderError) || !strings.Contains(said, want) {
+			t.Errorf("%s: %q, want %q in it", decision, said, want)
+		}
+	}
+}
+
 func invalidState(t *testing.T, r reply) {
 	t.Helper()
 	if got := string(r.body); r.status != http.StatusBadRequest || got != "Invalid OAuth state" || !strings.HasPrefix(r.header.Get("Content-Type"), "text/plain") ||

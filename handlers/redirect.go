@@ -10,6 +10,7 @@ import (
 
 const (
 	defaultRedirect = "/integrations"
+	claimPage       = "/claim-install"
 	maxRedirect     = 2000
 )
 
@@ -47,6 +48,13 @@ func (r redirects) check(to string) (string, error) {
 		return "", refused
 	}
 	return u.String(), nil
+}
+
+// page is the address of a page of the app.
+func (r redirects) page(path string, params map[string]string) string {
+	full := *r.base
+	full.Path = strings.TrimSuffix(r.base.Path, "/") + path
+	return with(full.String(), params)
 }
 
 // with adds parameters to an address, whatever query it has.

@@ -85,7 +85,10 @@ func (h *Handlers) sync(ctx context.Context, o api.Outcome, dryRun bool, wait ti
 func (h *Handlers) GetSync(ctx context.Context, r api.GetSyncRequestObject) (api.GetSyncResponseObject, error) {
 	writes, err := h.store.SyncWrites(ctx, uuid.Nil, r.Target)
 	if errors.Is(err, store.ErrNotFound) {
-		return nil, fail(api.CodeSyncNotFound, "There is no sync with this id.", nil)
+		return nil, syncMissing()
+	}
+	if err == nil {
+		err = h.reaches(ctx, writes[0].WorkspaceID, syncMissing())
 	}
 	if err != nil {
 		return nil, err
@@ -96,6 +99,8 @@ func (h *Handlers) GetSync(ctx context.Context, r api.GetSyncRequestObject) (api
 	}
 	return out, nil
 }
+
+func syncMissing() error { return fail(api.CodeSyncNotFound, "There is no sync with this id.", nil) }
 
 // await polls until every answer's writes are settled or the wait is over, with one query a round. It reads the log and
 // nothing else, so it works whichever replica does the writing.

@@ -72,9 +72,9 @@ func readCursor(s string) (int64, error) {
 
 // GetWrite shows one write with its attempts.
 func (h *Handlers) GetWrite(ctx context.Context, r api.GetWriteRequestObject) (api.GetWriteResponseObject, error) {
-	w, err := h.store.Write(ctx, uuid.Nil, r.Id)
+	w, err := h.write(ctx, r.Id)
 	if err != nil {
-		return nil, writeMissing(err)
+		return nil, err
 	}
 	attempts, err := h.store.Attempts(ctx, r.Id)
 	if err != nil {
@@ -93,11 +93,15 @@ func (h *Handlers) GetWrite(ctx context.Context, r api.GetWriteRequestObject) (a
 
 // RetryWrite makes a failed write due again.
 func (h *Handlers) RetryWrite(ctx context.Context, r api.RetryWriteRequestObject) (api.RetryWriteResponseObject, error) {
-	w, err := h.store.Retry(ctx, uuid.Nil, r.Id, h.engine.Wake)
+	w, err := h.write(ctx, r.Id)
+	if err != nil {
+		return nil, err
+	}
+	w, err = h.store.Retry(ctx, w.WorkspaceID, r.Id, h.engine.Wake)
 	if err != nil {
 		return nil, writeMissing(explain(err))
 	}
-	h.log.Info().Str("event", "write_retried").Stringer("write_id", w.ID).Stringer("workspace_id", w.WorkspaceID).Str("by", api.CallerFrom(ctx).Name).Msg("write retried by hand")
+	h.log.Info().Str("event", "write_retried").Stringer("write_id", w.ID).Stringer("workspace_id", w.WorkspaceID).Str("by", actor(ctx)).Msg("write retried by hand")
 	return api.RetryWrite200JSONResponse(renderWrite(w)), nil
 }
 
@@ -110,13 +114,26 @@ func (h *Handlers) ResolveWrite(ctx context.Context, r api.ResolveWriteRequestOb
 	case r.Body.How != store.ResolveFound && id != "":
 		return nil, fail(api.CodeValidationFailed, "crm_object_id goes with found alone.", map[string]any{"field": "crm_object_id"})
 	}
-	by := api.CallerFrom(ctx).Name
-	w, err := h.store.Resolve(ctx, uuid.Nil, r.Id, store.Resolution{How: r.Body.How, CRMObjectID: id, Actor: by}, h.engine.Wake)
+	w, err := h.write(ctx, r.Id)
+	if err != nil {
+		return nil, err
+	}
+	by := actor(ctx)
+	w, err = h.store.Resolve(ctx, w.WorkspaceID, r.Id, store.Resolution{How: r.Body.How, CRMObjectID: id, Actor: by}, h.engine.Wake)
 	if err != nil {
 		return nil, writeMissing(explain(err))
 	}
 	h.log.Info().Str("event", "write_resolved").Str("how", r.Body.How).Stringer("write_id", w.ID).Stringer("workspace_id", w.WorkspaceID).Str("by", by).Msg("write resolved by hand")
 	return api.ResolveWrite200JSONResponse(renderWrite(w)), nil
+}
+
+// write is a row of the log that the caller may see.
+func (h *Handlers) write(ctx context.Context, id uuid.UUID) (store.Write, error) {
+	w, err := h.store.Write(ctx, uuid.Nil, id)
+	if err == nil {
+		err = h.reaches(ctx, w.WorkspaceID, store.ErrNotFound)
+	}
+	return w, writeMissing(err)
 }
 
 func writeMissing(err error) error {

@@ -67,6 +67,7 @@ func Up(ctx context.Context, pool *pgxpool.Pool, log *slog.Logger) (Applied, err
 		goose.WithTableName(historyTable),
 		goose.WithSlog(log),
 		goose.WithLocker(locker),
+		goose.WithAllowOutofOrder(true), // a migration that was written beside another one may be released after it
 		goose.WithDisableGlobalRegistry(true),
 		goose.WithGoMigrations(goose.NewGoMigration(riverVersion, &goose.GoFunc{RunDB: river(pool, log)}, nil)))
 	if err != nil {

@@ -21,7 +21,7 @@ const (
 // Connection is a workspace's link to one CRM account. Its tokens stay sealed: see Store.Tokens.
 type Connection struct {
 	ID                 uuid.UUID  `db:"id"`
-	WorkspaceID        uuid.UUID  `db:"workspace_id"`
+	WorkspaceID        uuid.UUID  `db:"workspace_id"` // uuid.Nil while it waits to be claimed
 	CRM                string     `db:"crm"`
 	Status             string     `db:"status"`
 	AccountID          string     `db:"account_id"`
@@ -53,7 +53,7 @@ type Connection struct {
 	ComparedAt       *time.Time `db:"compared_at"`         // when log and CRM were last compared
 }
 
-const connectionColumns = `id, workspace_id, crm, status, account_id, account_name, instance_url, login_url, scopes_json,
+const connectionColumns = `id, coalesce(workspace_id, '00000000-0000-0000-0000-000000000000') as workspace_id, crm, status, account_id, account_name, instance_url, login_url, scopes_json,
 	access_token_ciphertext, refresh_token_ciphertext, token_expires_at, token_generation, drain_epoch, paused_until,
 	last_error_code, last_error, last_error_action, connected_at, last_checked_at,
 	app_client_id, (select a.client_secret_ciphertext from crm_apps a where a.workspace_id = crm_connections.workspace_id
@@ -104,7 +104,15 @@ type NewGrant struct {
 // CRM account is the one they were made for; rows of another account wait for a person (account_changed), because
 // "absent here" says nothing about the account they were sent to. A drain that still works with another account's
 // tokens claims nothing more. ErrAppGone means that the workspace's own app was changed or deleted meanwhile; nothing is stored then.
-func (s *Store) Connect(ctx context.Context, g NewGrant, wake Wake) (Connection, error) {
+func (s *Store) Connect(ctx context.Context, g NewGrant, wake Wake) (c Connection, err error) {
+	err = s.inTx(ctx, func(tx pgx.Tx) error {
+		c, err = s.connect(ctx, tx, g, wake)
+		return err
+	})
+	return c, err
+}
+
+func (s *Store) connect(ctx context.Context, tx pgx.Tx, g NewGrant, wake Wake) (Connection, error) {
 	access, err := s.keys.Seal(g.AccessToken, g.WorkspaceID.String(), g.CRM, "access_token")
 	if err != nil {
 		return Connection{}, err
@@ -117,47 +125,43 @@ func (s *Store) Connect(ctx context.Context, g NewGrant, wake Wake) (Connection,
 	if err != nil {
 		return Connection{}, fmt.Errorf("connect: %w", err)
 	}
-	var c Connection
-	err = s.inTx(ctx, func(tx pgx.Tx) error {
-		if err := holdApp(ctx, tx, g); err != nil {
-			return err
-		}
-		c, err = one[Connection](tx.Query(ctx, `
-			insert into crm_connections (workspace_id, crm, status, account_id, account_name, crm_user_id, instance_url, login_url,
-				scopes_json, access_token_ciphertext, refresh_token_ciphertext, token_expires_at, token_generation,
-				token_refreshed_at, connected_at, last_checked_at, app_client_id)
-			values (@workspace, @crm, 'connected', @account, @name, @user, @instance, @login, @scopes, @access, @refresh,
-				@expires, 1, now(), now(), now(), @app)
-			on conflict (workspace_id, crm) do update set status = 'connected', account_id = excluded.account_id,
-				account_name = excluded.account_name, crm_user_id = excluded.crm_user_id, instance_url = excluded.instance_url,
-				login_url = excluded.login_url, app_client_id = excluded.app_client_id, scopes_json = excluded.scopes_json,
-				access_token_ciphertext = excluded.access_token_ciphertext,
-				refresh_token_ciphertext = excluded.refresh_token_ciphertext, token_expires_at = excluded.token_expires_at,
-				token_generation = crm_connections.token_generation + 1, token_refreshed_at = now(), refresh_lease_until = null,
-				refresh_in_doubt_at = null, capabilities_json = '{}', capabilities_at = null, compared_at = null,
-				limits_json = case when crm_connections.account_id = excluded.account_id then crm_connections.limits_json else '[]' end,
-				drain_epoch = crm_connections.drain_epoch + (crm_connections.account_id <> excluded.account_id)::int,
-				paused_until = null, last_error_code = '', last_error = null, last_error_action = '',
-				connected_at = now(), last_checked_at = now(), updated_at = now()
-			returning `+connectionColumns, pgx.NamedArgs{
-			"workspace": g.WorkspaceID, "crm": g.CRM, "account": g.AccountID, "name": g.AccountName, "user": g.UserID,
-			"instance": g.InstanceURL, "login": g.LoginURL, "scopes": json.RawMessage(scopes), "access": access, "refresh": refresh,
-			"expires": nullTime(g.ExpiresAt), "app": g.AppClientID}))
-		if err != nil {
-			return fmt.Errorf("save connection: %w", err)
-		}
-		if err := parkStrangers(ctx, tx, `c.id = $1`, c.ID); err != nil {
-			return err
-		}
-		if _, err := tx.Exec(ctx, `
-			update crm_write_log set status = blocked_from, blocked_from = null, next_attempt_at = now(), updated_at = now(),
-				error_class = '', error_code = '', error_cause = '', error_action = ''
-			where connection_id = $1 and status = 'blocked'`, c.ID); err != nil {
-			return fmt.Errorf("release blocked rows: %w", err)
-		}
-		return wake(ctx, tx, c.ID)
-	})
-	return c, err
+	if err := holdApp(ctx, tx, g); err != nil {
+		return Connection{}, err
+	}
+	c, err := one[Connection](tx.Query(ctx, `
+		insert into crm_connections (workspace_id, crm, status, account_id, account_name, crm_user_id, instance_url, login_url,
+			scopes_json, access_token_ciphertext, refresh_token_ciphertext, token_expires_at, token_generation,
+			token_refreshed_at, connected_at, last_checked_at, app_client_id)
+		values (@workspace, @crm, 'connected', @account, @name, @user, @instance, @login, @scopes, @access, @refresh,
+			@expires, 1, now(), now(), now(), @app)
+		on conflict (workspace_id, crm) do update set status = 'connected', account_id = excluded.account_id,
+			account_name = excluded.account_name, crm_user_id = excluded.crm_user_id, instance_url = excluded.instance_url,
+			login_url = excluded.login_url, app_client_id = excluded.app_client_id, scopes_json = excluded.scopes_json,
+			access_token_ciphertext = excluded.access_token_ciphertext,
+			refresh_token_ciphertext = excluded.refresh_token_ciphertext, token_expires_at = excluded.token_expires_at,
+			token_generation = crm_connections.token_generation + 1, token_refreshed_at = now(), refresh_lease_until = null,
+			refresh_in_doubt_at = null, capabilities_json = '{}', capabilities_at = null, compared_at = null,
+			limits_json = case when crm_connections.account_id = excluded.account_id then crm_connections.limits_json else '[]' end,
+			drain_epoch = crm_connections.drain_epoch + (crm_connections.account_id <> excluded.account_id)::int,
+			paused_until = null, last_error_code = '', last_error = null, last_error_action = '',
+			connected_at = now(), last_checked_at = now(), updated_at = now()
+		returning `+connectionColumns, pgx.NamedArgs{
+		"workspace": g.WorkspaceID, "crm": g.CRM, "account": g.AccountID, "name": g.AccountName, "user": g.UserID,
+		"instance": g.InstanceURL, "login": g.LoginURL, "scopes": json.RawMessage(scopes), "access": access, "refresh": refresh,
+		"expires": nullTime(g.ExpiresAt), "app": g.AppClientID}))
+	if err != nil {
+		return Connection{}, fmt.Errorf("save connection: %w", err)
+	}
+	if err := parkStrangers(ctx, tx, `c.id = $1`, c.ID); err != nil {
+		return Connection{}, err
+	}
+	if _, err := tx.Exec(ctx, `
+		update crm_write_log set status = blocked_from, blocked_from = null, next_attempt_at = now(), updated_at = now(),
+			error_class = '', error_code = '', error_cause = '', error_action = ''
+		where connection_id = $1 and status = 'blocked'`, c.ID); err != nil {
+		return Connection{}, fmt.Errorf("release blocked rows: %w", err)
+	}
+	return c, wake(ctx, tx, c.ID)
 }
 
 // parkStrangers hands rows of another CRM account than the connection's to a person. which narrows them, by w (the

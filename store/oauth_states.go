@@ -9,11 +9,12 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 )
 
 // OAuthState is what a started OAuth flow must remember until its callback.
 type OAuthState struct {
-	WorkspaceID uuid.UUID `db:"workspace_id"`
+	WorkspaceID uuid.UUID `db:"workspace_id"` // uuid.Nil: none yet, the install is claimed afterwards
 	CRM         string    `db:"crm"`
 	UserID      string    `db:"user_id"`
 	RedirectTo  string    `db:"redirect_to"`
@@ -36,8 +37,8 @@ func (s *Store) BeginOAuth(ctx context.Context, st OAuthState, life time.Duratio
 	}
 	_, err = s.pool.Exec(ctx, `
 		insert into oauth_states (state_hash, workspace_id, crm, user_id, redirect_to, login_url, verifier_ciphertext, app_client_id, expires_at)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, now() + make_interval(secs => $9))`,
-		stateHash(state), st.WorkspaceID, st.CRM, st.UserID, st.RedirectTo, st.LoginURL, verifier, st.AppClientID, life.Seconds())
+		values ($1, nullif($2, $10::uuid), $3, $4, $5, $6, $7, $8, now() + make_interval(secs => $9))`,
+		stateHash(state), st.WorkspaceID, st.CRM, st.UserID, st.RedirectTo, st.LoginURL, verifier, st.AppClientID, life.Seconds(), uuid.Nil)
 	if err != nil {
 		return "", fmt.Errorf("save state: %w", err)
 	}
@@ -49,7 +50,8 @@ func (s *Store) BeginOAuth(ctx context.Context, st OAuthState, life time.Duratio
 func (s *Store) TakeOAuthState(ctx context.Context, crm, state string) (OAuthState, error) {
 	st, err := one[OAuthState](s.pool.Query(ctx, `
 		delete from oauth_states where state_hash = $1 and crm = $2 and expires_at > now()
-		returning workspace_id, crm, user_id, redirect_to, login_url, verifier_ciphertext, app_client_id`, stateHash(state), crm))
+		returning coalesce(workspace_id, $3::uuid) as workspace_id, crm, user_id, redirect_to, login_url, verifier_ciphertext, app_client_id`,
+		stateHash(state), crm, uuid.Nil))
 	if err != nil {
 		return OAuthState{}, err
 	}
@@ -57,8 +59,12 @@ func (s *Store) TakeOAuthState(ctx context.Context, crm, state string) (OAuthSta
 	return st, err
 }
 
-// PurgeOAuthStates deletes states that nobody came back for and says how many.
+// PurgeOAuthStates ends what nobody came back for: it forgets the tokens of installs that were not claimed in time, deletes
+// states that are over, and says how many of those.
 func (s *Store) PurgeOAuthStates(ctx context.Context) (int64, error) {
+	if err := s.inTx(ctx, func(tx pgx.Tx) error { return forgetInstalls(ctx, tx, `expires_at <= now()`) }); err != nil {
+		return 0, fmt.Errorf("purge installs: %w", err)
+	}
 	tag, err := s.pool.Exec(ctx, `delete from oauth_states where expires_at <= now()`)
 	if err != nil {
 		return 0, fmt.Errorf("purge states: %w", err)

@@ -3,19 +3,22 @@ package store
 import (
 	"context"
 	"fmt"
+
+	"github.com/google/uuid"
 )
 
-// sealedColumn is a column that holds sealed text, and in SQL the place that it is sealed for.
+// sealedColumn is a column that holds sealed text, and in SQL, where t is its table, the place that it is sealed for.
 type sealedColumn struct{ table, column, place string }
 
 // sealedColumns are all of them; a test compares the list with the database.
 func sealedColumns() []sealedColumn {
+	const owner = `coalesce(t.workspace_id, (select p.id from pending_installs p where p.connection_id = t.id and p.status = 'pending'))::text`
 	return []sealedColumn{
-		{"crm_connections", "access_token_ciphertext", `array[workspace_id::text, crm, 'access_token']`},
-		{"crm_connections", "refresh_token_ciphertext", `array[workspace_id::text, crm, 'refresh_token']`},
+		{"crm_connections", "access_token_ciphertext", `array[` + owner + `, crm, 'access_token']`},
+		{"crm_connections", "refresh_token_ciphertext", `array[` + owner + `, crm, 'refresh_token']`},
 		{"crm_apps", "client_secret_ciphertext", `array[workspace_id::text, crm, 'client_secret']`},
 		{"crm_secrets", "value_ciphertext", `array['crm_secrets', name]`},
-		{"oauth_states", "verifier_ciphertext", `array[workspace_id::text, crm, 'verifier']`},
+		{"oauth_states", "verifier_ciphertext", `array[coalesce(workspace_id, '` + uuid.Nil.String() + `')::text, crm, 'verifier']`},
 	}
 }
 

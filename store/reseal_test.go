@@ -248,3 +248,25 @@ func TestATextThatNoKeyOpensIsCountedAndLeft(t *testing.T) {
 		t.Error("it was changed")
 	}
 }
+
+func TestAnInstallThatWaitsToBeClaimedIsSealedAnewForItsId(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	old := keysetOf(t, newKeyset(t))
+	id, err := store.New(b.pool, ringOf(t, old)).SaveInstall(t.Context(), store.NewGrant{CRM: "hubspot", AccountID: "1", AccessToken: "access", RefreshToken: "refresh"}, time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	promoted := step(t, step(t, old.Prepare).Promote)
+	if err := store.New(b.pool, ringOf(t, promoted)).Reseal(t.Context(), silent); err != nil {
+		t.Fatal(err)
+	}
+	s := store.New(b.pool, ringOf(t, step(t, promoted.Retire)))
+	c, err := s.ClaimInstall(t.Context(), id, b.workspace, "user", b.bell.ring)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if access, refresh, err := s.Tokens(c); err != nil || access != "access" || refresh != "refresh" {
+		t.Errorf("the tokens open as %q, %q, %v", access, refresh, err)
+	}
+}

@@ -60,6 +60,8 @@ func (c *checker) config(v variables) Config {
 		DBMaxConns:   int32(c.between("DB_MAX_CONNS", v.DBMaxConns, 2, 1000)),
 		Keyset:       c.keyset(v),
 		ServiceKeys:  c.serviceKeys(v),
+		Tokens:       c.tokens(v),
+		Hooks:        c.hooks(v),
 		AppBaseURL:   c.webURL("APP_BASE_URL", v.AppBaseURL),
 		ListenAddr:   c.listen(v),
 		TrustedHosts: c.trustedHosts(v.TrustedHosts),

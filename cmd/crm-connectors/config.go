@@ -9,6 +9,7 @@ import (
 
 	environment "github.com/caarlos0/env/v11"
 
+	"crm-connectors/api"
 	"crm-connectors/connectors"
 )
 
@@ -20,6 +21,8 @@ type Config struct {
 
 	Keyset      keysetSource
 	ServiceKeys map[string]connectors.Secret // by name: what services authenticate with
+	Tokens      TokenConfig
+	Hooks       *api.Hooks // nil: webhooks and cron use service keys
 
 	AppBaseURL      string   // no slash at its end, as all URLs here
 	RedirectOrigins []string // besides AppBaseURL's own
@@ -43,6 +46,14 @@ type Waits struct {
 	Lease, SendWindow, CallTimeout             time.Duration
 	LateCommit, IndexLag, FirstLook, LookAgain time.Duration
 	DeadGrantWait, SweepEvery, Slice           time.Duration
+}
+
+// TokenConfig is how people's tokens are verified. All of it empty: nobody signs in but services.
+type TokenConfig struct {
+	Secret           connectors.Secret
+	KeySet           *api.KeySet // given in full; goes before KeySetURL
+	KeySetURL        string
+	Issuer, Audience string
 }
 
 // HubSpotConfig is our HubSpot app and where HubSpot is.

@@ -80,7 +80,11 @@ func newService(ctx context.Context, cfg Config, log zerolog.Logger) (_ *service
 	if err != nil {
 		return nil, err
 	}
-	router, err := api.NewRouter(api.Config{Handler: h, Auth: serviceKeys(cfg), Log: log, Origins: cfg.CORSOrigins, Ready: st.Ping})
+	auth, err := credentials(ctx, cfg, log)
+	if err != nil {
+		return nil, err
+	}
+	router, err := api.NewRouter(api.Config{Handler: h, Auth: auth, Members: st, Log: log, Origins: cfg.CORSOrigins, Ready: st.Ping})
 	if err != nil {
 		return nil, err
 	}
@@ -108,14 +112,6 @@ func crmsOf(cfg Config) ([]connectors.Connector, map[connectors.CRM]connectors.A
 		crms, apps[connectors.Salesforce] = append(crms, crm), c.App
 	}
 	return crms, apps, nil
-}
-
-func serviceKeys(cfg Config) *api.ServiceKeys {
-	keys := map[string]string{}
-	for name, key := range cfg.ServiceKeys {
-		keys[name] = key.Reveal()
-	}
-	return api.NewServiceKeys(keys, "")
 }
 
 // openPool opens the pool and makes sure that the database answers, so that a wrong address fails the start.

@@ -24,6 +24,16 @@ type variables struct {
 	SecretKey       string `env:"SUPABASE_SECRET_KEY" group:"Secrets" help:"one such key, named default; ignored beside SUPABASE_SECRET_KEYS" example:"KEY"`
 	ServiceRoleKey  string `env:"SUPABASE_SERVICE_ROLE_KEY" group:"Secrets" help:"the legacy service_role key" example:"KEY"`
 
+	JWTSecret    string `env:"SUPABASE_JWT_SECRET" group:"People" help:"the project's legacy JWT secret: takes people's HS256 tokens and the service_role key" example:"SECRET"`
+	JWTSecretOwn string `env:"JWT_SECRET" group:"People" help:"the same, under the self-hosted name" example:"SECRET"`
+	JWKS         string `env:"SUPABASE_JWKS" group:"People" help:"the project's public keys: takes people's ES256 and RS256 tokens; goes before the URLs" example:"{\"keys\":[...]}"`
+	JWKSURL      string `env:"SUPABASE_JWKS_URL" group:"People" help:"where the keys are; default: /auth/v1/.well-known/jwks.json below SUPABASE_PUBLIC_URL, else below SUPABASE_URL" example:"https://project.example.com/auth/v1/.well-known/jwks.json"`
+	JWTIssuer    string `env:"JWT_ISSUER" group:"People" help:"the issuer that people's tokens must name" example:"https://project.example.com/auth/v1"`
+	JWTAudience  string `env:"JWT_AUDIENCE" group:"People" help:"the audience that they must name" example:"authenticated"`
+
+	WebhookSecret        string `env:"WEBHOOK_SECRET" group:"Webhooks" help:"what database webhooks and cron may send as x-webhook-secret; several separated by |" example:"SECRET"`
+	WebhookSigningSecret string `env:"WEBHOOK_SIGNING_SECRET" group:"Webhooks" help:"what they sign bodies with, as Standard Webhooks says; several separated by |" example:"v1,whsec_BASE64"`
+
 	AppBaseURL        string   `env:"APP_BASE_URL" group:"Addresses" help:"Conduit's web application, where people return to; required" example:"https://app.example.com"`
 	RedirectOrigins   []string `env:"REDIRECT_ORIGINS" group:"Addresses" help:"more origins that people may return to" example:"https://staging.example.com"`
 	CORSOrigins       []string `env:"CORS_ORIGINS" envDefault:"*" group:"Addresses" help:"origins whose pages may call" example:"https://app.example.com,https://staging.example.com"`

@@ -60,6 +60,9 @@ func (c *cache[V]) orFetch(ctx context.Context, key string, fetch func(context.C
 		return v, nil
 	}
 	done := c.flight.DoChan(key, func() (any, error) {
+		if v, ok := c.get(key); ok { // since it was missed, another flight has landed
+			return v, nil
+		}
 		v, err := fetch(context.WithoutCancel(ctx))
 		if err != nil {
 			return nil, err

@@ -162,8 +162,9 @@ func blamed(item refusalItem) string {
 		return "WhatId"
 	case strings.HasPrefix(item.Message, "Name ID:"):
 		return "WhoId"
-	case strings.HasPrefix(item.Message, "Assigned To ID:"), strings.HasPrefix(item.Message, "Owner ID:"):
-		return "OwnerId"
+	}
+	if label, _, is := strings.Cut(item.Message, " ID: "); is && !strings.ContainsAny(label, ".:") {
+		return label // such as Record Type or Assigned To: no link of ours
 	}
 	return ""
 }

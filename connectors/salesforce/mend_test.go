@@ -42,9 +42,9 @@ func TestSalesforceNamesTheStaleLinkInManyWays(t *testing.T) {
 			t.Errorf("%s: sent %s, want WhoId %v and WhatId %v", name, sent[1], c.who, c.what)
 		}
 	}
-	for _, message := range []string{"Assigned To ID: invalid", "Owner ID: invalid"} {
+	for _, message := range []string{"Assigned To ID: invalid", "Owner ID: invalid", "Record Type ID: this ID value isn't valid for the user: 0128M0000000001"} {
 		conn, f, account := newFake(t, map[string][]answer{postTask: {refusal(message, "")}})
-		r := deliverOne(t, conn, account, taskWrite(func(w *connectors.Write) { w.ContactRef, w.DealID = ref("Contact", contactID), dealID }))
+		r := deliverOne(t, conn, account, taskWrite(func(w *connectors.Write) { w.ContactRef = ref("Contact", contactID) }))
 		wantClass(t, r.Err, reject, "reference_invalid")
 		if len(f.calls) != 1 {
 			t.Errorf("%s: %d calls, want one", message, len(f.calls))

@@ -10,16 +10,17 @@ import (
 	"crm-connectors/connectors"
 )
 
-// purpose is what a token endpoint was asked for: some words mean different things for each.
+// purpose is what Salesforce was asked for: some words mean different things for each.
 type purpose string
 
 const (
 	exchanging purpose = "exchange"
 	refreshing purpose = "refresh"
 	revoking   purpose = "revoke"
+	consenting purpose = "consent" // the page where a person allows the app, which sends errors back with the browser
 )
 
-// tokenRule is one line of the table for token endpoints; the first that fits decides. No line speaks
+// tokenRule is one line of the table for sign-in: token endpoints and the page of consent; the first that fits decides. No line speaks
 // of 5xx, 429 and answers without an error: those say nothing about the grant.
 type tokenRule struct {
 	doing       purpose // "": any
@@ -37,6 +38,8 @@ const (
 	doStartAgain = "Start the connection again."
 	doMendApp    = "Check the client id, the client secret and the callback URL of the app against its settings in Salesforce."
 	doAskAdmin   = "Ask the Salesforce administrator to allow the app for this user and address, then reconnect."
+	doInstall    = "Ask the Salesforce administrator to install the app, then reconnect."
+	doScopes     = "Make the OAuth scopes of the app in Salesforce include api and refresh_token, then connect again."
 
 	fromFlow = "OAuth 2.0 web server and refresh token flow, error codes"
 )
@@ -63,7 +66,21 @@ var tokenRules = []tokenRule{
 	{code: "OAUTH_APP_BLOCKED", class: connectors.ClassNeedsReconnect, our: "app_blocked",
 		says: "The administrator has blocked the app", action: doAskAdmin, source: fromSeen},
 	{code: "invalid_client", description: "installed into org", class: connectors.ClassNeedsReconnect, our: "app_not_installed",
-		says: "The app is not installed in the org", action: "Ask the Salesforce administrator to install the app, then reconnect.", source: fromSeen},
+		says: "The app is not installed in the org", action: doInstall, source: fromSeen},
+	{doing: consenting, code: "OAUTH_APPROVAL_ERROR_GENERIC", class: connectors.ClassNeedsReconnect, our: "app_not_installed",
+		says: "The org lets nobody approve an app that is not installed", action: doInstall, source: fromSeen},
+	{doing: consenting, code: "OAUTH_AUTHORIZATION_BLOCKED", class: connectors.ClassNeedsReconnect, our: "app_not_approved",
+		says: "The org lets only users whom an administrator approved use the app", action: doAskAdmin, source: fromSeen},
+	{doing: consenting, code: "OAUTH_APP_ACCESS_DENIED", class: connectors.ClassNeedsReconnect, our: "app_not_approved",
+		says: "The administrator has not approved the user for the app", action: doAskAdmin, source: fromSeen},
+	{doing: consenting, code: "invalid_scope", class: connectors.ClassMisconfigured, our: "scope_refused",
+		says: "The app may not ask for what the service needs", action: doScopes, source: fromFlow},
+	{doing: consenting, code: "unsupported_response_type", class: connectors.ClassMisconfigured, our: "token_request_refused",
+		says: "The app does not allow this flow", action: doMendApp, source: fromFlow},
+	{doing: consenting, code: "server_error", class: connectors.ClassRetry, our: "login_unavailable",
+		says: "Salesforce failed inside", action: doStartAgain, source: fromFlow},
+	{doing: consenting, code: "temporarily_unavailable", class: connectors.ClassRetry, our: "login_unavailable",
+		says: "Salesforce takes no sign-ins at this moment", action: doStartAgain, source: fromFlow},
 	{code: "invalid_client", class: connectors.ClassMisconfigured, our: "client_refused",
 		says: "Salesforce does not accept the client id and secret", action: doMendApp, source: fromFlow},
 	{code: "invalid_client_id", class: connectors.ClassMisconfigured, our: "client_refused",
@@ -107,6 +124,15 @@ func tokenRefused(doing purpose, reply connectors.Reply, now time.Time) *connect
 		e.RetryAfter = wait
 	}
 	return e
+}
+
+// ConsentRefused is what an error means that the page of consent sent back with the browser; nil: nothing is known about it.
+func (c *Connector) ConsentRefused(code, description string) *connectors.Error {
+	l, ok := lineForToken(consenting, code, description)
+	if !ok {
+		return nil
+	}
+	return &connectors.Error{Class: l.class, Code: l.our, Cause: describe(l.says, code, description), Action: l.action}
 }
 
 // lostToken is the Error for a token call without a complete answer. A token may have been spent.

@@ -312,3 +312,28 @@ func TestNewNamesTheSettingThatIsWrong(t *testing.T) {
 		t.Errorf("CheckLoginURL = %q, %v", got, err)
 	}
 }
+
+func TestWhatThePageOfConsentRefusesHasAMend(t *testing.T) {
+	t.Parallel()
+	c, _, _ := newFake(t, nil)
+	for said, want := range map[[2]string]consequence{
+		{"OAUTH_APP_BLOCKED", "this app is blocked by admin"}:         {class: reconnect, code: "app_blocked", tells: "administrator"},
+		{"invalid_client", "app must be installed into org"}:          {class: reconnect, code: "app_not_installed", tells: "install"},
+		{"OAUTH_APPROVAL_ERROR_GENERIC", ""}:                          {class: reconnect, code: "app_not_installed", tells: "install"},
+		{"OAUTH_AUTHORIZATION_BLOCKED", "user is not admin approved"}: {class: reconnect, code: "app_not_approved", tells: "administrator"},
+		{"OAUTH_APP_ACCESS_DENIED", "user is not admin approved"}:     {class: reconnect, code: "app_not_approved", tells: "administrator"},
+		{"invalid_scope", "the requested scope is not allowed"}:       {class: ours, code: "scope_refused", tells: "refresh_token"},
+		{"unsupported_response_type", "response type not supported"}:  {class: ours, code: "token_request_refused", tells: "settings"},
+		{"invalid_request", "missing required code challenge"}:        {class: ours, code: "token_request_refused", tells: "settings"},
+		{"server_error", ""}:                             {class: retry, code: "login_unavailable", tells: "again"},
+		{"temporarily_unavailable", "later <b>\nplease"}: {class: retry, code: "login_unavailable", tells: "again"},
+	} {
+		e := c.ConsentRefused(said[0], said[1])
+		if wantClass(t, e, want.class, want.code); !strings.Contains(e.Action, want.tells) || strings.Contains(e.Cause, "\n") {
+			t.Errorf("%v: %+v", said, e)
+		}
+	}
+	if e := c.ConsentRefused("something_new", ""); e != nil {
+		t.Errorf("what nobody knows: %+v", e)
+	}
+}

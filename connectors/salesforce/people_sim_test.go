@@ -143,15 +143,21 @@ func TestAConvertedLeadWhoseContactMovedOnIsStillItsContact(t *testing.T) {
 
 func TestADuplicateRuleLeadsToTheRecordItNames(t *testing.T) {
 	t.Parallel()
-	o := newOrg(t, simsalesforce.Behaviour{DuplicateRule: true})
-	contact := o.seedContact("ada@example.com")
 	empty := `{"compositeResponse":[{"referenceId":"Lead","httpStatusCode":200,"body":{"records":[]}},{"referenceId":"Contact","httpStatusCode":200,"body":{"records":[]}}]}`
-	o.fault(sim.Fault{Path: "/composite$", Kind: sim.FaultStatus, Status: 200, Body: empty}) // the user does not see what the rule sees
-	r := o.deliver(contactWrite(ada))[0]
-	if r.Ref != (connectors.Ref{Type: "Contact", ID: contact}) || noteCodes(r.Notes) != "duplicate_used" {
-		t.Errorf("result = %+v", r)
+	for key, named := range map[string]bool{"": true, "duplicateResult": true, "none": false} {
+		for _, blocks := range []bool{false, true} {
+			o := newOrg(t, simsalesforce.Behaviour{DuplicateRule: true, DuplicateKey: key, DuplicateBlocks: blocks})
+			contact := o.seedContact("ada@example.com")
+			o.fault(sim.Fault{Path: "/composite$", Kind: sim.FaultStatus, Status: 200, Body: empty}) // the user does not see what the rule sees
+			r := o.deliverOne(contactWrite(ada))
+			if !named {
+				wantClass(t, r.Err, reject, "duplicate_refused")
+			} else if r.Err != nil || r.Ref != (connectors.Ref{Type: "Contact", ID: contact}) || r.Outcome != connectors.Unchanged || noteCodes(r.Notes) != "duplicate_used" {
+				t.Errorf("%q: %+v", key, r)
+			}
+			o.wantEntries("")
+		}
 	}
-	o.wantEntries("")
 }
 
 func TestLongAndStrangeWordsAreCutAndNoted(t *testing.T) {

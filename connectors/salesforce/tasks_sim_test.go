@@ -206,6 +206,17 @@ func TestATaskFindsThePersonThatItsListWrote(t *testing.T) {
 	}
 }
 
+func TestALinkThatTheUserMayNotSeeIsForTheAdministrator(t *testing.T) {
+	t.Parallel()
+	o := newOrg(t, simsalesforce.Behaviour{HiddenRecords: []string{dealOne}})
+	contact := o.seedContact("ada@example.com")
+	r := o.deliverOne(taskWrite(func(w *connectors.Write) { w.ContactRef, w.DealID = ref("Contact", contact), dealOne }))
+	if wantClass(t, r.Err, reject, "permission_missing"); !strings.Contains(r.Err.Cause, dealOne[:15]) || !strings.Contains(r.Err.Action, "access") {
+		t.Errorf("%+v does not say to what", r.Err)
+	}
+	o.wantEntries("")
+}
+
 func TestATaskOfAnUnknownPersonIsWrittenWithoutOne(t *testing.T) {
 	t.Parallel()
 	o := newOrg(t, simsalesforce.Behaviour{})

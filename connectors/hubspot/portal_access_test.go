@@ -13,7 +13,7 @@ import (
 func TestATokenThatHubSpotDoesNotKnowNeedsARefresh(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	b.account.AccessToken = "not-a-token"
+	b.account.AccessToken = connectors.NewSecret("not-a-token")
 	wantError(t, b.deliver(taskWrite()).Err, connectors.ClassNeedsAuth, "access_token_refused")
 	b.wantLog()
 }
@@ -31,7 +31,7 @@ func TestAnAppThatHubSpotDoesNotKnowIsOurMistake(t *testing.T) {
 	b := newBench(t)
 	for name, change := range map[string]func(*connectors.App){
 		"id":     func(a *connectors.App) { a.ClientID = "another" },
-		"secret": func(a *connectors.App) { a.ClientSecret = "another" },
+		"secret": func(a *connectors.App) { a.ClientSecret = connectors.NewSecret("another") },
 	} {
 		account := b.account
 		change(&account.App)
@@ -49,12 +49,12 @@ func TestACodeIsOnlyGoodForAMomentAndForItsOwnAddress(t *testing.T) {
 	code := b.signIn()
 	app := b.account.App
 	app.RedirectURL = "http://localhost/another"
-	_, err := b.Exchange(t.Context(), app, code, verifier)
+	_, err := b.Exchange(t.Context(), app, code, verifier())
 	wantError(t, err, connectors.ClassMisconfigured, "oauth_redirect_refused")
 
 	code = b.signIn()
 	b.sim.Core().Clock.Advance(2 * time.Minute)
-	_, err = b.Exchange(t.Context(), b.account.App, code, verifier)
+	_, err = b.Exchange(t.Context(), b.account.App, code, verifier())
 	wantError(t, err, connectors.ClassRejected, "oauth_code_refused")
 }
 
@@ -62,7 +62,7 @@ func TestAGrantHasTheScopesThatWereGranted(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	b.sim.SetBehaviour(simhubspot.Behaviour{GrantedScopes: []string{"oauth", "crm.objects.contacts.read"}})
-	grant, err := b.Exchange(t.Context(), b.account.App, b.signIn(), verifier)
+	grant, err := b.Exchange(t.Context(), b.account.App, b.signIn(), verifier())
 	if err != nil || len(grant.Scopes) != 2 || grant.Scopes[1] != "crm.objects.contacts.read" {
 		t.Errorf("scopes: got %v, %v; want the two that were granted", grant.Scopes, err)
 	}

@@ -87,7 +87,7 @@ func (k *check) fieldDefaults(ctx context.Context) *connectors.Error {
 			return err
 		}
 		for _, name := range slices.Sorted(maps.Keys(fields)) {
-			message, allowed := k.objection(d, typ, name, fields[name])
+			message, allowed := d.objection(typ, name, fields[name])
 			if message == "" && typ == typeLead && strings.EqualFold(name, "Status") {
 				if message, allowed, err = k.leadStatus(ctx, fields[name]); err != nil {
 					return err

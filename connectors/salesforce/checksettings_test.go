@@ -58,6 +58,7 @@ func TestWhatTheOrgWouldRefuseIsNamed(t *testing.T) {
 		"City":               {connectors.ObjectContact, "x", "edit access to it", ""},
 		"IsConverted":        {connectors.ObjectContact, true, "may not set Lead.IsConverted", ""},
 		"email":              {connectors.ObjectContact, "a@example.com", "sets Lead.email itself", ""},
+		"Outcome_Key__c":     {connectors.ObjectRollup, "x", "sets Task.Outcome_Key__c itself", ""},
 		"WhoId":              {connectors.ObjectTask, contactID, "sets Task.WhoId itself", ""},
 		"WhatId":             {connectors.ObjectRollup, dealID, "sets Task.WhatId itself", ""},
 		"Suffix":             {connectors.ObjectContact, "", "empty", ""},

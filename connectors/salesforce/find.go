@@ -37,7 +37,7 @@ func (c *Connector) Find(ctx context.Context, account connectors.Account, w conn
 
 // findPerson is Deliver's own lookup, and one for a lead of ours that no longer has the address.
 func (st *step) findPerson(ctx context.Context, c connectors.Contact) (connectors.Finding, error) {
-	email, want := strings.TrimSpace(c.Email), st.fieldsOf(c)
+	email, want := strings.TrimSpace(c.Email), st.changes(st.fieldsOf(c))
 	f, err := st.lookup(ctx, email, want)
 	if err != nil {
 		return connectors.Finding{}, err

@@ -29,15 +29,15 @@ func (f fieldDefinition) active() []string {
 }
 
 // ownFields are those that the service sets itself, by the object that they are of.
-var ownFields = map[string][]string{typeLead: {"Email"}, typeTask: {"WhoId", "WhatId"}}
+var ownFields = map[string][]string{typeLead: {"Email", markerField}, typeTask: {"WhoId", "WhatId", markerField}}
 
 // objection is why Salesforce would refuse a default value for the field of that name, with what it would take where that is a list;
 // empty: it would take it.
-func (s *session) objection(d definition, object, name string, value any) (string, []string) {
+func (d definition) objection(object, name string, value any) (string, []string) {
 	f, exists := d.field(name)
 	label := object + "." + name
 	switch {
-	case slices.ContainsFunc(s.ownFields(object), func(own string) bool { return strings.EqualFold(own, name) }):
+	case slices.ContainsFunc(ownFields[object], func(own string) bool { return strings.EqualFold(own, name) }):
 		return "The service sets " + label + " itself: leave it out.", nil
 	case !exists:
 		return fmt.Sprintf("There is no field %s that the connected user can see: use the API name of a field, or ask a Salesforce admin to give the integration user access to it.", label), nil
@@ -47,17 +47,6 @@ func (s *session) objection(d definition, object, name string, value any) (strin
 		return fmt.Sprintf("The default for %s is empty: give it a value or leave it out.", label), nil
 	}
 	return f.objectionTo(label, value)
-}
-
-// ownFields adds the field that carries our marker in this org.
-func (s *session) ownFields(object string) []string {
-	own := slices.Clone(ownFields[object])
-	for _, marking := range s.account.Capabilities.Markers {
-		if marking.Field != "" {
-			own = append(own, marking.Field)
-		}
-	}
-	return own
 }
 
 // objectionTo judges a value by the field's type.

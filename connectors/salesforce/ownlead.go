@@ -56,7 +56,8 @@ func (st *step) makeLead(ctx context.Context, body map[string]any) (made, *conne
 			return body
 		}
 		out := without(body, descriptionField)
-		out[descriptionField] = below(textOf(body, descriptionField), ref)
+		text, _ := limit(textOf(body, descriptionField), maxDescription-len(between+ref))
+		out[descriptionField] = below(text, ref)
 		return out
 	}
 	m, err := st.make(ctx, typeLead, lead, noAssignment)

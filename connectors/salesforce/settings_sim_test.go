@@ -2,6 +2,7 @@ package salesforce
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"crm-connectors/connectors"
@@ -91,6 +92,9 @@ func TestPeopleAreOnlyCreatedWhereTheSettingsSaySo(t *testing.T) {
 		w.ContactRef, w.ContactKnown = ref("Lead", id), known
 		if r := o.deliver(w)[0]; r.Outcome != connectors.Unchanged || r.Ref.ID != id || len(r.Notes) != 0 {
 			t.Errorf("%s: %+v, want %s unchanged", name, r, id)
+		}
+		if f, err := o.c.Find(t.Context(), o.account, w); err != nil || f.Ref.ID != id || !f.Complete {
+			t.Errorf("%s: found %+v, %v; want it complete: it stays as it is", name, f, err)
 		}
 		o.wantEntries("")
 		r := o.deliver(contactWrite(connectors.Contact{Email: "new@example.com"}))[0]
@@ -243,5 +247,21 @@ func TestAPersonWhoCannotBeWrittenForAReasonIsNotLookedUp(t *testing.T) {
 	wantClass(t, o.deliverOne(w).Err, reject, "field_not_writable")
 	if n := o.Core().Calls.API() - before; n != 1 {
 		t.Errorf("%d calls, want one", n)
+	}
+}
+
+func TestADefaultThatFillsTheDescriptionLeavesRoomForTheMarker(t *testing.T) {
+	t.Parallel()
+	o := newOrg(t, simsalesforce.Behaviour{})
+	long := strings.Repeat("é", maxDescription)
+	o.account.Settings.FieldDefaults = map[connectors.Object]map[string]any{connectors.ObjectContact: {"Description": long}, connectors.ObjectTask: {"Description": long}}
+	const marker = "aaaabbbbccccddddeeeeffff22"
+	lead := contactWrite(ada)
+	lead.Marker = marker
+	o.deliver(lead, taskWrite(func(w *connectors.Write) { w.Marker, w.Task.Body = marker, "" }))
+	for _, e := range o.Core().Log.Entries(0) {
+		if text := e.Fields["Description"]; units(text) > maxDescription || !strings.HasSuffix(text, marker) {
+			t.Errorf("%s: %d units, ends in %q", e.Object, units(text), text[len(text)-40:])
+		}
 	}
 }

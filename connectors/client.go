@@ -36,6 +36,8 @@ type Call struct {
 	Body   []byte
 	Effect Effect
 	SendBy time.Time // no first byte after this; zero: no limit
+
+	Account string // whose allowance it uses; empty: nobody's, as for tokens
 }
 
 // Reply is a complete answer, whatever its status.
@@ -45,7 +47,7 @@ type Reply struct {
 	Body   []byte
 }
 
-// Doer makes calls. Client is the real one; Trace and Planner wrap another.
+// Doer makes calls. Client is the real one; Budget, Trace and Planner wrap another.
 type Doer interface {
 	// Do answers with a complete Reply, or with a *TransportError.
 	Do(ctx context.Context, call Call) (Reply, error)

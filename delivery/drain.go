@@ -17,6 +17,7 @@ import (
 const (
 	findSize    = 1 // looks are rare, and each has its own answer
 	signsOfLife = 6 // of a drain, in the time that a claim lasts
+	callsARound = 8 // a full claim takes five: look up, create and update contacts, tasks, rollups
 )
 
 type endDrain = func(ctx context.Context, tx pgx.Tx, next *time.Time) error
@@ -53,6 +54,11 @@ func (e *Engine) drain(ctx context.Context, connectionID uuid.UUID, end endDrain
 				return err
 			}
 			seen, yield = e.cfg.Now(), yield || !newest
+		}
+		if !yield {
+			if yield, err = t.rests(ctx); err != nil {
+				return err
+			}
 		}
 		if !yield {
 			if worked, err = t.round(ctx); err != nil {
@@ -104,6 +110,19 @@ func (t *turn) expires(margin time.Duration) bool {
 	}
 	at := t.conn.TokenExpiresAt
 	return at != nil && at.Sub(t.engine.cfg.Now()) < margin
+}
+
+// rests says that the account has no room for the calls of a round now. The connection then rests for that long, and its worker is free for others.
+func (t *turn) rests(ctx context.Context) (bool, error) {
+	p, ok := t.connector.(connectors.Pacer)
+	if !ok {
+		return false, nil
+	}
+	wait := p.Room(t.account, callsARound)
+	if wait == 0 {
+		return false, nil
+	}
+	return true, t.engine.store.Rest(ctx, t.conn.ID, wait)
 }
 
 // round does one step of work: a look for what is in doubt, or a delivery. It says whether there was any.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"time"
 
 	"github.com/google/uuid"
@@ -81,26 +82,56 @@ func (s *Store) KeepDraining(ctx context.Context, connectionID uuid.UUID, epoch 
 // alone is how many workers a row may have taken down before it is claimed by itself, so that it harms no other.
 const alone = "2"
 
-// Claim takes up to limit due rows of the connection for sending, longest due first, and has committed when it returns:
-// from here on each row counts as perhaps sent. Rows of one ordering key come together or in order, never the newer first. It gives none when the drain is not the newest, the connection is not
-// live or its CRM asked for a pause.
+// Claim takes up to limit due rows of each kind of the connection for sending, longest due first, so that each of the CRM's batch calls can be
+// full, and has committed when it returns: from here on each row counts as perhaps sent. Rows of one ordering key come together or in order,
+// never the newer first. It gives none when the drain is not the newest, the connection is not live or its CRM asked for a pause.
 func (s *Store) Claim(ctx context.Context, connectionID uuid.UUID, epoch int64, limit int, lease Lease) ([]Claimed, error) {
-	var out []Claimed
-	err := s.inTx(ctx, func(tx pgx.Tx) error {
+	ahead := new(int)
+	*ahead = lookAhead
+	if rand.N(wholeQueueEvery) == 0 {
+		ahead = nil
+	}
+	out, err := s.claim(ctx, connectionID, epoch, limit, ahead, lease)
+	if err == nil && len(out) == 0 && ahead != nil {
+		out, err = s.claim(ctx, connectionID, epoch, limit, nil, lease)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("claim: %w", err)
+	}
+	return out, nil
+}
+
+const (
+	// lookAhead is how far into a kind's queue a claim looks: most of a large backlog waits for its contacts, and to ask of each row whether
+	// its contact is written takes longer than to write a batch.
+	lookAhead = 2000
+	// wholeQueueEvery is how often a claim looks at all of it, by chance, so that rows behind many that wait for a person are not forgotten.
+	wholeQueueEvery = 16
+)
+
+// claim looks at the first ahead rows of each kind's queue; nil: at all.
+func (s *Store) claim(ctx context.Context, connectionID uuid.UUID, epoch int64, limit int, ahead *int, lease Lease) (out []Claimed, err error) {
+	err = s.inTx(ctx, func(tx pgx.Tx) error {
 		account, ok, err := mayDrain(ctx, tx, connectionID, epoch)
 		if err != nil || !ok {
 			return err
 		}
 		out, err = many[Claimed](tx.Query(ctx, `
-			with first as materialized (
-				select w.id, w.seq, w.next_attempt_at, w.ordering_key, w.reclaims from crm_write_log w
-				where w.connection_id = $1 and w.next_attempt_at <= now() and w.crm_account_id = $5 and `+open+`
-				order by w.next_attempt_at, w.seq limit $2 for update skip locked),
+			with candidates as materialized (
+				select c.id from unnest(array['contact', 'task', 'rollup']) as k (kind), lateral (
+					select w.id from (
+						select * from crm_write_log q where q.connection_id = $1 and q.status = 'queued' and q.object_type = k.kind
+							and q.next_attempt_at <= now() and q.crm_account_id = $5
+						order by q.next_attempt_at, q.seq limit $6) w
+					where `+open+` order by w.next_attempt_at, w.seq limit $2) c),
+			first as materialized (
+				select w.id, w.seq, w.next_attempt_at, w.ordering_key, w.reclaims from crm_write_log w join candidates using (id)
+				where w.status = 'queued' for update of w skip locked),
 			followers as materialized (
 				select w.id, w.seq, w.next_attempt_at, w.ordering_key, w.reclaims
 				from crm_write_log w join first f on f.ordering_key = w.ordering_key and f.seq < w.seq
 				where w.connection_id = $1 and w.status = 'queued' and w.next_attempt_at <= now() and w.crm_account_id = $5
-				order by w.seq limit $2 - (select count(*) from first) for update of w skip locked),
+				order by w.seq limit $2 - (select count(*) from first where ordering_key is not null) for update of w skip locked),
 			due as (select *, 1 as rank from first union all select *, 2 from followers),
 			ranked as (select *, first_value(reclaims) over line >= `+alone+` as guarded, row_number() over line as place from due
 				window line as (order by rank, next_attempt_at, seq)),
@@ -113,13 +144,10 @@ func (s *Store) Claim(ctx context.Context, connectionID uuid.UUID, epoch int64, 
 						and o.status in ('queued', 'blocked') and o.seq < safe.seq and o.id not in (select id from safe)))
 				returning w.*)
 			select `+claimedColumns+` from taken w `+claimedJoins+` order by w.object_type <> 'contact', w.seq`,
-			connectionID, limit, lease.Hold.Seconds(), lease.Send.Seconds(), account))
+			connectionID, limit, lease.Hold.Seconds(), lease.Send.Seconds(), account, ahead))
 		return err
 	})
-	if err != nil {
-		return nil, fmt.Errorf("claim: %w", err)
-	}
-	return out, nil
+	return out, err
 }
 
 // ClaimDoubtful takes up to limit rows whose fate is to be looked for. From here on a late sender of an earlier attempt
@@ -178,7 +206,9 @@ func (s *Store) FinishDrain(ctx context.Context, connectionID uuid.UUID, epoch i
 			if err := tx.QueryRow(ctx, `
 				select least(
 					(select next_attempt_at from crm_write_log where connection_id = $1 and status = 'in_doubt' order by next_attempt_at, seq limit 1),
-					(select w.next_attempt_at from crm_write_log w where w.connection_id = $1 and `+open+` order by w.next_attempt_at, w.seq limit 1),
+					(select min(k.at) from unnest(array['contact', 'task', 'rollup']) as kinds (kind), lateral (
+						select w.next_attempt_at as at from crm_write_log w where w.connection_id = $1 and w.object_type = kinds.kind and `+open+`
+						order by w.next_attempt_at, w.seq limit 1) k),
 					(select min(h.hold_until) from crm_write_log h where h.connection_id = $1 and h.hold_until > now()))`,
 				connectionID).Scan(&next); err != nil {
 				return err

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -54,6 +55,50 @@ func TestAClaimTakesNoMoreThanItsLimit(t *testing.T) {
 	}
 	wantObjects(t, "two", b.claim(c.ID, 2), "0", "1")
 	wantObjects(t, "the rest", b.claim(c.ID, 2), "2")
+}
+
+func TestAClaimFillsTheBatchOfEachKind(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	c := b.connect("hubspot", "hub1")
+	for _, name := range []string{"a", "b", "c", "d"} {
+		b.append(b.outcome(name, contact(name+"@example.com"), task("t"+name), rollup("r"+name)))
+	}
+	first := b.claim(c.ID, 2)
+	wantObjects(t, "contacts alone", first, "a@example.com", "b@example.com")
+	b.settle(became(first[0], store.Succeeded), became(first[1], store.Succeeded))
+	wantObjects(t, "two of each kind", b.claim(c.ID, 2), "c@example.com", "d@example.com", "ta", "ra", "tb", "rb")
+}
+
+func TestRowsBehindManyThatWaitForTheirContactsAreClaimed(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	c := b.connect("hubspot", "hub1")
+	stuck := b.append(b.outcome("stuck", contact(ada), task("t")))
+	b.append(b.outcome("free", task("free")))
+	b.exec(`update crm_write_log set status = 'needs_review' where id = $1`, stuck[0].ID)
+	b.exec(`insert into crm_write_log (id, sync_id, workspace_id, crm, connection_id, crm_account_id, object_type, object_id, action, source_event_id,
+			idempotency_key, payload_json, payload_hash, depends_on, status, next_attempt_at)
+		select gen_random_uuid(), sync_id, workspace_id, crm, connection_id, crm_account_id, 'task', n::text, 'create', source_event_id,
+			n::text, '{}', '', $1, 'queued', now() - interval '1 hour' from crm_write_log, generate_series(1, 2500) n where id = $1`, stuck[0].ID)
+	wantObjects(t, "the one that can go", b.claim(c.ID, 2), "free")
+}
+
+func TestAConnectionThatRestsIsNotClaimedFromAndNothingIsWrongWithIt(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	c := b.connect("hubspot", "hub1")
+	b.append(b.outcome("e1", task("t")))
+	if err := b.Rest(t.Context(), c.ID, time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	wantObjects(t, "while it rests", b.claim(c.ID, 1))
+	got, err := b.ConnectionByID(t.Context(), c.ID)
+	if err != nil || got.LastError != nil || got.Status != store.ConnectionConnected {
+		t.Errorf("got %v, %s, %v", got.LastError, got.Status, err)
+	}
+	b.exec(`update crm_connections set paused_until = now()`)
+	wantObjects(t, "afterwards", b.claim(c.ID, 1), "t")
 }
 
 func TestTheRowThatIsDueForLongestIsClaimedFirst(t *testing.T) {

@@ -246,6 +246,15 @@ func (s *Store) NoteTrouble(ctx context.Context, id uuid.UUID, t Trouble, pause 
 	return nil
 }
 
+// Rest lets nothing of the connection be claimed for a while. Nothing is wrong with it: its CRM's allowance is used up for the moment.
+func (s *Store) Rest(ctx context.Context, id uuid.UUID, wait time.Duration) error {
+	if _, err := s.pool.Exec(ctx, `update crm_connections set paused_until = greatest(paused_until, now() + make_interval(secs => $2)) where id = $1`,
+		id, wait.Seconds()); err != nil {
+		return fmt.Errorf("rest: %w", err)
+	}
+	return nil
+}
+
 // NoteHealthy clears a recorded problem of a connection that works again.
 func (s *Store) NoteHealthy(ctx context.Context, id uuid.UUID) error {
 	_, err := s.pool.Exec(ctx, `

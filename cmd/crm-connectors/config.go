@@ -34,6 +34,7 @@ type Config struct {
 	Salesforce   *SalesforceConfig // nil: off; at least one of both is on
 	TrustedHosts []string          // lower case
 
+	DailyShare    float64 // of 1
 	DrainWorkers  int
 	Waits         Waits
 	LogLevel      string // debug, info, warn, error

@@ -98,14 +98,16 @@ func crmsOf(cfg Config) ([]connectors.Connector, map[connectors.CRM]connectors.A
 	var crms []connectors.Connector
 	apps := map[connectors.CRM]connectors.App{}
 	if c := cfg.HubSpot; c != nil {
-		crm, err := hubspot.New(hubspot.Config{APIURL: c.APIBaseURL, AuthorizeURL: c.App.LoginURL, Version: c.APIVersion, HTTP: client, Now: time.Now})
+		crm, err := hubspot.New(hubspot.Config{APIURL: c.APIBaseURL, AuthorizeURL: c.App.LoginURL, Version: c.APIVersion, HTTP: client, Now: time.Now,
+			DailyShare: cfg.DailyShare})
 		if err != nil {
 			return nil, nil, err
 		}
 		crms, apps[connectors.HubSpot] = append(crms, crm), c.App
 	}
 	if c := cfg.Salesforce; c != nil {
-		crm, err := salesforce.New(salesforce.Config{LoginURL: c.App.LoginURL, Version: c.APIVersion, HTTP: client, Now: time.Now, TrustedHosts: cfg.TrustedHosts})
+		crm, err := salesforce.New(salesforce.Config{LoginURL: c.App.LoginURL, Version: c.APIVersion, HTTP: client, Now: time.Now, TrustedHosts: cfg.TrustedHosts,
+			DailyShare: cfg.DailyShare})
 		if err != nil {
 			return nil, nil, err
 		}

@@ -88,6 +88,9 @@ func sentence(cause, words string) string {
 // unanswered says what it means that there was no complete answer.
 func unanswered(err error, effect connectors.Effect) *connectors.Error {
 	var lost *connectors.TransportError
+	if held, ok := connectors.HeldBack(err); ok {
+		return held
+	}
 	switch {
 	case errors.Is(err, connectors.ErrSendDeadline):
 		return &connectors.Error{Class: connectors.ClassRetry, Code: "send_deadline_passed", Err: err, Action: doNothing,

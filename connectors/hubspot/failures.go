@@ -56,8 +56,11 @@ func written(e *connectors.Error, source string) connectors.Failure {
 
 // connectionFailures are those without an answer, and those of a connection.
 func connectionFailures() []connectors.Failure {
+	share := overShare(connectors.Daily{})
+	share.Cause = "The service's share of the account's calls of today is used up."
 	return []connectors.Failure{
 		written(unanswered(&connectors.TransportError{Err: connectors.ErrSendDeadline}, connectors.Once), fromService),
+		written(share, fromService),
 		written(unanswered(&connectors.TransportError{}, connectors.Once), fromService),
 		written(unanswered(&connectors.TransportError{Sent: true}, connectors.Once), fromCare),
 		written(lostToken(nil), fromCare),

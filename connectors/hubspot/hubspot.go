@@ -51,6 +51,7 @@ type Config struct {
 	LabelTTL       time.Duration    // how long association types are believed; default 1 hour
 	Scopes         []string         // must equal the app's required scopes; default DefaultScopes
 	OptionalScopes []string         // must be among the app's optional ones; default DefaultOptionalScopes
+	DailyShare     float64          // of the account's daily calls, where HubSpot states them, after which none is sent; 0: no matter
 }
 
 // DefaultScopes are what the calls of this package need: contacts for contacts, tasks and notes;
@@ -73,7 +74,8 @@ const (
 // Connector is HubSpot as a connectors.Connector.
 type Connector struct {
 	paths     paths
-	http      connectors.Doer
+	http      connectors.Doer // a Budget over Config.HTTP
+	budget    *connectors.Budget
 	now       func() time.Time
 	authorize string
 	scopes    []string
@@ -127,6 +129,8 @@ func New(cfg Config) (*Connector, error) {
 	if c.optional == nil {
 		c.optional = DefaultOptionalScopes()
 	}
+	c.budget = connectors.NewBudget(c.http, budgetRules(cfg.DailyShare), c.now)
+	c.http = c.budget
 	ttl := cfg.LabelTTL
 	if ttl == 0 {
 		ttl = defaultLabelTTL

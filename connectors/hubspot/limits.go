@@ -110,7 +110,7 @@ func (s *session) zone(ctx context.Context) *time.Location {
 func (s *session) readZone(ctx context.Context) (*time.Location, *connectors.Error) {
 	at := s.paths.accountInfo()
 	reply, err := s.doer.Do(ctx, connectors.Call{Method: http.MethodGet, URL: at.url, Route: at.route,
-		Header: connectors.JSONHeader(s.account.AccessToken), Effect: connectors.Read})
+		Header: connectors.JSONHeader(s.account.AccessToken), Effect: connectors.Read}) // past the budget: it tells when the budget is whole again
 	if err != nil {
 		return nil, unanswered(err, connectors.Read)
 	}

@@ -86,9 +86,13 @@ func TestALookThatNeedsTheSearchWaitsAlone(t *testing.T) {
 
 func TestABurstLimitPausesTheConnection(t *testing.T) {
 	t.Parallel()
-	for after, want := range map[int]time.Duration{0: 10 * time.Second, 7: 7 * time.Second} {
+	for after, want := range map[string]time.Duration{"": 10 * time.Second, "7": 7 * time.Second} {
 		b := newBench(t)
-		b.sim.SetBehaviour(simhubspot.Behaviour{BurstLimit: 1, RetryAfterSeconds: after})
+		headers := map[string]string{}
+		if after != "" {
+			headers["Retry-After"] = after
+		}
+		b.fault(sim.Fault{Path: "/notes/batch/create$", Kind: sim.FaultStatus, Status: 429, Headers: headers, Body: `{"policyName":"TEN_SECONDLY_ROLLING"}`})
 		results := b.Deliver(t.Context(), b.account, []connectors.Write{taskWrite(), rollupWrite(), rollupWrite()})
 		wantOK(t, results[0], connectors.Created)
 		for _, r := range results[1:] {
@@ -98,9 +102,28 @@ func TestABurstLimitPausesTheConnection(t *testing.T) {
 		}
 		b.wantCalls("POST /crm/v3/objects/tasks", 1)
 		b.wantCalls("POST /crm/v3/objects/notes/batch/create", 1)
-		b.sim.Core().Clock.Advance(10 * time.Second)
 		wantOK(t, b.deliver(taskWrite()), connectors.Created)
 	}
+}
+
+func TestABurstIsHeldBackBeforeThePortalRefusesIt(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.sim.SetBehaviour(simhubspot.Behaviour{BurstLimit: 3})
+	w := taskWrite()
+	wantOK(t, b.deliver(w), connectors.Created)
+	if wait := b.Room(b.account, 1); wait != 0 {
+		t.Errorf("after one of three calls the next waits %s", wait)
+	}
+	wantOK(t, b.deliver(w), connectors.Created)
+	if wait := b.Room(b.account, 1); wait < 9*time.Second || wait > 11*time.Second {
+		t.Errorf("with one call left, which is kept back, the next waits %s, want about 10 s", wait)
+	}
+	w.SendBy = time.Now().Add(5 * time.Second)
+	if e := wantError(t, b.deliver(w).Err, connectors.ClassRetry, "send_deadline_passed"); e.Pause {
+		t.Errorf("got %+v", e)
+	}
+	b.wantCalls("POST /crm/v3/objects/tasks", 2)
 }
 
 func TestADayThatIsUsedUpEndsAtThePortalsMidnight(t *testing.T) {

@@ -27,7 +27,8 @@ func (s *session) note(code, message string) {
 // call sends in as JSON, unless it is nil, and reads a success into out, unless that is nil. The
 // reply is filled even where there is an error.
 func (s *session) call(ctx context.Context, method string, at place, effect connectors.Effect, in, out any) (connectors.Reply, *connectors.Error) {
-	call := connectors.Call{Method: method, URL: at.url, Route: at.route, Header: connectors.JSONHeader(s.account.AccessToken), Effect: effect}
+	call := connectors.Call{Method: method, URL: at.url, Route: at.route, Header: connectors.JSONHeader(s.account.AccessToken), Effect: effect,
+		Account: s.account.ID}
 	if in != nil {
 		body, err := encode(in)
 		if err != nil {

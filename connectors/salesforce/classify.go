@@ -167,6 +167,9 @@ func errorID(message string) string {
 
 // lost is the Error for a call without a complete answer.
 func lost(effect connectors.Effect, err error) *connectors.Error {
+	if held, ok := connectors.HeldBack(err); ok {
+		return held
+	}
 	var te *connectors.TransportError
 	sent := !errors.As(err, &te) || te.Sent
 	out := &connectors.Error{Class: connectors.ClassRetry, Code: "crm_unreachable", Cause: "Salesforce could not be reached.",

@@ -48,9 +48,12 @@ func connectionFailures() []connectors.Failure {
 	silent.Cause = "Salesforce's token endpoint failed and said nothing about the grant."
 	scope := scopeMissing("")
 	scope.Cause, scope.Action = "The grant does not include a scope that the service needs.", "Add the scope to the connected app in Salesforce, then reconnect."
+	share := overShare(connectors.Daily{})
+	share.Cause = "The service's share of the org's calls in 24 hours is used up."
 	reconnect := connectors.ClassNeedsReconnect
 	return []connectors.Failure{
 		written(lost(connectors.Once, &connectors.TransportError{Err: connectors.ErrSendDeadline}), fromService),
+		written(share, fromService),
 		written(lost(connectors.Once, &connectors.TransportError{}), fromService),
 		written(lost(connectors.Once, &connectors.TransportError{Sent: true}), fromCare),
 		written(unreadable(connectors.Once, http.StatusOK, nil), fromCare),

@@ -29,13 +29,22 @@ func (g *gauge) Do(ctx context.Context, call connectors.Call) (connectors.Reply,
 	reply, err := g.next.Do(ctx, call)
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	for _, l := range limitsIn(reply) {
+		g.seen[l.Name] = l
+	}
+	return reply, err
+}
+
+// limitsIn are those that an answer states.
+func limitsIn(reply connectors.Reply) []connectors.Limit {
+	var out []connectors.Limit
 	for _, m := range limitInfo.FindAllStringSubmatch(reply.Header.Get("Sforce-Limit-Info"), -1) {
 		name := map[string]string{"api-usage": "daily", "per-app-api-usage": "app_daily"}[m[1]]
 		used, _ := strconv.ParseInt(m[2], 10, 64) // digits that fit
 		most, _ := strconv.ParseInt(m[3], 10, 64)
-		g.seen[name] = connectors.Limit{Name: name, Used: used, Max: most}
+		out = append(out, connectors.Limit{Name: name, Used: used, Max: most})
 	}
-	return reply, err
+	return out
 }
 
 // limits is what was last seen, the org's own first.

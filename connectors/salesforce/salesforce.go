@@ -34,6 +34,8 @@ type Config struct {
 
 	FallbackLastName string // for new leads without one; default "Unknown"
 	FallbackCompany  string // default "[not provided]"
+
+	DailyShare float64 // of the org's calls in 24 hours, by whomever they are used, after which none is sent; 0: no matter
 }
 
 const (
@@ -80,6 +82,7 @@ func New(cfg Config) (*Connector, error) {
 	if cfg.LoginURL, err = h.login(cfg.LoginURL); err != nil {
 		return nil, fmt.Errorf("salesforce: LoginURL: %w", err)
 	}
+	cfg.HTTP = connectors.NewBudget(cfg.HTTP, budgetRules(cfg.DailyShare), cfg.Now)
 	return &Connector{cfg: cfg, hosts: h, statuses: newCache[string](cfg.Now), owners: newCache[string](cfg.Now),
 		definitions: newCache[definition](cfg.Now)}, nil
 }

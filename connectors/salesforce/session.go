@@ -54,7 +54,7 @@ func (s *session) prefix() string { return "/services/data/" + s.c.cfg.Version }
 // call sends a request below /services/data/vNN.0 and classifies every answer that is no success.
 func (st *step) call(ctx context.Context, effect connectors.Effect, method, path, route string, body any, extra ...[2]string) (connectors.Reply, *connectors.Error) {
 	call := connectors.Call{Method: method, URL: st.instance + st.prefix() + path, Route: st.prefix() + route, Effect: effect,
-		Header: connectors.JSONHeader(st.account.AccessToken)}
+		Header: connectors.JSONHeader(st.account.AccessToken), Account: st.account.ID}
 	for _, h := range extra {
 		call.Header.Set(h[0], h[1])
 	}

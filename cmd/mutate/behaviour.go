@@ -31,6 +31,8 @@ func behaviours() []behaviour {
 		of(hubspot, "sim/simhubspot", hubspotAccess()), of(hubspot, "sim/simhubspot", hubspotLimits()),
 		of(hubspot, "sim/simhubspot", hubspotLinks()), of(hubspot, "sim/simhubspot", hubspotValues()),
 		of(hubspot, "sim/simhubspot", hubspotBatches()), of(hubspot, "sim", faults()),
+		of(salesforce, "sim/simsalesforce", salesforceAccess()), of(salesforce, "sim/simsalesforce", salesforceRecords()),
+		of(salesforce, "sim/simsalesforce", salesforceQueries()), of(salesforce, "sim", faults()),
 	)
 }
 

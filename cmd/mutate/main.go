@@ -4,6 +4,7 @@
 //	mutate                              both CRMs; rewrites docs/simulators.md
 //	mutate --crm hubspot                one CRM; the other's rows stay as they are
 //	mutate --crm hubspot --only 'lag'   the behaviours whose name has that text
+//	mutate --missed                     what the page says no test misses, or has not seen: after tests were added
 //	mutate --list                       names, and what is done instead of each
 //
 //	behaviour ──► overlay (nothing in the tree changes) ──► go test ./connectors/CRM ──► which tests fail ──► table
@@ -42,6 +43,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	fs := flag.NewFlagSet("mutate", flag.ContinueOnError)
 	crm := fs.String("crm", "", "`CRM` to run: hubspot or salesforce; empty is both")
 	only := fs.String("only", "", "run the behaviours whose name has this `TEXT`")
+	missed := fs.Bool("missed", false, "run only what the page says that no test misses, or has not seen")
 	list := fs.Bool("list", false, "list the behaviours and end")
 	parallel := fs.Int("parallel", 2, "`N` test runs at once")
 	if err := fs.Parse(args); err != nil {
@@ -65,6 +67,12 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
+	page := filepath.Join(root, "docs", "simulators.md")
+	if *missed {
+		if chosen, err = unseen(page, chosen); err != nil {
+			return err
+		}
+	}
 	work, err := os.MkdirTemp("", "crm-connectors-mutate-")
 	if err != nil {
 		return err
@@ -75,7 +83,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	return rewrite(filepath.Join(root, "docs", "simulators.md"), found)
+	return rewrite(page, found)
 }
 
 // choose gives the behaviours of a CRM whose name has a text; empty is all.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 )
 
@@ -37,22 +38,45 @@ type row struct{ crm, name, off, verdict string }
 
 func (r row) String() string { return fmt.Sprintf("| %s | %s | %s |", r.name, r.off, r.verdict) }
 
-// rewrite puts results into the page; the rows of behaviours that were not run stay as they are.
-func rewrite(page string, found []result) error {
+// verdicts are those of a page, by the rest of their rows.
+func verdicts(page string) (map[row]string, error) {
 	text, err := os.ReadFile(page)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
+		return nil, err
 	}
 	known := map[row]string{}
 	for _, r := range readRows(string(text)) {
 		known[row{crm: r.crm, name: r.name, off: r.off}] = r.verdict
 	}
+	return known, nil
+}
+
+// row is the behaviour's, without a verdict.
+func (b behaviour) row() row { return row{crm: b.crm, name: b.name, off: b.off} }
+
+// unseen are the behaviours that no test of the page misses, or that it has not seen.
+func unseen(page string, chosen []behaviour) ([]behaviour, error) {
+	known, err := verdicts(page)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(chosen, func(b behaviour) bool {
+		return !slices.Contains([]string{"", notRun, notCaught}, known[b.row()])
+	}), nil
+}
+
+// rewrite puts results into the page; the rows of behaviours that were not run stay as they are.
+func rewrite(page string, found []result) error {
+	known, err := verdicts(page)
+	if err != nil {
+		return err
+	}
 	for _, f := range found {
-		known[row{crm: f.crm, name: f.name, off: f.off}] = f.verdict()
+		known[f.row()] = f.verdict()
 	}
 	var rows []row
 	for _, b := range behaviours() {
-		r := row{crm: b.crm, name: b.name, off: b.off}
+		r := b.row()
 		if r.verdict = known[r]; r.verdict == "" {
 			r.verdict = notRun
 		}

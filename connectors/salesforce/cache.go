@@ -37,6 +37,11 @@ func (c *cache[V]) get(key string) (V, bool) {
 	return e.value, ok && c.now().Before(e.expires)
 }
 
+func (c *cache[V]) has(key string) bool {
+	_, ok := c.get(key)
+	return ok
+}
+
 func (c *cache[V]) put(key string, value V) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -6,21 +6,17 @@ import (
 	"crm-connectors/connectors"
 )
 
-// Deliver writes one after the other. What says that the whole connection must wait or sign in again
+// Deliver carries a single write by single calls and several in calls for many. What says that the whole connection must wait or sign in again
 // is the answer for the rest of the list too, which is not sent.
 func (c *Connector) Deliver(ctx context.Context, account connectors.Account, writes []connectors.Write) []connectors.Result {
-	results := make([]connectors.Result, len(writes))
 	s, stop := c.open(account)
+	l := &list{session: s, stop: stop}
+	if len(writes) > 1 && stop == nil {
+		return l.carryAll(ctx, writes)
+	}
+	results := make([]connectors.Result, len(writes))
 	for i, w := range writes {
-		if stop != nil {
-			results[i].Err = notTried(stop)
-			continue
-		}
-		trace := connectors.NewTrace(c.cfg.HTTP, w.SendBy)
-		told := newGauge(trace)
-		results[i] = s.deliver(ctx, told, w)
-		results[i].Calls, results[i].MayLand, results[i].Limits = trace.Calls(), trace.MayLand(), told.limits()
-		stop = forAll(results[i].Err)
+		results[i] = l.carry(ctx, w)
 	}
 	return results
 }
@@ -57,12 +53,10 @@ func (s *session) deliver(ctx context.Context, doer connectors.Doer, w connector
 	switch {
 	case w.Object == connectors.ObjectContact && w.Contact != nil:
 		r.Ref, r.Outcome, r.Err = st.contact(ctx, *w.Contact)
-	case (w.Task != nil || w.Rollup != nil) && w.Object != connectors.ObjectContact && w.Found.ID != "":
+	case isActivity(w) && w.Found.ID != "":
 		r.Ref, r.Outcome, r.Err = st.completeFound(ctx)
-	case w.Object == connectors.ObjectTask && w.Task != nil:
-		r.Ref, r.Outcome, r.Err = st.task(ctx, *w.Task)
-	case w.Object == connectors.ObjectRollup && w.Rollup != nil:
-		r.Ref, r.Outcome, r.Err = st.rollup(ctx, *w.Rollup)
+	case isActivity(w):
+		r.Ref, r.Outcome, r.Err = st.activity(ctx)
 	default:
 		r.Err = rejected("write_invalid", "The write does not hold what its object says.", doTellUs)
 	}
@@ -71,6 +65,10 @@ func (s *session) deliver(ctx context.Context, doer connectors.Doer, w connector
 	}
 	r.Notes = st.notes
 	return r
+}
+
+func isActivity(w connectors.Write) bool {
+	return w.Object == connectors.ObjectTask && w.Task != nil || w.Object == connectors.ObjectRollup && w.Rollup != nil
 }
 
 // forAll is err when it speaks of the connection and not of one write.

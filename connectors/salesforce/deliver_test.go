@@ -19,6 +19,7 @@ const (
 	postLead  = "POST /sobjects/Lead"
 	patchLead = "PATCH /sobjects/Lead/{id}"
 	postTask  = "POST /sobjects/Task"
+	postTasks = "POST /composite/sobjects"
 	query1    = "GET /query"
 )
 
@@ -97,7 +98,8 @@ func TestEffectsAndHeadersAreRight(t *testing.T) {
 	})
 	writes := []connectors.Write{contactWrite(ada), contactWrite(ada), contactWrite(ada),
 		taskWrite(func(w *connectors.Write) { w.Task.OwnerEmail = "boss@example.com" }), rollupWrite(nil)}
-	for i, r := range c.Deliver(t.Context(), account, writes) {
+	for i, w := range writes {
+		r := deliverOne(t, c, account, w)
 		if r.Err != nil {
 			t.Fatalf("write %d: %v", i, r.Err)
 		}
@@ -132,18 +134,22 @@ func TestARestThatWouldMeetTheSameAnswerIsNotSent(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		answer answer
+		class  connectors.Class
 		stops  bool
 	}{
-		"session over":   {refusedWith(401, "INVALID_SESSION_ID"), true},
-		"api disabled":   {refusedWith(403, "API_DISABLED_FOR_ORG"), true},
-		"daily limit":    {refusedWith(403, "REQUEST_LIMIT_EXCEEDED"), true},
-		"version gone":   {refusedWith(410, "UNSUPPORTED_API_VERSION"), true},
-		"locked":         {refusedWith(400, "UNABLE_TO_LOCK_ROW"), false},
-		"no permission":  {refusedWith(403, "INSUFFICIENT_ACCESS"), false},
-		"cut after send": {cut(true), false},
+		"session over":   {refusedWith(401, "INVALID_SESSION_ID"), needAuth, true},
+		"api disabled":   {refusedWith(403, "API_DISABLED_FOR_ORG"), connectors.ClassNeedsReconnect, true},
+		"daily limit":    {refusedWith(403, "REQUEST_LIMIT_EXCEEDED"), retry, true},
+		"version gone":   {refusedWith(410, "UNSUPPORTED_API_VERSION"), connectors.ClassMisconfigured, true},
+		"locked":         {refusedWith(400, "UNABLE_TO_LOCK_ROW"), retry, false},
+		"no permission":  {refusedWith(403, "INSUFFICIENT_ACCESS"), reject, false},
+		"cut after send": {cut(true), inDoubt, false},
 	} {
-		conn, f, account := newFake(t, map[string][]answer{postTask: {c.answer}})
-		writes := []connectors.Write{taskWrite(nil), taskWrite(nil), taskWrite(nil)}
+		conn, f, account := newFake(t, map[string][]answer{queryAll: {c.answer}})
+		var writes []connectors.Write // each of them goes by itself
+		for range 3 {
+			writes = append(writes, taskWrite(func(w *connectors.Write) { w.Found = ref("Task", "00Tak00000TsK01EAF") }))
+		}
 		results := conn.Deliver(t.Context(), account, writes)
 		want := 3
 		if c.stops {
@@ -156,6 +162,17 @@ func TestARestThatWouldMeetTheSameAnswerIsNotSent(t *testing.T) {
 			if r.Err == nil || r.Err.Class != results[0].Err.Class {
 				t.Errorf("%s: write %d: %v", name, i, r.Err)
 			}
+		}
+
+		conn, f, account = newFake(t, map[string][]answer{postTasks: {c.answer}, postTask: {c.answer}})
+		results = conn.Deliver(t.Context(), account, []connectors.Write{taskWrite(nil), taskWrite(nil), taskWrite(nil)})
+		for i, r := range results {
+			if r.Err == nil || r.Err.Class != c.class || len(r.Calls) == 0 {
+				t.Errorf("%s: in one call: write %d: %+v %v, want %s", name, i, r, r.Err, c.class)
+			}
+		}
+		if n := len(f.calls); c.class != reject && n != 1 {
+			t.Errorf("%s: in one call: %d calls", name, n)
 		}
 	}
 }
@@ -188,9 +205,13 @@ func TestAContextThatEndsMidwayTellsSentFromUnsent(t *testing.T) {
 	if err != nil {
 		t.Fatalf("New: %v", err)
 	}
-	results := c.Deliver(ctx, connectors.Account{InstanceURL: server.URL, AccessToken: connectors.NewSecret("access")}, []connectors.Write{taskWrite(nil), taskWrite(nil)})
-	wantClass(t, results[0].Err, inDoubt, "answer_lost")
-	wantClass(t, results[1].Err, retry, "crm_unreachable")
+	account := connectors.Account{InstanceURL: server.URL, AccessToken: connectors.NewSecret("access")}
+	for _, r := range c.Deliver(ctx, account, []connectors.Write{taskWrite(nil), taskWrite(nil)}) { // in one call
+		wantClass(t, r.Err, inDoubt, "answer_lost")
+	}
+	for _, r := range c.Deliver(ctx, account, []connectors.Write{taskWrite(nil), taskWrite(nil), contactWrite(ada)}) {
+		wantClass(t, r.Err, retry, "crm_unreachable")
+	}
 }
 
 func TestAWriteWithoutItsPayloadIsRefused(t *testing.T) {

@@ -14,8 +14,7 @@ import (
 // found, and as complete.
 func (c *Connector) Find(ctx context.Context, account connectors.Account, w connectors.Write) (connectors.Finding, error) {
 	person := w.Object == connectors.ObjectContact && w.Contact != nil
-	task := w.Object == connectors.ObjectTask && w.Task != nil || w.Object == connectors.ObjectRollup && w.Rollup != nil
-	if !person && (!task || w.Marker == "") {
+	if !person && (!isActivity(w) || w.Marker == "") {
 		return connectors.Finding{}, connectors.ErrCannotFind
 	}
 	s, refusal := c.open(account)

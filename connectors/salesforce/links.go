@@ -112,10 +112,16 @@ func (st *step) byEmail(ctx context.Context) (person, *connectors.Error) {
 	if err != nil {
 		return person{}, err
 	}
+	p := st.met(f)
+	st.people[key] = p
+	return p, nil
+}
+
+// met is who was found, with a note where the address alone does not decide.
+func (st *step) met(f found) person {
 	p := f.person()
 	if f.several() {
 		st.note("several_matches", "Several records in Salesforce have this email address; the one changed last, "+p.ref.Type+" "+p.ref.ID+", was used.")
 	}
-	st.people[key] = p
-	return p, nil
+	return p
 }

@@ -82,14 +82,7 @@ func (st *step) lookup(ctx context.Context, email string, want fields) (found, *
 		return found{}, err
 	}
 	f := found{own: own}
-	for _, r := range pages[0] {
-		switch {
-		case !r.IsConverted:
-			f.leads = append(f.leads, r)
-		case r.ConvertedContactID != "":
-			f.converted = append(f.converted, r)
-		}
-	}
+	f.addLeads(pages[0])
 	f.contacts = pages[1]
 	return f, nil
 }

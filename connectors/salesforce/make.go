@@ -26,6 +26,7 @@ func (st *step) make(ctx context.Context, object string, body func(keyed bool) m
 		}
 		st.loseKey() // and nothing was written
 	}
+	st.noteKeyless()
 	id, err := st.create(ctx, object, body(false), extra...)
 	return made{id: id, outcome: connectors.Created}, err
 }

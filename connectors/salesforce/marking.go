@@ -43,10 +43,16 @@ func (st *step) keyed() bool {
 }
 
 // loseKey goes on without the field: an administrator has taken it away, or hidden it, since the account was probed.
-func (st *step) loseKey() {
+func (st *step) loseKey() { st.keyless[sobjectOf(st.write.Object)] = true }
+
+// noteKeyless says of a record that is made without the field that it was to have it.
+func (st *step) noteKeyless() {
 	object := sobjectOf(st.write.Object)
-	st.keyless[object] = true
-	st.note("marker_field_missing", "The org no longer has the field "+markerField+" of "+object+" for the connected user; the record is marked in its text alone.")
+	n := connectors.Note{Code: "marker_field_missing", Message: "The org no longer has the field " + markerField + " of " + object +
+		" for the connected user; the record is marked in its text alone."}
+	if st.write.Marker != "" && st.keyless[object] && !slices.Contains(st.notes, n) {
+		st.notes = append(st.notes, n)
+	}
 }
 
 // worth is what it means that no record has the marker. A record that was written before the org had the field does not have it, and would

@@ -36,36 +36,38 @@ func (f found) isOwn(lead record) bool {
 	return slices.ContainsFunc(f.own, func(r record) bool { return r.ID == lead.ID })
 }
 
-// ownLead goes on with the lead that an earlier attempt made, as it is now: people may have changed, converted or deleted it.
-func (st *step) ownLead(lead record, want fields) (person, connectors.Outcome, *connectors.Error) {
+// ownLead is the person of a lead that an earlier attempt made, as it is now: people may have changed, converted or deleted it.
+func (st *step) ownLead(lead record, want fields) person {
 	if lead.IsDeleted {
 		st.noteDeleted()
 	}
 	if lead.IsConverted && lead.ConvertedContactID != "" {
-		return person{ref: contactRef(lead.ConvertedContactID), contact: lead.ConvertedContactID, opportunity: lead.ConvertedOpportunityID, holds: want},
-			connectors.Unchanged, nil
+		return person{ref: contactRef(lead.ConvertedContactID), contact: lead.ConvertedContactID, opportunity: lead.ConvertedOpportunityID, holds: want}
 	}
-	return person{ref: connectors.Ref{Type: typeLead, ID: lead.ID}, holds: want}, connectors.Unchanged, nil
+	return person{ref: connectors.Ref{Type: typeLead, ID: lead.ID}, holds: want}
 }
 
 // makeLead creates a lead. Where its description is closed to the connected user it goes without the marker, for people come before finding.
 func (st *step) makeLead(ctx context.Context, body map[string]any) (made, *connectors.Error) {
 	ref := reference(st.write.Marker)
-	lead := func(keyed bool) map[string]any {
-		if keyed || ref == "" {
-			return body
-		}
-		out := without(body, descriptionField)
-		text, _ := limit(textOf(body, descriptionField), maxDescription-len(between+ref))
-		out[descriptionField] = below(text, ref)
-		return out
-	}
+	lead := func(keyed bool) map[string]any { return markedLead(body, ref, keyed) }
 	m, err := st.make(ctx, typeLead, lead, noAssignment)
 	if item, closed := refused(err, "INVALID_FIELD", "INVALID_FIELD_FOR_INSERT_UPDATE"); closed && ref != "" && slices.Contains(item.about(""), descriptionField) {
 		ref = ""
 		return st.make(ctx, typeLead, lead, noAssignment)
 	}
 	return m, err
+}
+
+// markedLead is body with ref in its description, unless the marker has its field.
+func markedLead(body map[string]any, ref string, keyed bool) map[string]any {
+	if keyed || ref == "" {
+		return body
+	}
+	out := without(body, descriptionField)
+	text, _ := limit(textOf(body, descriptionField), maxDescription-len(between+ref))
+	out[descriptionField] = below(text, ref)
+	return out
 }
 
 // completePerson brings the record that an earlier attempt made, or that somebody named, to what the write says.

@@ -148,33 +148,36 @@ func (st *step) updateKnown(ctx context.Context, want fields) (person, connector
 
 // upsert looks up and writes once.
 func (st *step) upsert(ctx context.Context, email string, want fields) (person, connectors.Outcome, *connectors.Error) {
-	change := st.changes(want)
-	f, err := st.lookup(ctx, email, change)
+	f, err := st.lookup(ctx, email, st.changes(want))
 	if err != nil {
 		return person{}, "", err
 	}
-	p, outcome := f.person(), connectors.Unchanged
+	p, missing := st.choose(f, want)
+	if p.ref.ID == "" {
+		return st.newPerson(ctx, email, want)
+	}
+	outcome, err := st.fill(ctx, p.ref, missing)
+	return p, outcome, err
+}
+
+// choose says who of those that were found is meant, and what is to be written to their record; nobody: a new one is to be made.
+func (st *step) choose(f found, want fields) (p person, missing fields) {
+	change := st.changes(want)
+	p = st.met(f)
 	switch {
 	case len(f.leads) > 0 && f.isOwn(f.leads[0]):
 		p.holds = want // and perhaps what somebody has changed since, which stays
-		return p, connectors.Unchanged, nil
+		return p, fields{}
 	case len(f.leads) > 0:
-		p.holds = change.over(f.leads[0].fields)
-		outcome, err = st.fill(ctx, p.ref, change.missing(f.leads[0].fields))
+		p.holds, missing = change.over(f.leads[0].fields), change.missing(f.leads[0].fields)
 	case len(f.contacts) > 0:
-		p.holds = change.over(f.contacts[0].fields)
-		outcome, err = st.fill(ctx, p.ref, change.missing(f.contacts[0].fields))
+		p.holds, missing = change.over(f.contacts[0].fields), change.missing(f.contacts[0].fields)
 	case p.ref.ID != "":
 		p.holds = want // a contact by conversion alone: it has another address now, so it is left as it is
 	case len(f.own) > 0:
-		return st.ownLead(f.own[0], want)
-	default:
-		return st.newPerson(ctx, email, want)
+		return st.ownLead(f.own[0], want), fields{}
 	}
-	if err == nil && f.several() {
-		st.note("several_matches", fmt.Sprintf("Several records in Salesforce have this email address; the one changed last, %s %s, was used.", p.ref.Type, p.ref.ID))
-	}
-	return p, outcome, err
+	return p, missing
 }
 
 // refill is a second write to a person whom this plan has written already, and whom a lookup would
@@ -246,7 +249,7 @@ func (st *step) newPerson(ctx context.Context, email string, want fields) (perso
 	m, err := st.makeLead(ctx, body)
 	switch {
 	case err == nil && len(m.earlier) > 0:
-		return st.ownLead(m.earlier[0], want)
+		return st.ownLead(m.earlier[0], want), connectors.Unchanged, nil
 	case err == nil:
 		return person{ref: connectors.Ref{Type: typeLead, ID: m.id}, holds: want}, m.outcome, nil
 	}

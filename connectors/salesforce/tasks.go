@@ -33,36 +33,49 @@ type draft struct {
 // priorities are the standard values; an org that renamed them keeps them as API names.
 var priorities = map[string]string{"high": "High", "medium": "Normal", "low": "Low"}
 
-// task creates an open Task.
-func (st *step) task(ctx context.Context, t connectors.Task) (connectors.Ref, connectors.Outcome, *connectors.Error) {
+// activity creates the Task that the write asks for.
+func (st *step) activity(ctx context.Context) (connectors.Ref, connectors.Outcome, *connectors.Error) {
+	body, err := st.activityBody(ctx)
+	if err != nil {
+		return connectors.Ref{}, "", err
+	}
+	return st.post(ctx, body)
+}
+
+func (st *step) activityBody(ctx context.Context) (taskBody, *connectors.Error) {
+	if st.write.Object == connectors.ObjectRollup {
+		return st.rollup(ctx, *st.write.Rollup)
+	}
+	return st.task(ctx, *st.write.Task)
+}
+
+// task is an open Task.
+func (st *step) task(ctx context.Context, t connectors.Task) (taskBody, *connectors.Error) {
 	body := taskBody{Subject: st.cut("Subject", oneLine(t.Subject), maxSubject), Status: st.account.Settings.TaskStatus,
 		Description: st.described(t.Body), Priority: priorities[strings.ToLower(t.Priority)]}
 	if !t.DueAt.IsZero() {
 		body.ActivityDate = t.DueAt.UTC().Format(time.DateOnly)
 	}
 	var err *connectors.Error
-	if body.OwnerID, err = st.owner(ctx, t.OwnerEmail); err != nil {
-		return connectors.Ref{}, "", err
-	}
-	return st.post(ctx, body)
+	body.OwnerID, err = st.owner(ctx, t.OwnerEmail)
+	return body, err
 }
 
-// rollup creates the closed Task that carries a week's summary. Closed tasks take no locks on the
+// rollup is the closed Task that carries a week's summary. Closed tasks take no locks on the
 // account and stand in nobody's list of things to do.
-func (st *step) rollup(ctx context.Context, r connectors.Rollup) (connectors.Ref, connectors.Outcome, *connectors.Error) {
+func (st *step) rollup(ctx context.Context, r connectors.Rollup) (taskBody, *connectors.Error) {
 	week, parseErr := time.Parse(time.DateOnly, r.WeekStart)
 	if parseErr != nil {
-		return connectors.Ref{}, "", rejected("week_start_invalid", "The week's start is not a date of the form YYYY-MM-DD.", doMendData)
+		return taskBody{}, rejected("week_start_invalid", "The week's start is not a date of the form YYYY-MM-DD.", doMendData)
 	}
 	body := taskBody{Subject: rollupSubject, Description: st.described(r.Summary),
 		ActivityDate: week.AddDate(0, 0, 6).Format(time.DateOnly)}
-	if !setsField(st.defaults(connectors.ObjectRollup), "Status") {
-		var err *connectors.Error
-		if body.Status, err = st.closedStatus(ctx); err != nil {
-			return connectors.Ref{}, "", err
-		}
+	if setsField(st.defaults(connectors.ObjectRollup), "Status") {
+		return body, nil
 	}
-	return st.post(ctx, body)
+	var err *connectors.Error
+	body.Status, err = st.closedStatus(ctx)
+	return body, err
 }
 
 func (st *step) cut(name, value string, most int) string {

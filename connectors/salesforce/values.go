@@ -42,7 +42,7 @@ func (st *step) owner(ctx context.Context, email string) (string, *connectors.Er
 		return "", nil
 	}
 	q := query{object: "User", fields: []string{"Id"}, where: []condition{equals("Email", email), isTrue("IsActive")}, order: "Id ASC", limit: 1}
-	id, err := st.c.owners.orFetch(ctx, st.org()+"|"+email, func(ctx context.Context) (string, *connectors.Error) {
+	id, err := st.c.owners.orFetch(ctx, st.ownerKey(email), func(ctx context.Context) (string, *connectors.Error) {
 		return st.firstValue(ctx, q, "Id")
 	})
 	if err != nil && err.Class != connectors.ClassRejected {
@@ -57,12 +57,12 @@ func (st *step) owner(ctx context.Context, email string) (string, *connectors.Er
 // forgetOwner keeps later tasks from being offered to a user who has left.
 func (st *step) forgetOwner() {
 	if t := st.write.Task; t != nil && t.OwnerEmail != "" {
-		st.c.owners.put(st.org()+"|"+emailKey(t.OwnerEmail), "")
+		st.c.owners.put(st.ownerKey(t.OwnerEmail), "")
 	}
 }
 
 // org is the account in a cache key.
-func (st *step) org() string { return st.instance + "|" + st.account.ID }
+func (s *session) org() string { return s.instance + "|" + s.account.ID }
 
 // firstValue is a text field of the first record of a query, "" if there is none.
 func (st *step) firstValue(ctx context.Context, q query, field string) (string, *connectors.Error) {

@@ -77,6 +77,8 @@ var (
 	ErrBodyTooLarge = errors.New("the answer was larger than allowed")
 )
 
+const formType = "application/x-www-form-urlencoded"
+
 const (
 	maxBody     = 4 << 20          // a full page of 200 records is well below
 	callTimeout = 30 * time.Second // a Salesforce or HubSpot call of ours takes well under a second
@@ -94,14 +96,10 @@ type Client struct {
 	timeout time.Duration
 }
 
-// NewClient makes a client over transport, which may be nil for a new one with sane limits.
+// NewClient makes a client over transport: that of an Outbound, or nil for one that connects wherever it is told.
 func NewClient(transport http.RoundTripper, now func() time.Time) *Client {
 	if transport == nil {
-		t := http.DefaultTransport.(*http.Transport).Clone()
-		t.Proxy = nil // tokens go to the CRM alone; a proxy must be asked for
-		t.MaxIdleConnsPerHost = 32
-		t.ResponseHeaderTimeout = callTimeout
-		transport = t
+		transport = newTransport()
 	}
 	c := &Client{now: now, timeout: callTimeout}
 	c.http = &retryablehttp.Client{
@@ -168,7 +166,7 @@ func (c *Client) Do(ctx context.Context, call Call) (Reply, error) {
 	case len(data) > maxBody:
 		return Reply{}, &TransportError{Sent: true, Status: resp.StatusCode, Err: ErrBodyTooLarge}
 	}
-	return Reply{Status: resp.StatusCode, Header: resp.Header, Body: data}, nil
+	return scrub(call, Reply{Status: resp.StatusCode, Header: resp.Header, Body: data}), nil
 }
 
 // checkRetry lets a call be repeated within the drain only where that cannot execute it twice.
@@ -179,6 +177,9 @@ func checkRetry(ctx context.Context, resp *http.Response, err error) (bool, erro
 	}
 	if !p.sendBy.IsZero() && !p.now().Add(maxBlip).Before(p.sendBy) {
 		return false, nil // the pause before the retry could end after the time to send
+	}
+	if errors.Is(err, ErrHostNotAllowed) || errors.Is(err, ErrAddressNotAllowed) {
+		return false, nil
 	}
 	if err != nil {
 		return !p.sent.Load() || p.effect == Read, nil
@@ -245,7 +246,7 @@ func JSONHeader(token Secret) http.Header {
 func FormCall(endpoint, route string, form url.Values) Call {
 	h := http.Header{}
 	h.Set("Accept", "application/json")
-	h.Set("Content-Type", "application/x-www-form-urlencoded")
+	h.Set("Content-Type", formType)
 	return Call{Method: http.MethodPost, URL: endpoint, Route: route, Header: h,
 		Body: bytes.NewBufferString(form.Encode()).Bytes(), Effect: Once}
 }

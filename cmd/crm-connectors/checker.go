@@ -66,6 +66,7 @@ func (c *checker) config(v variables) Config {
 		ListenAddr:   c.listen(v),
 		TrustedHosts: c.trustedHosts(v.TrustedHosts),
 		DailyShare:   float64(c.between("CRM_DAILY_SHARE", v.DailyShare, 1, 100)) / 100,
+		Proxy:        c.proxy(v.Proxy),
 		DrainWorkers: c.between("DRAIN_WORKERS", v.DrainWorkers, 1, 10_000),
 		Waits:        c.waits(v),
 		LogLevel:     c.oneOf("LOG_LEVEL", v.LogLevel, "debug", "info", "warn", "error"),

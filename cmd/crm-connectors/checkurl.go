@@ -9,6 +9,12 @@ import (
 	"crm-connectors/connectors"
 )
 
+// salesforceHosts are the hosts of orgs and of Salesforce's sign-in: all below this one.
+const salesforceHosts = ".salesforce.com"
+
+// hubspotAPIHosts are the hosts of HubSpot's API; a dot in front means all below.
+func hubspotAPIHosts() []string { return []string{".hubapi.com", "api.hubspot.com"} }
+
 // anyURL wants http or https, a host, and nothing that a base URL does not have.
 func (c *checker) anyURL(name, value string) string {
 	if value == "" {
@@ -55,6 +61,19 @@ func (c *checker) origins(name string, values []string) []string {
 		out = append(out, strings.ToLower(u.Scheme+"://"+u.Host))
 	}
 	return out
+}
+
+// proxy is what all calls to the CRMs go through, if anything.
+func (c *checker) proxy(value string) *url.URL {
+	if value == "" {
+		return nil
+	}
+	u, err := url.Parse(value)
+	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" {
+		c.add("CRM_PROXY_URL", "is not the address of a proxy: http:// or https://, a host and a port")
+		return nil
+	}
+	return u
 }
 
 func (c *checker) trustedHosts(values []string) []string {
@@ -134,7 +153,7 @@ func (c *checker) hubspot(v variables, cfg Config) *HubSpotConfig {
 	}
 	h := &HubSpotConfig{
 		App:        *app,
-		APIBaseURL: c.secretURL("HUBSPOT_API_BASE_URL", v.HubSpotAPIBaseURL, cfg.TrustedHosts, ".hubapi.com", "api.hubspot.com"),
+		APIBaseURL: c.secretURL("HUBSPOT_API_BASE_URL", v.HubSpotAPIBaseURL, cfg.TrustedHosts, hubspotAPIHosts()...),
 		APIVersion: c.oneOf("HUBSPOT_API_VERSION", v.HubSpotAPIVersion, "v3", "2026-03", "2026-09"),
 	}
 	h.App.LoginURL = c.secretURL("HUBSPOT_AUTH_BASE_URL", v.HubSpotAuthBaseURL, cfg.TrustedHosts, ".hubspot.com")

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"net/url"
 	"reflect"
 	"strings"
 	"time"
@@ -33,6 +34,7 @@ type Config struct {
 	HubSpot      *HubSpotConfig    // nil: off, for browsers could not come back
 	Salesforce   *SalesforceConfig // nil: off; at least one of both is on
 	TrustedHosts []string          // lower case
+	Proxy        *url.URL          // that all calls to the CRMs go through; nil: none
 
 	DailyShare    float64 // of 1
 	DrainWorkers  int

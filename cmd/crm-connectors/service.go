@@ -93,7 +93,7 @@ func newService(ctx context.Context, cfg Config, log zerolog.Logger) (_ *service
 
 // crmsOf lists the CRMs that this process is set up for. A new CRM is a line here.
 func crmsOf(cfg Config) ([]connectors.Connector, map[connectors.CRM]connectors.App, error) {
-	client := connectors.NewClient(nil, time.Now)
+	client := connectors.NewClient(connectors.Outbound{Hosts: append(hubspotAPIHosts(), salesforceHosts), Trusted: cfg.TrustedHosts, Proxy: cfg.Proxy}.Transport(), time.Now)
 	client.Limit(cfg.Waits.CallTimeout)
 	var crms []connectors.Connector
 	apps := map[connectors.CRM]connectors.App{}

@@ -147,5 +147,11 @@ func (p paths) oauth(tail string) place {
 // uninstall is where the app removes itself from the portal of the token.
 func (p paths) uninstall() place { return p.at("/appinstalls/" + p.version + "/external-install") }
 
-// segment escapes one part of a path. The plus sign is escaped too: HubSpot reads it as a space.
-func segment(s string) string { return strings.ReplaceAll(url.PathEscape(s), "+", "%2B") }
+// segment escapes one part of a path. The plus sign is escaped too: HubSpot reads it as a space. A part of dots alone would mean another
+// folder, and an empty one the whole collection: neither is the id of anything, so they become what no id is.
+func segment(s string) string {
+	if s == "" || s == "." || s == ".." {
+		return "-" + s
+	}
+	return strings.ReplaceAll(url.PathEscape(s), "+", "%2B")
+}

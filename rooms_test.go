@@ -41,6 +41,7 @@ func rules() []rule {
 			tests: []string{"connectors/hubspot", "connectors/salesforce"}},
 		{room: "migrations"},
 		{room: "sim"},
+		{room: "supabase", tests: []string{"store", "store/pgdev", "migrations"}},
 		{room: "store", imports: []string{"migrations"}},
 		{room: "store/pgdev"},
 		{room: "store/storetest", imports: []string{"store", "store/pgdev", "migrations"}},

@@ -36,7 +36,7 @@ func body(p *responder, v *Validator, most limits) func(http.Handler) http.Handl
 				p.fail(w, r, err)
 				return
 			}
-			checked, err := rule.check(data)
+			checked, err := rule.check(data, r.Header.Get("Idempotency-Key"))
 			if errors.Is(err, errNothingToCarry) {
 				p.json(w, r, http.StatusOK, ignored())
 				return

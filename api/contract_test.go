@@ -181,7 +181,8 @@ func TestEveryClosedOperationRefusesStrangers(t *testing.T) {
 			if op.Security != nil && len(*op.Security) == 0 {
 				continue
 			}
-			target := strings.NewReplacer("{target}", "hubspot", "{crm}", "hubspot", "{id}", workspace).Replace(path)
+			what := map[bool]string{true: workspace, false: "hubspot"}[method == "GET"] // a sync is read, a CRM written to
+			target := strings.NewReplacer("{target}", what, "{crm}", "hubspot", "{id}", workspace).Replace(path)
 			refused(t, b.send(method, target, "", "apikey", ""), 401, CodeNoAuthHeader)
 		}
 	}

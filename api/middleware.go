@@ -85,10 +85,11 @@ const (
 // cors puts its headers on every response, failures included, and answers every preflight itself, for a
 // preflight never has credentials. No credentials mode: the tokens are in headers, not cookies.
 func cors(origins []string) func(http.Handler) http.Handler {
+	everybody := len(origins) == 0 || slices.Contains(origins, "*")
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			h := w.Header()
-			if len(origins) == 0 {
+			if everybody {
 				h.Set("Access-Control-Allow-Origin", "*")
 			} else {
 				h.Add("Vary", "Origin")

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/getkin/kin-openapi/openapi3"
@@ -66,6 +67,13 @@ func findRoute(p *responder, mux *chi.Mux, spec *openapi3.T) func(http.Handler) 
 				return
 			}
 			item := spec.Paths.Value(pattern)
+			if literal := spec.Paths.Value(r.URL.Path); literal != nil {
+				item = literal // /sync/sweep is not the sync named sweep, whatever the method
+			}
+			if allowed := methodsFor(item, rctx); !slices.Contains(allowed, r.Method) && len(allowed) > 0 {
+				p.wrongMethod(w, r, allowed)
+				return
+			}
 			m := &match{params: map[string]string{}, route: &routers.Route{Spec: spec, Path: pattern, PathItem: item,
 				Method: r.Method, Operation: item.GetOperation(r.Method)}}
 			for i, key := range rctx.URLParams.Keys {
@@ -88,6 +96,29 @@ func (p *responder) noRoute(w http.ResponseWriter, r *http.Request, mux *chi.Mux
 		p.fail(w, r, &Error{Code: CodeNotFound})
 		return
 	}
+	p.wrongMethod(w, r, allowed)
+}
+
+func (p *responder) wrongMethod(w http.ResponseWriter, r *http.Request, allowed []string) {
 	w.Header().Set("Allow", strings.Join(append(allowed, http.MethodOptions), ", "))
 	p.fail(w, r, &Error{Code: CodeMethodNotAllowed})
+}
+
+// methodsFor are the methods of a path whose parameters can be what stands in it: of /sync/hubspot those that take a CRM, of
+// /sync/{uuid} those that take a sync.
+func methodsFor(item *openapi3.PathItem, rctx *chi.Context) []string {
+	var fit []string
+	for method, op := range item.Operations() {
+		ok := true
+		for _, parameter := range op.Parameters {
+			if parameter.Value.In == openapi3.ParameterInPath {
+				ok = ok && parameter.Value.Schema.Value.VisitJSON(rctx.URLParam(parameter.Value.Name)) == nil
+			}
+		}
+		if ok {
+			fit = append(fit, method)
+		}
+	}
+	slices.Sort(fit)
+	return fit
 }

@@ -19,7 +19,7 @@ type Config struct {
 	Auth           Authenticator
 	Members        Members // who belongs to which workspace; nil: only what a person's token names
 	Log            zerolog.Logger
-	Origins        []string                    // browsers' origins that may read answers; empty: every one
+	Origins        []string                    // browsers' origins that may read answers; empty or with *: every one
 	MaxBody        int64                       // bytes; 0: 1 MiB
 	MaxBatchBody   int64                       // bytes; 0: 32 MiB
 	Ready          func(context.Context) error // for /readyz; nil: always ready

@@ -74,8 +74,9 @@ func (v *Validator) rule(ref *openapi3.SchemaRef) bodyRule {
 	return bodyRule{v: v, schema: ref.Value}
 }
 
-// check gives the body to bind, or an *Error, or errNothingToCarry.
-func (b bodyRule) check(data []byte) (io.ReadCloser, error) {
+// check gives the body to bind, or an *Error, or errNothingToCarry. eventID is the header Idempotency-Key: it stands for an outcome's
+// source_event_id where the outcome has none.
+func (b bodyRule) check(data []byte, eventID string) (io.ReadCloser, error) {
 	if b.batch {
 		return b.checkBatch(data)
 	}
@@ -86,6 +87,9 @@ func (b bodyRule) check(data []byte) (io.ReadCloser, error) {
 	if b.webhook {
 		if value, err = openWebhook(value); err != nil {
 			return nil, err
+		}
+		if outcome, ok := value.(map[string]any); ok && eventID != "" && outcome["source_event_id"] == nil {
+			outcome["source_event_id"] = eventID
 		}
 		if data, err = json.Marshal(value); err != nil {
 			return nil, fmt.Errorf("encode the record of a webhook: %w", err)

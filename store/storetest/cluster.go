@@ -51,13 +51,16 @@ type shared struct {
 //
 // Main does not return. Without it, or when the process is killed, Postgres ends with the process and
 // the next run of any package removes the folder.
-func Main(m *testing.M) {
+func Main(m *testing.M) { os.Exit(Run(m)) }
+
+// Run is Main for a package that has to tidy up more: it returns the exit code.
+func Run(m *testing.M) int {
 	code := m.Run()
 	if err := process.stop(); err != nil {
 		fmt.Fprintln(os.Stderr, "storetest:", err)
 		code = max(code, 1)
 	}
-	os.Exit(code)
+	return code
 }
 
 // Cluster is the Postgres of this process, for tests that make databases themselves. Where none can be

@@ -331,7 +331,11 @@ func TestSupabase26_TokensAreSealedWhereverTheyLie(t *testing.T) {
 			}
 		}
 	}
-	if err := keys.AlsoOpen("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="); err != nil {
+	former, err := base64.StdEncoding.DecodeString("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if keys, err = keys.WithFormerKey(former); err != nil {
 		t.Fatal(err)
 	}
 	if got, err := keys.Open("AAECAwQFBgcICQoLJnaJb6CWtkS8c6RWWqpWDKa/LedTCN1QYRN5", w.String(), "hubspot", "access_token"); err != nil || got != "at_test_123" {

@@ -19,6 +19,7 @@ import (
 	"crm-connectors/sim"
 	"crm-connectors/sim/simhubspot"
 	"crm-connectors/sim/simsalesforce"
+	"crm-connectors/sim/simtest"
 	"crm-connectors/store"
 	"crm-connectors/store/storetest"
 
@@ -74,7 +75,7 @@ func start(t *testing.T, o options) *service {
 	if o.database == "" {
 		o.database = o.migrated
 	}
-	s := &service{t: t, oplog: sim.NewOpLog(), log: &record{}, ended: make(chan error, 1)}
+	s := &service{t: t, oplog: simtest.Log(t), log: &record{}, ended: make(chan error, 1)}
 	s.db = pool(t, o.migrated)
 	if s.keyset, err = store.GenerateKeyset(); err != nil {
 		t.Fatal(err)

@@ -79,11 +79,9 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	}
 	defer func() { _ = os.RemoveAll(work) }()
 	r := &runner{root: root, work: work, out: out, at: time.Now()}
-	found, err := r.all(ctx, chosen, max(1, *parallel))
-	if err != nil {
-		return err
-	}
-	return rewrite(page, found)
+	err = r.all(ctx, chosen, max(1, *parallel))
+	return errors.Join(err, rewrite(page, r.found)) // what was found before it was stopped counts
+
 }
 
 // choose gives the behaviours of a CRM whose name has a text; empty is all.

@@ -10,6 +10,7 @@ import (
 
 const (
 	notCaught = "**not caught**"
+	notMissed = "not missed"
 	notRun    = "not run"
 )
 
@@ -19,7 +20,7 @@ func (r result) verdict() string {
 	case len(r.caught) > 0:
 		return few(r.caught)
 	case len(r.wrongs) > 0:
-		return fmt.Sprintf("%s; a connector that %s is: %s", "not missed", r.wrong, few(r.wrongs))
+		return fmt.Sprintf("%s, but a connector that %s is: %s", notMissed, r.wrong, few(r.wrongs))
 	}
 	return notCaught
 }
@@ -108,7 +109,7 @@ func tally(rows []row, crm string) (all, caught, checks int) {
 		switch {
 		case r.crm != crm:
 			continue
-		case strings.HasPrefix(r.verdict, "not missed"):
+		case strings.HasPrefix(r.verdict, notMissed):
 			checks++
 		case r.verdict != notCaught && r.verdict != notRun:
 			caught++
@@ -147,6 +148,6 @@ This page is written by the command that does it:
 
 The tests stop at the first failure, so the names are those of the tests that happened to be first. Some behaviours are checks of what a client
 sends. A connector that sends what it should does not miss them when they are off; there the connector is made wrong instead, and has to
-fail with the check on ("not missed; a connector that … is: …"). A test holds this page to the list of behaviours, and the list to
+fail with the check on ("not missed, but a connector that … is: …"). A test holds this page to the list of behaviours, and the list to
 the simulators' source.
 `

@@ -9,6 +9,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -22,12 +24,15 @@ import (
 type judged struct {
 	Error      string
 	Object     string
-	Conditions []struct {
-		Field, Operator, Type string
-		Value                 any
-	}
-	Joins []string
-	Limit int
+	Conditions []judgedCondition
+	Joins      []string
+	Limit      int
+}
+
+type judgedCondition struct {
+	Field, Operator, Type string
+	Value                 any // a text, or a list of them
+	Open, Close           int // brackets before and after it
 }
 
 const hostileTexts = 12_000
@@ -51,6 +56,48 @@ func TestAPublishedSOQLParserReadsEachValueAsOneLiteral(t *testing.T) {
 	for i, got := range askJudge(t, dir, queries) {
 		if wrong := misread(got, texts[i], i%2 == 1); wrong != "" {
 			t.Fatalf("text %d of seed %d, %+q:\n%s\n%s\nthe parser reads %+v", i, seed, texts[i], queries[i], wrong, got)
+		}
+	}
+}
+
+// Every way to make a condition, with hostile texts in it, is read as it was meant: as many conditions, each with its values.
+func TestAPublishedSOQLParserReadsEveryKindOfConditionAsItIsMeant(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join("..", "..", "sim", "judges")
+	judges.Need(t, dir)
+	const seed = 20261125
+	r := rand.New(rand.NewPCG(seed, seed))
+	from := time.Date(2026, 11, 23, 12, 30, 59, 999, time.FixedZone("", 3600))
+	var queries []string
+	var want [][]judgedCondition
+	for texts := hostileValues(r, hostileTexts); len(texts) > 6; texts = texts[7:] {
+		for i := range texts[:7] {
+			texts[i] = strings.ToValidUTF8(texts[i], "\uFFFD")
+		}
+		list := texts[:1+r.IntN(4)]
+		q := query{object: typeLead, fields: []string{"Id"}, order: "CreatedDate ASC", limit: 5, where: []condition{
+			oneOf("Email", list), since("CreatedDate", from), notNull(markerField), isFalse("IsConverted"),
+			anyOf(equals("Subject", texts[4]), isNull("WhoId"), equals("Id", texts[5])), equals("Subject", texts[6])}}
+		queries = append(queries, q.String())
+		values := make([]any, len(list))
+		for i, text := range list {
+			values[i] = text
+		}
+		want = append(want, []judgedCondition{
+			{Field: "Email", Operator: "IN", Type: "STRING", Value: values},
+			{Field: "CreatedDate", Operator: ">=", Type: "DATETIME", Value: "2026-11-23T11:30:59Z"},
+			{Field: markerField, Operator: "!=", Type: "NULL", Value: "NULL"},
+			{Field: "IsConverted", Operator: "=", Type: "BOOLEAN", Value: "FALSE"},
+			{Field: "Subject", Operator: "=", Type: "STRING", Value: texts[4], Open: 1},
+			{Field: "WhoId", Operator: "=", Type: "NULL", Value: "NULL"},
+			{Field: "Id", Operator: "=", Type: "STRING", Value: texts[5], Close: 1},
+			{Field: "Subject", Operator: "=", Type: "STRING", Value: texts[6]},
+		})
+	}
+	joins := []string{"AND", "AND", "AND", "AND", "OR", "OR", "AND"}
+	for i, got := range askJudge(t, dir, queries) {
+		if got.Error != "" || got.Object != typeLead || got.Limit != 5 || !slices.Equal(got.Joins, joins) || !reflect.DeepEqual(got.Conditions, want[i]) {
+			t.Fatalf("query %d of seed %d:\n%s\nthe parser reads %+v\nwant %+v", i, seed, queries[i], got, want[i])
 		}
 	}
 }
@@ -109,6 +156,9 @@ func misread(got judged, text string, two bool) string {
 		return "the second condition is not the one of the query"
 	}
 	c := got.Conditions[0]
+	if slices.ContainsFunc(got.Conditions, func(c judgedCondition) bool { return c.Open+c.Close > 0 }) {
+		return "the conditions have brackets, which the query has not"
+	}
 	if want := strings.ToValidUTF8(text, "\uFFFD"); c.Field != "Email" || c.Operator != "=" || c.Type != "STRING" || c.Value != want {
 		return "the condition is not Email = the text"
 	}

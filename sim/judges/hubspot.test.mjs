@@ -213,6 +213,69 @@ test('a traced batch create makes the good inputs and names the bad one; an untr
   assert.equal(refused.code, 400)
 })
 
+test('contacts are created and updated in batches, and what a batch cannot do is among its errors', async () => {
+  const inputs = ['alan', 'edsger'].map((name, i) => ({ properties: { email: `${name}@example.com`, firstname: name }, associations: [], objectWriteTraceId: String(i) }))
+  const known = { properties: { email: 'ada@example.com' }, associations: [], objectWriteTraceId: '2' }
+  const made = await client.crm.contacts.batchApi.create({ inputs: [...inputs, known] })
+  assert.deepEqual(made.results.map((contact) => contact.properties.email), ['alan@example.com', 'edsger@example.com'])
+  assert.deepEqual([made.numErrors, made.errors[0].category], [1, 'CONFLICT'])
+  assert.match(made.errors[0].message, new RegExp(`Existing ID: ${contactID}$`))
+  for (const [i, { properties }] of inputs.entries()) ledger.wrote('create', 'contacts', made.results[i].id, properties)
+
+  const [alan, edsger] = made.results.map(({ id }) => id)
+  const changed = await client.crm.contacts.batchApi.update({ inputs: [
+    { id: alan, properties: { jobtitle: 'Fellow' }, objectWriteTraceId: '0' }, { id: '999999', properties: { jobtitle: 'Nobody' }, objectWriteTraceId: '1' },
+    { id: edsger, properties: { jobtitle: 'Professor' }, objectWriteTraceId: '2' },
+  ] })
+  assert.deepEqual(changed.results.map(({ id }) => id), [alan, edsger])
+  assert.deepEqual(changed.errors[0].context.objectWriteTraceId, ['1'])
+  ledger.wrote('update', 'contacts', alan, { jobtitle: 'Fellow' })
+  ledger.wrote('update', 'contacts', edsger, { jobtitle: 'Professor' })
+  const read = await client.crm.contacts.batchApi.read({ inputs: [{ id: alan }, { id: edsger }], properties: ['jobtitle'], propertiesWithHistory: [] })
+  assert.deepEqual(read.results.map((contact) => contact.properties.jobtitle), ['Fellow', 'Professor'])
+})
+
+test('a unique property of tasks is made, keeps a second task out, and finds the first one, in the bin too', async () => {
+  const admin = new Client({ basePath: hubspotURL, accessToken: (await connect([...scopes, 'crm.schemas.contacts.write'])).accessToken })
+  const property = { name: 'outcome_ref', label: 'Outcome ref', groupName: 'task', type: 'string', fieldType: 'text', hasUniqueValue: true }
+  const made = await admin.crm.properties.coreApi.create('tasks', property)
+  assert.deepEqual([made.name, made.hasUniqueValue, made.modificationMetadata.readOnlyValue], ['outcome_ref', true, false])
+  assert.equal((await admin.crm.properties.coreApi.getByName('tasks', 'outcome_ref')).hasUniqueValue, true)
+  assert.equal((await rejection(admin.crm.properties.coreApi.create('tasks', property))).code, 409)
+
+  const properties = { hs_timestamp: '2026-11-26T09:00:00.000Z', hs_task_subject: 'Once', outcome_ref: 'aa11' }
+  const { tasks } = client.crm.objects
+  const { id } = await tasks.basicApi.create({ properties, associations: [link(contactID, 204)] })
+  ledger.wrote('create', 'tasks', id, properties, [`contacts/${contactID}`])
+  const twice = await rejection(tasks.basicApi.create({ properties, associations: [] }))
+  assert.equal(twice.code, 400)
+  assert.equal(twice.body.errors[0].code, 'CONFLICTING_UNIQUE_VALUE')
+  const byRef = (archived) => tasks.basicApi.getById('aa11', ['hs_task_subject'], undefined, ['contacts'], archived, 'outcome_ref')
+  const found = await byRef(false)
+  assert.deepEqual([found.id, found.associations.contacts.results.map((to) => to.id)], [id, [contactID]])
+
+  await tasks.basicApi.archive(id)
+  ledger.wrote('delete', 'tasks', id)
+  assert.equal((await rejection(byRef(false))).code, 404)
+  const binned = await byRef(true)
+  assert.deepEqual([binned.id, binned.archived, binned.archivedAt instanceof Date], [id, true, true])
+})
+
+test('the account tells its time zone', async () => {
+  const answer = await client.apiRequest({ path: '/account-info/v3/details' })
+  const { portalId, timeZone } = await answer.json()
+  assert.ok(portalId > 0)
+  assert.equal(timeZone, 'US/Eastern')
+})
+
+test('uninstalling the app ends its tokens', async () => {
+  const tokens = await connect()
+  const answer = await new Client({ basePath: hubspotURL, accessToken: tokens.accessToken }).apiRequest({ method: 'DELETE', path: '/appinstalls/v3/external-install' })
+  assert.equal(answer.status, 204)
+  assert.equal((await rejection(refresh(tokens.refreshToken))).body.status, 'BAD_REFRESH_TOKEN')
+  client = new Client({ basePath: hubspotURL, accessToken: (await connect()).accessToken }) // the app was installed once, with all its grants
+})
+
 test('owners are listed, found by address and read by id', async () => {
   const all = await client.crm.owners.ownersApi.getPage()
   assert.equal(all.results.length, 2)

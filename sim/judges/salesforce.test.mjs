@@ -149,6 +149,23 @@ test('long results come in pages that queryMore follows', async () => {
   assert.equal(all.records.length, 450)
 })
 
+test('queries by time of creation, for many values and among deleted records find what is there', async () => {
+  const since = (at) => `${at.toISOString().slice(0, 19)}Z`
+  const [before, later] = [since(new Date(Date.now() - 3_600_000)), since(new Date(Date.now() + 3_600_000))]
+  const many = Array.from({ length: 199 }, (_, i) => `'nobody${i}@example.com'`)
+  for (const [where, matches] of [
+    [`CreatedDate >= ${before} AND Email = 'ada.o\\'neil+1@example.com'`, 1],
+    [`CreatedDate >= ${later} AND Email = 'ada.o\\'neil+1@example.com'`, 0],
+    [`Email IN (${[...many, `'ada.o\\'neil+1@example.com'`].join(', ')}) AND CreatedDate >= ${before}`, 1],
+    [`(Email = 'nobody@example.com' OR Id = '${leadID}') AND Email != null ORDER BY CreatedDate ASC`, 1],
+  ]) {
+    for (const scanAll of [false, true]) {
+      const { records } = await conn.query(`SELECT Id FROM Lead WHERE ${where}`, { scanAll })
+      assert.deepEqual(records.map((record) => record.Id), matches ? [leadID] : [], where)
+    }
+  }
+})
+
 test('an upsert by external id creates once and then updates', async (t) => {
   await control(salesforceURL, 'PUT', '/behaviour', { has_external_id: true })
   t.after(() => control(salesforceURL, 'PUT', '/behaviour', {}))

@@ -4,6 +4,8 @@
 //   {"object":"Lead","conditions":[{"field":"Email","operator":"=","type":"STRING","value":"ada@example.com"}],
 //    "joins":["AND"],"limit":5}   or   {"error":"…"}
 //
+// A condition of a list has a list of values; open and close count the brackets before and after a condition, where there are some.
+//
 // The parser leaves the text of a string as it stands in the query, quotes and all; it is unescaped here, after
 // the list of escapes in Salesforce's SOQL reference and by nobody's code but this file's.
 import { createInterface } from 'node:readline'
@@ -25,9 +27,10 @@ function flatten(where) {
   const conditions = []
   const joins = []
   for (let at = where; at; at = at.right) {
-    const { field, operator, literalType: type, value, openParen, closeParen, ...more } = at.left
-    if (openParen || closeParen || Object.keys(more).length > 0) throw new Error(`more than a plain condition: ${JSON.stringify(at.left)}`)
-    conditions.push({ field, operator, type, value: type === 'STRING' ? unescape(value) : value })
+    const { field, operator, literalType: type, value, openParen: open, closeParen: close, ...more } = at.left
+    if (Object.keys(more).length > 0) throw new Error(`more than a plain condition: ${JSON.stringify(at.left)}`)
+    const plainly = (text) => (type === 'STRING' ? unescape(text) : text)
+    conditions.push({ field, operator, type, open, close, value: Array.isArray(value) ? value.map(plainly) : plainly(value) })
     if (at.operator) joins.push(at.operator)
   }
   return { conditions, joins }

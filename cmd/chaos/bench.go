@@ -26,13 +26,30 @@ type bench struct {
 	log  *oracle.Log
 	own  *lane.Cluster
 
-	cutting bool // the cutter judges what passes, and must know every connection's token
-	cutter  *cutter
+	world  world
+	cutter *cutter
 
 	mu         sync.Mutex
-	made       int                    // orders
-	free       map[string][]uuid.UUID // connected workspaces that nobody uses, by CRM
+	made       int                       // orders
+	judged     []judged                  // what was found, to be held against the whole log at the end
+	changed    map[string]map[string]any // behaviour of the CRMs that is not the usual
+	free       map[string][]uuid.UUID    // connected workspaces that nobody uses, by CRM
 	connecting sync.Mutex
+}
+
+// world says what a bench is made of.
+type world struct {
+	service string // binary
+	own     bool   // a Postgres of its own, which may crash
+	cutting bool   // connections can be cut by workspace: the cutter must know every connection's token
+	tier    tier
+}
+
+// judged is a finding that nothing later may contradict.
+type judged struct {
+	want oracle.Want
+	kind string
+	made int
 }
 
 const (
@@ -40,14 +57,14 @@ const (
 	tokenWithin = 10 * time.Second
 )
 
-// openBench starts a lane. With own it has a Postgres of its own, which may crash; with cutting its connections can be cut by
-// workspace.
-func (h *harness) openBench(ctx context.Context, service string, own, cutting bool) (_ *bench, err error) {
+// openBench starts a lane of a world.
+func (h *harness) openBench(ctx context.Context, w world) (_ *bench, err error) {
 	h.mu.Lock()
 	h.benches++
 	name := fmt.Sprintf("b%d", h.benches)
 	h.mu.Unlock()
-	b := &bench{name: name, dir: filepath.Join(h.dir, name), free: map[string][]uuid.UUID{}, cutting: cutting, cutter: newCutter()}
+	b := &bench{name: name, dir: filepath.Join(h.dir, name), free: map[string][]uuid.UUID{}, changed: map[string]map[string]any{},
+		world: w, cutter: newCutter()}
 	if err := os.Mkdir(b.dir, 0o711); err != nil { //nolint:gosec // the account of Postgres walks through
 		return nil, err
 	}
@@ -57,18 +74,21 @@ func (h *harness) openBench(ctx context.Context, service string, own, cutting bo
 		}
 	}()
 	cluster := h.cluster
-	if own {
+	if w.own {
 		if cluster, err = lane.StartCluster(ctx, b.dir); err != nil {
 			return nil, err
 		}
 		b.own = cluster
 	}
-	b.lane, err = lane.Start(ctx, lane.Options{Service: service, Sim: h.base, Dir: b.dir, Cluster: cluster, Waits: h.waits})
+	b.lane, err = lane.Start(ctx, lane.Options{Service: w.service, Sim: h.base, Dir: b.dir, Cluster: cluster, Waits: h.waits})
 	if err != nil {
 		return nil, err
 	}
 	b.log = oracle.NewLog(b.lane.OpLog)
-	if cutting {
+	if err := b.prepareTier(ctx); err != nil {
+		return nil, err
+	}
+	if w.cutting {
 		b.lane.SetProbe(b.cutter.judge)
 	}
 	return b, nil
@@ -96,7 +116,7 @@ func (b *bench) workspace(ctx context.Context, crm string) (uuid.UUID, error) {
 	}
 	b.mu.Unlock()
 	w := uuid.New()
-	if !b.cutting {
+	if !b.world.cutting {
 		return w, b.lane.Connect(ctx, w, crm)
 	}
 	b.connecting.Lock() // one after the other: the cutter learns whose token is whose
@@ -148,6 +168,13 @@ func (b *bench) giveBack(o *order) {
 	}
 }
 
+// forget drops the workspaces of a crm that nobody uses.
+func (b *bench) forget(crm string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.free, crm)
+}
+
 // number is the next of the orders.
 func (b *bench) number() int {
 	b.mu.Lock()
@@ -156,13 +183,22 @@ func (b *bench) number() int {
 	return b.made
 }
 
+// send hands an order to the service until that accepts it, after the one that it is newer than.
 func (b *bench) send(ctx context.Context, o *order) error {
+	if o.after != nil {
+		select {
+		case <-o.after.accepted:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	defer close(o.accepted)
 	var err error
 	o.sync, err = b.lane.Send(ctx, o.kind.crm, o.body)
 	return err
 }
 
-const readRows = `select w.object_type, w.status, w.crm_object_id, w.error_code, w.error_cause, w.error_action, w.alarm, c.status,
+const readRows = `select w.id::text, w.object_type, w.status, w.crm_object_id, w.error_code, w.error_cause, w.error_action, w.alarm, c.status,
 	coalesce(c.last_error, '') from crm_write_log w join crm_connections c on c.id = w.connection_id where w.sync_id = $1`
 
 // look reads the rows of an order, and says whether all of them have settled.
@@ -173,7 +209,7 @@ func (b *bench) look(ctx context.Context, o *order) (bool, error) {
 	}
 	o.rows, err = pgx.CollectRows(rows, func(r pgx.CollectableRow) (oracle.Row, error) {
 		var x oracle.Row
-		err := r.Scan(&x.Object, &x.Status, &x.ID, &x.Code, &x.Cause, &x.Action, &x.Alarm, &x.Connection, &x.ConnectionCause)
+		err := r.Scan(&x.Write, &x.Object, &x.Status, &x.ID, &x.Code, &x.Cause, &x.Action, &x.Alarm, &x.Connection, &x.ConnectionCause)
 		return x, err
 	})
 	if err != nil {
@@ -228,6 +264,7 @@ func (b *bench) judge(ctx context.Context, orders []*order) (verdict, error) {
 		for _, w := range o.wants {
 			f := oracle.Judge(w, o.rows, entries)
 			fine = fine && f.Fate == oracle.Delivered
+			b.note(judged{want: w, kind: o.kind.name, made: w.Made(entries)})
 			switch f.Fate {
 			case oracle.Duplicate:
 				v.Duplicates++
@@ -252,6 +289,25 @@ func (b *bench) judge(ctx context.Context, orders []*order) (verdict, error) {
 		}
 	}
 	return v, nil
+}
+
+func (b *bench) note(j judged) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.judged = append(b.judged, j)
+}
+
+// audit holds every finding of the bench against the log as it is now: what a process did late, long after its schedule was judged, counts too.
+func (b *bench) audit() (verdict, error) {
+	entries, err := b.log.Entries(0)
+	v := verdict{}
+	for _, j := range b.judged {
+		if n := j.want.Made(entries); n > j.made && n > j.want.Most() {
+			v.Duplicates++
+			v.problems = append(v.problems, fmt.Sprintf("duplicate: %s: %s %s: %d records at last, %d when it was judged", j.kind, j.want.Object, j.want.Tag, n, j.made))
+		}
+	}
+	return v, err
 }
 
 // story tells what is known of an order, for whoever looks for the cause.

@@ -37,7 +37,7 @@ func (h *harness) exchanges(ctx context.Context, b *bench, k kind, cold bool) (*
 
 // cuts cuts every CRM request and answer of every kind at every byte.
 func (h *harness) cuts(ctx context.Context, list []kind) error {
-	b, err := h.openBench(ctx, h.base, false, true)
+	b, err := h.openBench(ctx, world{service: h.base, cutting: true, tier: h.opt.tier})
 	if err != nil {
 		return err
 	}
@@ -65,10 +65,10 @@ func (h *harness) cuts(ctx context.Context, list []kind) error {
 	if err := b.close(); err != nil {
 		return err
 	}
-	if err := h.report(ctx, "cuts", &pool{h: h, service: h.base, cutting: true, cells: cellsPerBench, reuse: schedulesPerBench}, warm); err != nil || len(cold) == 0 {
+	if err := h.report(ctx, "cuts", &pool{h: h, world: world{service: h.base, cutting: true, tier: h.opt.tier}, cells: cellsPerBench, reuse: schedulesPerBench}, warm); err != nil || len(cold) == 0 {
 		return err
 	}
-	return h.report(ctx, "cuts of what only a new process asks", &pool{h: h, service: h.base, cutting: true, cells: 1, reuse: schedulesPerBench}, cold)
+	return h.report(ctx, "cuts of what only a new process asks", &pool{h: h, world: world{service: h.base, cutting: true, tier: h.opt.tier}, cells: 1, reuse: schedulesPerBench}, cold)
 }
 
 const cellsPerBench = 8

@@ -20,11 +20,12 @@ type options struct {
 	killPoints, cuts, mutants bool
 	random                    int
 	seed                      int64
-	only                      string
+	only, mutant              string
 	step                      int
 	parallel                  int
 	bound                     time.Duration
 	beyond                    bool
+	tier                      tier
 	json                      bool
 }
 
@@ -44,6 +45,7 @@ type harness struct {
 
 	mu      sync.Mutex
 	benches int
+	taken   map[string]int // steps of writes' lives, by their name
 }
 
 // open builds the service and starts what all benches share. The caller calls close, whatever the error.

@@ -123,7 +123,7 @@ func (h *harness) golden(ctx context.Context, b *bench, k kind) ([]point, error)
 // killPoints kills the service before and after everything that it sends or hears in a golden run of every kind.
 func (h *harness) killPoints(ctx context.Context, list []kind) error {
 	var all []schedule
-	b, err := h.openBench(ctx, h.base, false, false)
+	b, err := h.openBench(ctx, world{service: h.base, tier: h.opt.tier})
 	if err != nil {
 		return err
 	}
@@ -148,7 +148,7 @@ func (h *harness) killPoints(ctx context.Context, list []kind) error {
 	if err := b.close(); err != nil {
 		return err
 	}
-	p := &pool{h: h, service: h.base, reuse: schedulesPerBench, cells: 1}
+	p := &pool{h: h, world: world{service: h.base, tier: h.opt.tier}, reuse: schedulesPerBench, cells: 1}
 	return h.report(ctx, "kill points", p, all)
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -20,6 +21,8 @@ type kind struct {
 	name  string
 	crm   string
 	known bool // the contact is in the CRM before
+	alone bool // the outcome names no contact
+	twice bool // it is followed by a newer one of the same contact
 	parts []string
 }
 
@@ -40,6 +43,8 @@ func kinds() []kind {
 		{name: "salesforce-task", crm: lane.Salesforce, known: true, parts: []string{partTask}},
 		{name: "salesforce-rollup", crm: lane.Salesforce, known: true, parts: []string{partRollup}},
 		{name: "hubspot-whole", crm: lane.HubSpot, parts: []string{partPerson, partTask, partRollup}},
+		{name: "hubspot-updates", crm: lane.HubSpot, known: true, twice: true, parts: []string{partPerson}},
+		{name: "salesforce-updates", crm: lane.Salesforce, known: true, twice: true, parts: []string{partPerson}},
 		{name: "salesforce-whole", crm: lane.Salesforce, parts: []string{partPerson, partTask, partRollup}},
 	}
 }
@@ -70,6 +75,9 @@ func pick(only string) ([]kind, error) {
 type order struct {
 	kind      kind
 	workspace uuid.UUID
+	email     string
+	after     *order        // is sent once this was accepted
+	accepted  chan struct{} // closed once it was
 	body      map[string]any
 	wants     []oracle.Want
 	from      int // the log's entries before it
@@ -112,6 +120,9 @@ func (b *bench) prepareIn(ctx context.Context, k kind, workspace uuid.UUID) (*or
 	if k.crm == lane.Salesforce {
 		types = map[string][]string{partPerson: {"Lead", "Contact"}, partTask: {"Task"}, partRollup: {"Task"}}
 	}
+	if k.alone {
+		return b.prepareAlone(k, workspace, tag, types)
+	}
 	person := oracle.Want{Object: "contact", Types: types[partPerson], Tag: email}
 	contact := map[string]any{"email": email}
 	if k.known {
@@ -125,20 +136,45 @@ func (b *bench) prepareIn(ctx context.Context, k kind, workspace uuid.UUID) (*or
 			person.Changes = phone
 		}
 	}
-	o := &order{kind: k, workspace: workspace, wants: []oracle.Want{person}}
+	o := &order{kind: k, workspace: workspace, email: email, wants: []oracle.Want{person}, accepted: make(chan struct{})}
 	if o.from, err = b.log.Len(); err != nil {
 		return nil, err
 	}
 	o.body = map[string]any{"workspace_id": workspace, "source_event_id": "evt-" + tag, "contact": contact}
-	if slices.Contains(k.parts, partTask) {
-		o.body["task"] = map[string]any{"id": "task-" + tag, "subject": "Send the offer T-" + tag + ".", "body": "Agreed on Monday.", "due_at": "2026-12-01T15:00:00Z"}
-		o.wants = append(o.wants, oracle.Want{Object: "task", Types: types[partTask], Tag: "T-" + tag + ".", Contact: &person})
-	}
-	if slices.Contains(k.parts, partRollup) {
-		o.body["rollup"] = map[string]any{"id": "rollup-" + tag, "week_start": "2026-11-16", "summary": "The offer was revised R-" + tag + "."}
-		o.wants = append(o.wants, oracle.Want{Object: "rollup", Types: types[partRollup], Tag: "R-" + tag + ".", Contact: &person})
-	}
+	o.add(tag, types, &person)
 	return o, nil
+}
+
+// prepareAlone makes an outcome that belongs to nobody.
+func (b *bench) prepareAlone(k kind, workspace uuid.UUID, tag string, types map[string][]string) (*order, error) {
+	from, err := b.log.Len()
+	o := &order{kind: k, workspace: workspace, from: from, accepted: make(chan struct{}), body: map[string]any{"workspace_id": workspace, "source_event_id": "evt-" + tag}}
+	o.add(tag, types, nil)
+	return o, err
+}
+
+// prepareNewer makes a second outcome of the same contact, which says something newer. The record must end with what that says.
+func (b *bench) prepareNewer(o *order) *order {
+	number := b.number()
+	phone, contact := fmt.Sprintf("+1555%07d", number), maps.Clone(o.body["contact"].(map[string]any))
+	contact["phone"] = phone
+	newer := &order{kind: o.kind, workspace: o.workspace, email: o.email, from: o.from, after: o, accepted: make(chan struct{}), wants: slices.Clone(o.wants),
+		body: map[string]any{"workspace_id": o.workspace, "source_event_id": fmt.Sprintf("evt-%s-%d", b.name, number), "contact": contact}}
+	o.wants[0].Changes = "" // the newer may have gone in its place
+	newer.wants[0].Changes, newer.wants[0].Last = phone, "+1555"
+	return newer
+}
+
+// add puts the task and the rollup into an outcome.
+func (o *order) add(tag string, types map[string][]string, person *oracle.Want) {
+	if slices.Contains(o.kind.parts, partTask) {
+		o.body["task"] = map[string]any{"id": "task-" + tag, "subject": "Send the offer T-" + tag + ".", "body": "Agreed on Monday.", "due_at": "2026-12-01T15:00:00Z"}
+		o.wants = append(o.wants, oracle.Want{Object: "task", Types: types[partTask], Tag: "T-" + tag + ".", Contact: person})
+	}
+	if slices.Contains(o.kind.parts, partRollup) {
+		o.body["rollup"] = map[string]any{"id": "rollup-" + tag, "week_start": "2026-11-16", "summary": "The offer was revised R-" + tag + "."}
+		o.wants = append(o.wants, oracle.Want{Object: "rollup", Types: types[partRollup], Tag: "R-" + tag + ".", Contact: person})
+	}
 }
 
 // seed puts a person into a CRM as somebody who was there before, and gives the record's id.

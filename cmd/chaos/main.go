@@ -19,6 +19,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 	"time"
 )
@@ -43,11 +44,19 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	fs.BoolVar(&o.cuts, "cuts", false, "cut at every byte")
 	fs.IntVar(&o.random, "random", 0, "`N` random schedules")
 	fs.BoolVar(&o.mutants, "mutants", false, "prove that planted bugs are caught")
+	fs.StringVar(&o.mutant, "mutant", "", "with --mutants: this `NAME` alone")
 	fs.Int64Var(&o.seed, "seed", 0, "of the random schedules; 0 takes one from the clock")
 	fs.StringVar(&o.only, "only", "", "`KIND` of outcome, or the beginning of several: "+kindNames())
 	fs.IntVar(&o.step, "step", 1, "every `K`-th point or byte")
 	fs.IntVar(&o.parallel, "parallel", lanes(), "`P` schedules at once")
 	fs.DurationVar(&o.bound, "bound", 45*time.Second, "after which an outcome counts as stuck")
+	fs.Func("tier", "`TIER` of the accounts: enforced, read, search or none; random schedules: empty takes all", func(text string) error {
+		if !slices.Contains(tiers(), tier(text)) {
+			return errors.New("there are enforced, read, search and none")
+		}
+		o.tier = tier(text)
+		return nil
+	})
 	fs.BoolVar(&o.beyond, "beyond-bounds", false, "let the CRM be later than the service assumes; every duplicate must be flagged")
 	fs.BoolVar(&o.json, "json", false, "end with one line of JSON")
 	if err := fs.Parse(args); err != nil {
@@ -97,7 +106,7 @@ func (h *harness) run(ctx context.Context, list []kind) error {
 	for _, mode := range []struct {
 		on  bool
 		run func(context.Context, []kind) error
-	}{{h.opt.killPoints, h.killPoints}, {h.opt.cuts, h.cuts}, {h.opt.random > 0, h.random}} {
+	}{{h.opt.killPoints, h.killPoints}, {h.opt.cuts, h.cuts}, {h.opt.random > 0, h.random}, {h.opt.mutants, h.mutants}} {
 		if !mode.on {
 			continue
 		}
@@ -105,5 +114,5 @@ func (h *harness) run(ctx context.Context, list []kind) error {
 			return err
 		}
 	}
-	return nil
+	return h.steps()
 }

@@ -19,14 +19,13 @@ type schedule struct {
 
 // pool runs schedules on several benches at once.
 type pool struct {
-	h       *harness
-	service string
-	own     bool // a Postgres for each bench
-	cutting bool
-	cells   int // schedules at once on one bench
-	reuse   int // schedules a bench, for each of its cells
-	stop    func(verdict) bool
-	quiet   bool
+	h     *harness
+	world world
+	cells int // schedules at once on one bench
+	reuse int // schedules a bench, for each of its cells
+	stop  func(verdict) bool
+	seen  func(verdict) // of each schedule, one at a time
+	quiet bool
 }
 
 const (
@@ -49,7 +48,7 @@ func (p *pool) run(ctx context.Context, list []schedule) (map[string]verdict, er
 			}
 		}
 	}()
-	t := &table{started: time.Now(), planned: len(list), byKind: map[string]verdict{}, quiet: p.quiet, h: p.h}
+	t := &table{started: time.Now(), planned: len(list), byKind: map[string]verdict{}, quiet: p.quiet, seen: p.seen, h: p.h}
 	done := func(s schedule, v verdict) {
 		if t.add(s, v); p.stop != nil && p.stop(v) {
 			cancel(errStopped)
@@ -83,7 +82,7 @@ func (p *pool) onOneBench(ctx context.Context, feed <-chan schedule, done func(s
 	if !more || ctx.Err() != nil {
 		return false, nil
 	}
-	b, err := p.h.openBench(ctx, p.service, p.own, p.cutting)
+	b, err := p.h.openBench(ctx, p.world)
 	if err != nil {
 		return false, err
 	}
@@ -119,7 +118,7 @@ func (p *pool) onOneBench(ctx context.Context, feed <-chan schedule, done func(s
 		})
 	}
 	cells.Wait()
-	closeErr := b.close()
+	closeErr := p.end(ctx, b, done)
 	select {
 	case err := <-failed:
 		if ctx.Err() == nil {
@@ -129,6 +128,20 @@ func (p *pool) onOneBench(ctx context.Context, feed <-chan schedule, done func(s
 	default:
 		return left.Load() && ctx.Err() == nil, closeErr
 	}
+}
+
+// end closes a bench after a last look at all that it has seen.
+func (p *pool) end(ctx context.Context, b *bench, done func(schedule, verdict)) error {
+	late, err := b.audit()
+	if late.Duplicates > 0 {
+		done(schedule{kind: "after the judgement", name: "after the judgement"}, late)
+	}
+	if steps, failed := b.lane.Steps(ctx); failed == nil {
+		p.h.count(steps)
+	} else if ctx.Err() == nil {
+		err = errors.Join(err, failed)
+	}
+	return errors.Join(err, b.close())
 }
 
 // try runs a schedule again when the harness itself stumbled, which says nothing about the service.
@@ -148,6 +161,7 @@ type table struct {
 	started time.Time
 	planned int
 	quiet   bool
+	seen    func(verdict)
 
 	mu     sync.Mutex
 	byKind map[string]verdict
@@ -167,6 +181,10 @@ func (t *table) add(s schedule, v verdict) {
 	k := t.byKind[s.kind]
 	k.add(v)
 	k.flags = append(k.flags, v.flags...)
+	k.problems = append(k.problems, v.problems...)
+	if t.seen != nil {
+		t.seen(v)
+	}
 	t.byKind[s.kind] = k
 	before := len(t.total.problems)
 	t.total.add(v)

@@ -26,3 +26,17 @@ func TestEveryWaitThatIsMadeShortIsStillInTheSource(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestEveryMutantStillHasItsPlace(t *testing.T) {
+	t.Parallel()
+	seen := map[string]bool{}
+	for _, m := range append(Mutants(), Mutant{Name: "blind", Edits: Blind()}) {
+		if seen[m.Name] {
+			t.Errorf("%s is there twice", m.Name)
+		}
+		seen[m.Name] = true
+		if _, err := overlay.Apply(root(t), append(Compressed(), m.Edits...)); err != nil {
+			t.Errorf("%s: %v", m.Name, err)
+		}
+	}
+}

@@ -23,6 +23,7 @@ func Waits() map[string]string {
 func Compressed() []overlay.Edit {
 	return []overlay.Edit{
 		{In: "connectors", Const: "maxBlip", New: "200 * time.Millisecond"},
+		{In: "delivery", Const: "clockMargin", New: "2 * time.Second"}, // Salesforce dates records to the second
 		{In: "delivery", Const: "firstBackoff", New: "200 * time.Millisecond"},
 		{In: "delivery", Const: "maxBackoff", New: "2 * time.Second"},
 		{In: "delivery/settle.go", Old: "rand.N(ceiling) + time.Second", New: "rand.N(ceiling) + 50*time.Millisecond"},

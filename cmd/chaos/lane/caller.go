@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -23,6 +24,8 @@ const (
 	retryEvery  = 50 * time.Millisecond
 	maxAnswer   = 8 << 20
 	connectTrys = 20
+
+	notConnected = "crm_not_connected"
 )
 
 // Connect makes a live connection of workspace to crm as a person's browser does: start, consent, callback.
@@ -89,6 +92,7 @@ func (l *Lane) Send(ctx context.Context, crm string, outcome map[string]any) (uu
 		switch {
 		case err == nil && status < http.StatusMultipleChoices:
 			return answer.SyncID, nil
+		case err == nil && answer.Code == notConnected: // a person has disconnected, and connects again
 		case err == nil && status < http.StatusInternalServerError && status != http.StatusTooManyRequests:
 			return uuid.Nil, fmt.Errorf("the outcome was refused: %d %s %s", status, answer.Code, answer.Message)
 		}
@@ -118,6 +122,25 @@ func (l *Lane) Control(ctx context.Context, crm, method, path string, body, out 
 // Fault makes a simulator misbehave.
 func (l *Lane) Fault(ctx context.Context, crm string, f sim.Fault) error {
 	return l.Control(ctx, crm, http.MethodPost, "faults", f, nil)
+}
+
+// Raw sends a request as it stands to a CRM, past the proxies, and waits for the beginning of an answer.
+func (l *Lane) Raw(ctx context.Context, crm string, request []byte) error {
+	ctx, cancel := context.WithTimeout(ctx, callWithin)
+	defer cancel()
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", hostOf(l.simURL[crm]))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close() }()
+	deadline, _ := ctx.Deadline()
+	if err := conn.SetDeadline(deadline); err != nil {
+		return err
+	}
+	if _, err = conn.Write(request); err == nil {
+		_, err = conn.Read(make([]byte, 1))
+	}
+	return err
 }
 
 // Late counts the requests that the simulators have still to execute.

@@ -84,8 +84,11 @@ func (c *Cluster) makeTemplate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	_, err = migrations.Up(ctx, pool, slog.New(slog.DiscardHandler))
-	pool.Close()
+	defer pool.Close()
+	if _, err = migrations.Up(ctx, pool, slog.New(slog.DiscardHandler)); err != nil {
+		return err
+	}
+	_, err = pool.Exec(ctx, watchSteps)
 	return err
 }
 

@@ -39,18 +39,36 @@ func (l *Lane) SetReplicas(ctx context.Context, n int) error {
 		l.replicas = l.replicas[:len(l.replicas)-1]
 	}
 	for len(l.replicas) < n {
-		addr, err := freePort(ctx)
-		if err != nil {
+		if _, err := l.add(ctx); err != nil {
 			return err
 		}
-		l.replicas = append(l.replicas, &Replica{URL: "http://" + addr, lane: l, addr: addr,
-			log: filepath.Join(l.opt.Dir, fmt.Sprintf("service-%d.log", len(l.replicas)+1))})
 	}
 	var err error
 	for _, r := range l.replicas {
 		err = errors.Join(err, r.Ensure(ctx))
 	}
 	return err
+}
+
+// AddReplica starts one more, whatever the others do.
+func (l *Lane) AddReplica(ctx context.Context) error {
+	l.mu.Lock()
+	r, err := l.add(ctx)
+	l.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	return r.Ensure(ctx)
+}
+
+func (l *Lane) add(ctx context.Context) (*Replica, error) {
+	addr, err := freePort(ctx)
+	if err != nil {
+		return nil, err
+	}
+	r := &Replica{URL: "http://" + addr, lane: l, addr: addr, log: filepath.Join(l.opt.Dir, fmt.Sprintf("service-%d.log", len(l.replicas)+1))}
+	l.replicas = append(l.replicas, r)
+	return r, nil
 }
 
 // Replicas are those that the lane has, running or not.
@@ -111,15 +129,25 @@ func (r *Replica) Kill() error {
 
 // Freeze stops the process for d, as a pause of its machine would, and lets it go on.
 func (r *Replica) Freeze(ctx context.Context, d time.Duration) error {
+	if err := r.Stop(); err != nil {
+		return err
+	}
+	waited := pause(ctx, d)
+	return errors.Join(waited, r.Continue())
+}
+
+// Stop stops the process, if it runs, until Continue.
+func (r *Replica) Stop() error { return r.signal(syscall.SIGSTOP) }
+
+// Continue lets a stopped process go on.
+func (r *Replica) Continue() error { return r.signal(syscall.SIGCONT) }
+
+func (r *Replica) signal(s syscall.Signal) error {
 	p := r.running.Load()
 	if p == nil || p.dead() {
 		return nil
 	}
-	if err := p.signal(syscall.SIGSTOP); err != nil {
-		return err
-	}
-	waited := pause(ctx, d)
-	return errors.Join(waited, p.signal(syscall.SIGCONT))
+	return p.signal(s)
 }
 
 // Lives counts the processes that the replica has had.

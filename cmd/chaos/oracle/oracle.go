@@ -9,6 +9,7 @@ package oracle
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -86,11 +87,14 @@ type Want struct {
 	Tag     string   // a text that this record has and no other
 	Known   string   // the record is there already, under this id: it must be changed and none made; empty: it must be made
 	Changes string   // a text that an update of Known must have set; empty: none is needed
+	Last    string   // a text that begins such values: of all that were set, that of Changes must be the last; empty: any order
+	Called  bool     // a person called it off: it need not be there
 	Contact *Want    // the person that it must be linked to
 }
 
 // Row is the service's word about one write.
 type Row struct {
+	Write               string // its id
 	Object, Status, ID  string
 	Code, Cause, Action string
 	Alarm               string
@@ -119,14 +123,10 @@ type Finding struct {
 
 // Judge compares what was wanted with what happened.
 func Judge(w Want, rows []Row, entries []sim.Entry) Finding {
-	made := w.made(entries)
+	made := w.IDs(entries)
 	row, known := find(rows, w.Object)
-	most := 1
-	if w.Known != "" {
-		most = 0
-	}
 	switch {
-	case len(made) > most:
+	case len(made) > w.Most():
 		return Finding{Duplicate, fmt.Sprintf("%s %s: %d records were made: %s; the row is %s", w.Object, w.Tag, len(made), strings.Join(made, ", "), row.Status),
 			row.Alarm != ""}
 	case !known:
@@ -135,11 +135,16 @@ func Judge(w Want, rows []Row, entries []sim.Entry) Finding {
 	switch row.Status {
 	case "succeeded":
 		return w.judgeSuccess(row, made, entries)
+	case "cancelled":
+		if w.Called {
+			return Finding{Fate: Flagged, Why: fmt.Sprintf("%s %s: a person cancelled it", w.Object, w.Tag)}
+		}
+		return Finding{Fate: Lost, Why: fmt.Sprintf("%s %s: nobody cancelled it, and it is", w.Object, w.Tag)}
 	case "failed", "needs_review":
 		return flagged(w, row, row.Cause)
 	case "blocked":
-		return flagged(w, row, row.ConnectionCause)
-	case "cancelled", "dry_run":
+		return flagged(w, row, cmp.Or(row.ConnectionCause, row.Cause))
+	case "dry_run":
 		return Finding{Fate: Lost, Why: fmt.Sprintf("%s %s: the row is %s", w.Object, w.Tag, row.Status)}
 	}
 	if row.Code == "waits_for_contact" {
@@ -186,11 +191,14 @@ func (w Want) judgeSuccess(row Row, made []string, entries []sim.Entry) Finding 
 	}) {
 		return lost("record %s was never given %q", id, w.Changes)
 	}
+	if last := w.last(id, entries); w.Last != "" && !strings.Contains(last, w.Changes) {
+		return lost("record %s ends with %q, want %q", id, last, w.Changes)
+	}
 	if w.Contact == nil {
 		return Finding{Fate: Delivered}
 	}
 	person := w.Contact.Known
-	if people := w.Contact.made(entries); person == "" && len(people) > 0 {
+	if people := w.Contact.IDs(entries); person == "" && len(people) > 0 {
 		person = people[0]
 	}
 	if !slices.ContainsFunc(entries, func(e sim.Entry) bool {
@@ -201,8 +209,32 @@ func (w Want) judgeSuccess(row Row, made []string, entries []sim.Entry) Finding 
 	return Finding{Fate: Delivered}
 }
 
-// made are the ids of all records that were ever created for w.
-func (w Want) made(entries []sim.Entry) []string {
+// last is the last value beginning with w.Last that the record was given.
+func (w Want) last(id string, entries []sim.Entry) string {
+	last := ""
+	for _, e := range entries {
+		for _, v := range e.Fields {
+			if e.ID == id && w.Last != "" && strings.HasPrefix(v, w.Last) {
+				last = v
+			}
+		}
+	}
+	return last
+}
+
+// Most is how many records may be created for w.
+func (w Want) Most() int {
+	if w.Known != "" {
+		return 0
+	}
+	return 1
+}
+
+// Made counts the records that were ever created for w.
+func (w Want) Made(entries []sim.Entry) int { return len(w.IDs(entries)) }
+
+// IDs are those of all records that were ever created for w.
+func (w Want) IDs(entries []sim.Entry) []string {
 	var ids []string
 	for _, e := range entries {
 		if e.Op == sim.OpCreate && slices.Contains(w.Types, e.Object) && holds(e, w.Tag) {

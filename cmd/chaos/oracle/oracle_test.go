@@ -18,6 +18,13 @@ func TestTheCRMIsBelievedAndTheRowIsNot(t *testing.T) {
 	task := Want{Object: "task", Types: []string{"tasks"}, Tag: "tag-1", Contact: &person}
 	changed := Want{Object: "contact", Types: []string{"Lead"}, Tag: "q@example.com", Known: "00Q1", Changes: "555"}
 	who := made("contacts", "7", "p@example.com")
+	newer := changed
+	newer.Last = "55"
+	off := task
+	off.Called = true
+	set := func(phone string) sim.Entry {
+		return sim.Entry{Op: sim.OpUpdate, ID: "00Q1", Fields: map[string]string{"Phone": phone}}
+	}
 	good := Row{Object: "task", Status: "succeeded", ID: "9"}
 	for name, tc := range map[string]struct {
 		want    Want
@@ -42,6 +49,11 @@ func TestTheCRMIsBelievedAndTheRowIsNot(t *testing.T) {
 		"still waiting":                {task, Row{Object: "task", Status: "in_doubt"}, nil, Stuck, false},
 		"waiting for a flagged person": {task, Row{Object: "task", Status: "queued", Code: "waits_for_contact", Cause: "c"}, nil, Flagged, false},
 		"changed":                      {changed, Row{Object: "contact", Status: "succeeded", ID: "00Q1"}, []sim.Entry{{Op: sim.OpUpdate, ID: "00Q1", Fields: map[string]string{"Phone": "555"}}}, Delivered, false},
+		"changed last":                 {newer, Row{Object: "contact", Status: "succeeded", ID: "00Q1"}, []sim.Entry{set("554"), set("555")}, Delivered, false},
+		"changed back by an older one": {newer, Row{Object: "contact", Status: "succeeded", ID: "00Q1"}, []sim.Entry{set("555"), set("554")}, Lost, false},
+		"called off":                   {off, Row{Object: "task", Status: "cancelled"}, nil, Flagged, false},
+		"called off by nobody":         {task, Row{Object: "task", Status: "cancelled"}, nil, Lost, false},
+		"called off and made twice":    {off, Row{Object: "task", Status: "cancelled"}, []sim.Entry{made("tasks", "9", "tag-1"), made("tasks", "10", "tag-1")}, Duplicate, false},
 		"not changed":                  {changed, Row{Object: "contact", Status: "succeeded", ID: "00Q1"}, nil, Lost, false},
 		"made beside the known one":    {changed, Row{Object: "contact", Status: "succeeded", ID: "00Q1"}, []sim.Entry{made("Lead", "00Q2", "q@example.com")}, Duplicate, false},
 	} {

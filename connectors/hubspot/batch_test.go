@@ -179,18 +179,45 @@ func TestOneBadInputHarmsNoOther(t *testing.T) {
 
 func TestABatchThatIsRefusedAsAWholeGoesInHalves(t *testing.T) {
 	t.Parallel()
+	for status, refusal := range map[int]string{
+		400: `{"status":"error","message":"Invalid input","category":"VALIDATION_ERROR"}`,
+		409: `{"status":"error","message":"Contact already exists. Existing ID: 501","category":"CONFLICT"}`,
+	} {
+		b := newBench(t)
+		b.fault(sim.Fault{Path: "/contacts/batch/create$", Kind: sim.FaultStatus, Status: status, Body: refusal, Times: 2})
+		for _, r := range b.deliverAll(contactsOf(8)) {
+			wantOK(t, r, connectors.Created)
+		}
+		b.wantCalls(createContacts, 5) // 8 and 4 refused, then 2, 2 and 4
+		b.wantCalls("POST /crm/v3/objects/contacts", 0)
+		if n := len(b.sim.Objects(contactsType)); n != 8 {
+			t.Errorf("%d: %d contacts, want 8", status, n)
+		}
+	}
+}
+
+func TestAListOfWhichHubSpotKnowsNobodyIsCreated(t *testing.T) {
+	t.Parallel()
 	b := newBench(t)
-	const refusal = `{"status":"error","message":"Invalid input","category":"VALIDATION_ERROR"}`
-	b.fault(sim.Fault{Path: "/contacts/batch/create$", Kind: sim.FaultStatus, Status: 400, Body: refusal})
-	b.fault(sim.Fault{Path: "/contacts/batch/create$", Kind: sim.FaultStatus, Status: 400, Body: refusal})
-	for _, r := range b.deliverAll(contactsOf(8)) {
+	b.fault(sim.Fault{Path: "/contacts/batch/read$", Kind: sim.FaultStatus, Status: 404, Body: `{"status":"error","message":"resource not found"}`})
+	for _, r := range b.deliverAll(contactsOf(3)) {
 		wantOK(t, r, connectors.Created)
 	}
-	b.wantCalls(createContacts, 5) // 8 and 4 refused, then 2, 2 and 4
-	b.wantCalls("POST /crm/v3/objects/contacts", 0)
-	if n := len(b.sim.Objects(contactsType)); n != 8 {
-		t.Errorf("%d contacts, want 8", n)
+	b.wantCalls(createContacts, 1)
+}
+
+func TestAddressesThatCannotBeLookedUpTogetherGoByThemselves(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	id := b.sim.SeedContact(map[string]string{"email": personOf(1)})
+	b.fault(sim.Fault{Path: "/contacts/batch/read$", Kind: sim.FaultStatus, Status: 400, Body: `{"status":"error","message":"Invalid input","category":"VALIDATION_ERROR"}`})
+	results := b.deliverAll(contactsOf(3))
+	wantOK(t, results[0], connectors.Created)
+	if wantOK(t, results[1], connectors.Updated); results[1].Ref.ID != id {
+		t.Errorf("went to %s, want %s", results[1].Ref.ID, id)
 	}
+	wantOK(t, results[2], connectors.Created)
+	b.wantCalls(createContacts, 0)
 }
 
 func TestAnAddressThatWasTakenMeanwhileIsUpdated(t *testing.T) {

@@ -236,7 +236,7 @@ func TestATaskOfAnUnknownPersonIsWrittenWithoutOne(t *testing.T) {
 func TestAnUnknownOwnerLeavesTheTaskToTheConnectedUser(t *testing.T) {
 	t.Parallel()
 	o := newOrg(t, simsalesforce.Behaviour{})
-	o.Seed("User", map[string]any{"LastName": "Left", "Username": "left@example.com", "Email": "left@example.com", "IsActive": false})
+	left := o.Seed("User", map[string]any{"LastName": "Left", "Username": "left@example.com", "Email": "left@example.com", "IsActive": false})
 	for _, email := range []string{"nobody@example.com", "left@example.com"} {
 		r := o.deliver(taskWrite(func(w *connectors.Write) { w.Task.OwnerEmail = email }))[0]
 		if e := o.last(); e.Fields["OwnerId"] != "" || noteCodes(r.Notes) != "owner_not_found" {
@@ -245,6 +245,10 @@ func TestAnUnknownOwnerLeavesTheTaskToTheConnectedUser(t *testing.T) {
 	}
 	if n := o.Core().Calls.Snapshot()["POST /services/data/v66.0/sobjects/Task"]; n != 2 {
 		t.Errorf("%d tasks sent, want two: an inactive user is not even tried", n)
+	}
+	o.account.Settings.FieldDefaults = defaultsOf(connectors.ObjectTask, map[string]any{"OwnerId": left})
+	if r := o.deliver(taskWrite(nil))[0]; o.last().Fields["OwnerId"] != "" || noteCodes(r.Notes) != "owner_not_found" {
+		t.Errorf("a default that left: %+v, notes %v", o.last(), r.Notes)
 	}
 	c, f, account := newFake(t, map[string][]answer{query1: {says(200, `{"records":[{"Id":"005ak00000UsrAbAAJ"}]}`)},
 		postTask: {refusedWith(400, "INACTIVE_OWNER_OR_USER"), says(201, taskMade)}})

@@ -22,6 +22,7 @@ func accessLog(log zerolog.Logger, now func() time.Time) func(http.Handler) http
 			method, path, x := r.Method, r.URL.Path, exchangeFrom(r.Context())
 			next.ServeHTTP(ww, r)
 
+			x.gone = x.gone || r.Context().Err() != nil // before our own deadline: that is of the layers within
 			status := ww.Status()
 			if status == 0 {
 				status = http.StatusOK

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Fails when the headers of CORS are set by the handlers of success, or the recoverer stands outside of them.
+// Fails when the headers of CORS come after the search for the route, or the code is not exposed.
 func TestSupabase05_EveryAnswerIsReadableByABrowser(t *testing.T) {
 	t.Parallel()
 	good := `{"workspace_id":"` + workspace + `","source_event_id":"e","contact":{"email":"ada@example.com"}}`

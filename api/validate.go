@@ -159,13 +159,13 @@ func (v *Validator) Outcome(raw json.RawMessage) (*Outcome, *Error) {
 
 // visit judges value by schema.
 func (v *Validator) visit(schema *openapi3.Schema, value any) *Error {
-	// Fields before combinations: "contct is not a known field" helps more than "one of contact, task ...".
-	for _, part := range schema.AllOf {
-		if err := part.Value.VisitJSON(value, v.format...); err != nil {
-			return schemaFailure("", err)
-		}
-	}
 	if err := schema.VisitJSON(value, v.format...); err != nil {
+		// Fields before combinations: "contct is not a known field" helps more than "one of contact, task ...".
+		for _, part := range schema.AllOf {
+			if err := part.Value.VisitJSON(value, v.format...); err != nil {
+				return schemaFailure("", err)
+			}
+		}
 		return schemaFailure("", err)
 	}
 	if field := findNUL("", value); field != "" {

@@ -28,8 +28,14 @@ var (
 // longRun is how many characters of base64 without a break are no word, number or address.
 const longRun = 400
 
+// shortRun is the shortest line of base64 that counts.
+const shortRun = 60
+
 // rawReason says why a text is plainly a raw email; the empty text says that it is not.
 func rawReason(s string) string {
+	if !suspect(s) {
+		return ""
+	}
 	switch {
 	case technicalHeader.MatchString(s) && (mimeBoundary.MatchString(s) || len(technicalHeader.FindAllStringIndex(s, 2)) == 2 || mailHeader.MatchString(s)):
 		return "it holds the header lines of an email"
@@ -47,6 +53,33 @@ func rawReason(s string) string {
 		return "it is an HTML document"
 	}
 	return ""
+}
+
+// suspect says whether a text has what every shape of a raw email needs: lines with colons, signs of quotes or tags, rules of dashes, or a long run without a
+// space. Nearly no curated text has, and the expressions cost more than all else that is done with an outcome.
+func suspect(s string) bool {
+	colons, lines, run := 0, 0, 0
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case base64Character(c):
+			if run++; run >= shortRun {
+				return true
+			}
+			continue
+		case c == '<' || c == '>', c == '-' && i > 0 && s[i-1] == '-':
+			return true
+		case c == ':':
+			colons++
+		case c == '\n':
+			lines++
+		}
+		run = 0
+	}
+	if colons == 0 || lines > 0 {
+		return colons > 0
+	}
+	lower := strings.ToLower(s)
+	return strings.Contains(lower, "boundary=") || strings.Contains(lower, "begin forwarded message:")
 }
 
 // headerBlock says whether three header lines follow one another, as they do in a message and not in notes. One of them must be

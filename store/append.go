@@ -6,10 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgtype"
 )
 
 // Outcome is one accepted outcome, on its way to become a write for each object and CRM.
@@ -112,25 +114,25 @@ func isDeadlock(err error) bool {
 // newRow is a row before it is one; outcome is the place of its outcome in the call.
 type newRow struct {
 	outcome      int
-	ID           uuid.UUID  `json:"id"`
-	SyncID       uuid.UUID  `json:"sync_id"`
-	WorkspaceID  uuid.UUID  `json:"workspace_id"`
-	CRM          string     `json:"crm"`
-	ConnectionID uuid.UUID  `json:"connection_id"`
-	AccountID    string     `json:"crm_account_id"`
-	ObjectType   string     `json:"object_type"`
-	ObjectID     string     `json:"object_id"`
-	Action       string     `json:"action"`
-	Event        string     `json:"source_event_id"`
-	Key          string     `json:"idempotency_key"`
-	Marker       string     `json:"marker"`
-	Payload      any        `json:"payload_json"`
-	Hash         string     `json:"payload_hash"`
-	ThreadID     *string    `json:"thread_id"`
-	DependsOn    *uuid.UUID `json:"depends_on"`
-	OrderingKey  *string    `json:"ordering_key"`
-	Status       string     `json:"status"`
-	BlockedFrom  *string    `json:"blocked_from"`
+	ID           uuid.UUID
+	SyncID       uuid.UUID
+	WorkspaceID  uuid.UUID
+	CRM          string
+	ConnectionID uuid.UUID
+	AccountID    string
+	ObjectType   string
+	ObjectID     string
+	Action       string
+	Event        string
+	Key          string
+	Marker       string
+	Payload      string
+	Hash         string
+	ThreadID     *string
+	DependsOn    *uuid.UUID
+	OrderingKey  *string
+	Status       string
+	BlockedFrom  *string
 }
 
 type lockedConnection struct {
@@ -207,7 +209,7 @@ func outcomeRows(i int, o Outcome, syncID uuid.UUID, c lockedConnection, secret 
 		key := IdempotencyKey(o.WorkspaceID.String(), c.CRM, obj.Type, obj.ID, obj.Action, o.SourceEventID)
 		r := newRow{outcome: i, ID: writeID(o.WorkspaceID, c.CRM, key), SyncID: syncID, WorkspaceID: o.WorkspaceID, CRM: c.CRM,
 			ConnectionID: c.ID, AccountID: c.AccountID, ObjectType: obj.Type, ObjectID: obj.ID, Action: obj.Action, Event: o.SourceEventID,
-			Key: key, Marker: marker(secret, o.WorkspaceID.String(), c.CRM, c.AccountID, key), Payload: obj.Payload, Hash: hash, Status: Queued}
+			Key: key, Marker: marker(secret, o.WorkspaceID.String(), c.CRM, c.AccountID, key), Payload: string(obj.Payload), Hash: hash, Status: Queued}
 		if o.ThreadID != "" {
 			r.ThreadID = &o.ThreadID
 		}
@@ -229,44 +231,110 @@ func outcomeRows(i int, o Outcome, syncID uuid.UUID, c lockedConnection, secret 
 }
 
 // insertRows stores what is new, in one statement. It gives all rows as they stand, by id, which of them are new, and the
-// connections that got new work.
+// connections that got new work. Of a new row the database is asked for nothing but what it alone knows.
 func insertRows(ctx context.Context, tx pgx.Tx, rows []newRow) (stored map[uuid.UUID]Write, inserted, fresh map[uuid.UUID]bool, err error) {
-	ids := make([]uuid.UUID, len(rows))
-	for i, r := range rows {
-		ids[i] = r.ID
-	}
-	batch := &pgx.Batch{}
-	batch.Queue(`insert into crm_write_log (id, sync_id, workspace_id, crm, connection_id, crm_account_id, object_type, object_id, action,
+	created, err := tx.Query(ctx, `
+		insert into crm_write_log (id, sync_id, workspace_id, crm, connection_id, crm_account_id, object_type, object_id, action,
 			source_event_id, idempotency_key, marker, payload_json, payload_hash, thread_id, depends_on, ordering_key, status, blocked_from)
 		select id, sync_id, workspace_id, crm, connection_id, crm_account_id, object_type, object_id, action, source_event_id,
-			idempotency_key, marker, payload_json, payload_hash, thread_id, depends_on, ordering_key, status, blocked_from
-		from jsonb_to_recordset($1::jsonb) as r (id uuid, sync_id uuid, workspace_id uuid, crm text, connection_id uuid, crm_account_id text,
-			object_type text, object_id text, action text, source_event_id text, idempotency_key text, marker text, payload_json jsonb,
-			payload_hash text, thread_id text, depends_on uuid, ordering_key text, status text, blocked_from text)
-		on conflict do nothing returning id, connection_id`, rows) // on the key or on the id that follows from it, whichever is met first
-	batch.Queue(`select `+writeColumns+` from crm_write_log w where w.id = any($1)`, ids)
-	results := tx.SendBatch(ctx, batch)
-	defer func() { _ = results.Close() }()
-	type newID struct {
-		ID           uuid.UUID `db:"id"`
-		ConnectionID uuid.UUID `db:"connection_id"`
-	}
-	created, err := many[newID](results.Query())
+			idempotency_key, marker, payload_json::jsonb, payload_hash, thread_id, depends_on, ordering_key, status, blocked_from
+		from unnest(@id::uuid[], @sync_id::uuid[], @workspace_id::uuid[], @crm::text[], @connection_id::uuid[], @crm_account_id::text[],
+			@object_type::text[], @object_id::text[], @action::text[], @source_event_id::text[], @idempotency_key::text[], @marker::text[],
+			@payload_json::text[], @payload_hash::text[], @thread_id::text[], @depends_on::uuid[], @ordering_key::text[], @status::text[],
+			@blocked_from::text[]) with ordinality as r (id, sync_id, workspace_id, crm, connection_id, crm_account_id, object_type, object_id,
+			action, source_event_id, idempotency_key, marker, payload_json, payload_hash, thread_id, depends_on, ordering_key, status, blocked_from, place)
+		order by place
+		on conflict do nothing returning id, seq, created_at`, columnsOf(rows)) // on the key or on the id that follows from it, whichever is met first
 	if err != nil {
 		return nil, nil, nil, fmt.Errorf("append: %w", err)
 	}
-	all, err := many[Write](results.Query())
-	if err != nil {
-		return nil, nil, nil, fmt.Errorf("read appended rows: %w", err)
+	stored, inserted, fresh = make(map[uuid.UUID]Write, len(rows)), make(map[uuid.UUID]bool, len(rows)), map[uuid.UUID]bool{}
+	byID := make(map[uuid.UUID]*newRow, len(rows))
+	for i := range rows {
+		byID[rows[i].ID] = &rows[i]
 	}
-	stored, inserted, fresh = make(map[uuid.UUID]Write, len(all)), make(map[uuid.UUID]bool, len(created)), map[uuid.UUID]bool{}
+	var id uuid.UUID
+	var seq int64
+	var at time.Time
+	if _, err := pgx.ForEachRow(created, []any{&id, &seq, &at}, func() error {
+		r := byID[id]
+		stored[id], inserted[id], fresh[r.ConnectionID] = r.fresh(seq, at), true, true
+		return nil
+	}); err != nil {
+		return nil, nil, nil, fmt.Errorf("append: %w", err)
+	}
+	return stored, inserted, fresh, readOlder(ctx, tx, byID, stored)
+}
+
+// fresh is the row as it stands once it is stored.
+func (r *newRow) fresh(seq int64, at time.Time) Write {
+	return Write{ID: r.ID, Seq: seq, SyncID: r.SyncID, WorkspaceID: r.WorkspaceID, CRM: r.CRM, ConnectionID: r.ConnectionID, AccountID: r.AccountID,
+		ObjectType: r.ObjectType, ObjectID: r.ObjectID, Action: r.Action, IdempotencyKey: r.Key, Marker: r.Marker, Payload: json.RawMessage(r.Payload),
+		PayloadHash: r.Hash, ThreadID: r.ThreadID, OrderingKey: r.OrderingKey, Status: r.Status, Notes: json.RawMessage("[]"),
+		NextAttemptAt: at, CreatedAt: at, UpdatedAt: at}
+}
+
+// readOlder adds the rows that were there before, or that another call brought while the insert waited for it.
+func readOlder(ctx context.Context, tx pgx.Tx, wanted map[uuid.UUID]*newRow, stored map[uuid.UUID]Write) error {
+	var older []uuid.UUID
+	for id := range wanted {
+		if _, ok := stored[id]; !ok {
+			older = append(older, id)
+		}
+	}
+	if len(older) == 0 {
+		return nil
+	}
+	all, err := many[Write](tx.Query(ctx, `select `+writeColumns+` from crm_write_log w where w.id = any($1)`, older))
+	if err != nil {
+		return fmt.Errorf("read appended rows: %w", err)
+	}
 	for _, w := range all {
 		stored[w.ID] = w
 	}
-	for _, c := range created {
-		inserted[c.ID], fresh[c.ConnectionID] = true, true
+	return nil
+}
+
+// columnsOf turns rows into an array for each column.
+func columnsOf(rows []newRow) pgx.NamedArgs {
+	return pgx.NamedArgs{
+		"id":              column(rows, func(r *newRow) pgtype.UUID { return known(&r.ID) }),
+		"sync_id":         column(rows, func(r *newRow) pgtype.UUID { return known(&r.SyncID) }),
+		"workspace_id":    column(rows, func(r *newRow) pgtype.UUID { return known(&r.WorkspaceID) }),
+		"crm":             column(rows, func(r *newRow) string { return r.CRM }),
+		"connection_id":   column(rows, func(r *newRow) pgtype.UUID { return known(&r.ConnectionID) }),
+		"crm_account_id":  column(rows, func(r *newRow) string { return r.AccountID }),
+		"object_type":     column(rows, func(r *newRow) string { return r.ObjectType }),
+		"object_id":       column(rows, func(r *newRow) string { return r.ObjectID }),
+		"action":          column(rows, func(r *newRow) string { return r.Action }),
+		"source_event_id": column(rows, func(r *newRow) string { return r.Event }),
+		"idempotency_key": column(rows, func(r *newRow) string { return r.Key }),
+		"marker":          column(rows, func(r *newRow) string { return r.Marker }),
+		"payload_json":    column(rows, func(r *newRow) string { return r.Payload }),
+		"payload_hash":    column(rows, func(r *newRow) string { return r.Hash }),
+		"thread_id":       column(rows, func(r *newRow) *string { return r.ThreadID }),
+		"depends_on":      column(rows, func(r *newRow) pgtype.UUID { return known(r.DependsOn) }),
+		"ordering_key":    column(rows, func(r *newRow) *string { return r.OrderingKey }),
+		"status":          column(rows, func(r *newRow) string { return r.Status }),
+		"blocked_from":    column(rows, func(r *newRow) *string { return r.BlockedFrom }),
 	}
-	return stored, inserted, fresh, results.Close()
+}
+
+// known is an id as pgx takes it at the least cost; nil is null.
+func known(id *uuid.UUID) pgtype.UUID {
+	if id == nil {
+		return pgtype.UUID{}
+	}
+	return pgtype.UUID{Bytes: *id, Valid: true}
+}
+
+// column is of a type whose elements are encoded without reflection.
+func column[T any](rows []newRow, of func(*newRow) T) pgtype.FlatArray[T] {
+	out := make(pgtype.FlatArray[T], len(rows))
+	for i := range rows {
+		out[i] = of(&rows[i])
+	}
+	return out
 }
 
 // collect hands the stored rows to their outcomes and says whether one of them turned out to be refused. An outcome

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -29,6 +30,10 @@ func IdempotencyKey(workspaceID, crm, objectType, objectID, action, sourceEventI
 // PayloadHash is hex SHA-256 of the compact JSON with keys sorted by bytes and nothing escaped that JSON does
 // not demand.
 func PayloadHash(payload json.RawMessage) (string, error) {
+	if plain, ok := sortedPlain(payload); ok {
+		sum := sha256.Sum256(plain)
+		return hex.EncodeToString(sum[:]), nil
+	}
 	dec := json.NewDecoder(bytes.NewReader(payload))
 	dec.UseNumber()
 	var v any
@@ -43,6 +48,61 @@ func PayloadHash(payload json.RawMessage) (string, error) {
 	}
 	sum := sha256.Sum256(bytes.TrimSuffix(rawSeparators(canonical.Bytes()), []byte("\n")))
 	return hex.EncodeToString(sum[:]), nil
+}
+
+// sortedPlain is the canonical form of a flat object of texts without escapes and spaces, which nearly every payload is, at a tenth of the cost.
+func sortedPlain(payload []byte) ([]byte, bool) {
+	if len(payload) < 2 || payload[0] != '{' || payload[len(payload)-1] != '}' || bytes.IndexByte(payload, '\\') >= 0 || !utf8.Valid(payload) {
+		return nil, false
+	}
+	var fields [][]byte // each with its key
+	var keys []string
+	for rest := payload[1 : len(payload)-1]; len(rest) > 0; {
+		key, after, ok := plainText(rest)
+		if !ok || len(after) == 0 || after[0] != ':' {
+			return nil, false
+		}
+		_, end, ok := plainText(after[1:])
+		if !ok {
+			return nil, false
+		}
+		keys, fields = append(keys, string(key)), append(fields, rest[:len(rest)-len(end)])
+		if rest = end; len(rest) == 0 {
+			break
+		}
+		if rest[0] != ',' || len(rest) == 1 {
+			return nil, false
+		}
+		rest = rest[1:]
+	}
+	order := make([]int, len(keys))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(a, b int) int { return strings.Compare(keys[a], keys[b]) })
+	out := append(make([]byte, 0, len(payload)), '{')
+	for n, i := range order {
+		if n > 0 {
+			if keys[i] == keys[order[n-1]] { // the last of a key counts: that is for the decoder
+				return nil, false
+			}
+			out = append(out, ',')
+		}
+		out = append(out, fields[i]...)
+	}
+	return append(out, '}'), true
+}
+
+// plainText takes a quoted text without control characters off the front.
+func plainText(b []byte) (text, rest []byte, ok bool) {
+	if len(b) < 2 || b[0] != '"' {
+		return nil, nil, false
+	}
+	end := bytes.IndexByte(b[1:], '"')
+	if end < 0 || slices.ContainsFunc(b[1:1+end], func(c byte) bool { return c < ' ' }) {
+		return nil, nil, false
+	}
+	return b[1 : 1+end], b[2+end:], true
 }
 
 // rawSeparators writes out U+2028 and U+2029, which Go's encoder always escapes and JSON does not demand.

@@ -129,6 +129,32 @@ func TestAPayloadHashIsThatOfTheCompactJSONWithKeysInByteOrder(t *testing.T) {
 	}
 }
 
+func TestAPayloadHashIsTheSameHoweverItsKeysAreOrderedAndSpaced(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		keys := rapid.SliceOfNDistinct(hostile(), 0, 5, rapid.ID[string]).Draw(t, "keys")
+		one, other := "{", "{ "
+		for i := range keys {
+			value := hostile().Draw(t, "value")
+			field := func(k string) string {
+				name, _ := json.Marshal(k)
+				text, _ := json.Marshal(value)
+				return string(name) + ":" + string(text)
+			}
+			if i > 0 {
+				one += ","
+			}
+			one += field(keys[i])
+			other = "{ " + field(keys[i]) + map[bool]string{true: " , "}[i > 0] + strings.TrimPrefix(other, "{ ")
+		}
+		a, errA := store.PayloadHash(json.RawMessage(one + "}"))
+		b, errB := store.PayloadHash(json.RawMessage(other + " }"))
+		if errA != nil || errB != nil || a != b {
+			t.Fatalf("%s: %s, %v; %s: %s, %v", one, a, errA, other, b, errB)
+		}
+	})
+}
+
 func TestAPayloadThatIsNotJSONHasNoHash(t *testing.T) {
 	t.Parallel()
 	for _, payload := range []string{"", "{", "nope"} {

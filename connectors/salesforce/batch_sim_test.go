@@ -383,6 +383,42 @@ func TestTheOwnersOfAListAreAskedForInOneCall(t *testing.T) {
 	}
 }
 
+func TestAListWithoutSightOfTheUsersBelongsToTheConnectedOne(t *testing.T) {
+	t.Parallel()
+	o := newMarkedOrg(t, simsalesforce.Behaviour{HiddenFields: []string{"User.Email"}})
+	_, tasks := outcomes(3, "person-%d@example.com")
+	for i := range tasks {
+		tasks[i].Email, tasks[i].Task.OwnerEmail = "", "sales@example.com"
+	}
+	n := o.calls(func() {
+		for _, r := range o.deliver(tasks...) {
+			if noteCodes(r.Notes) != "owner_not_found" {
+				t.Errorf("notes %v", r.Notes)
+			}
+		}
+	})
+	if n != 2 {
+		t.Errorf("%d calls, want two", n)
+	}
+}
+
+func TestTwoAddressesOfOneLeadAreWrittenInTheirOrder(t *testing.T) {
+	t.Parallel()
+	o := newMarkedOrg(t, simsalesforce.Behaviour{})
+	lead := o.seedLead("ada@example.com")
+	var writes []connectors.Write
+	for i, email := range []string{"ada@example.com", "grace@example.com", "king@example.com"} {
+		w := contactWrite(connectors.Contact{Email: email, Phone: fmt.Sprint(i)})
+		w.ContactKnown, w.ContactRef = true, ref("Lead", lead)
+		writes = append(writes, w)
+	}
+	o.deliver(writes...)
+	if got := o.field("Lead", lead, "Phone"); got != "2" {
+		t.Errorf("phone %q, want that of the last", got)
+	}
+	o.wantEntries("update Lead, update Lead, update Lead")
+}
+
 func TestOneOfEachKindGoesByTheSingleCalls(t *testing.T) {
 	t.Parallel()
 	o := newMarkedOrg(t, simsalesforce.Behaviour{})
@@ -399,14 +435,15 @@ func TestOneOfEachKindGoesByTheSingleCalls(t *testing.T) {
 func TestWhatAnEarlierAttemptFoundGoesByItselfInItsOrder(t *testing.T) {
 	t.Parallel()
 	o := newMarkedOrg(t, simsalesforce.Behaviour{})
-	lead := o.seedLead("ada@example.com")
+	lead := o.seedLead("king@example.com") // as somebody has changed it
 	people := []connectors.Write{contactWrite(connectors.Contact{Email: "ada@example.com", Phone: "1"}),
 		contactWrite(connectors.Contact{Email: "Ada@example.com", Phone: "2"}), contactWrite(ada), contactWrite(connectors.Contact{Email: "grace@example.com"})}
 	people[0].Found = ref("Lead", lead)
+	people[1].Found = ref("Lead", lead)
 	people[2].Contact.Email = "bea@example.com"
 	o.deliver(people...)
-	if got := o.field("Lead", lead, "Phone"); got != "2" {
-		t.Errorf("phone %q, want the later one", got)
+	if got := o.field("Lead", lead, "Phone"); got != "2" || o.live("Lead") != 3 {
+		t.Errorf("phone %q, want the later one; %d leads, want three", got, o.live("Lead"))
 	}
 }
 

@@ -20,6 +20,7 @@ const tasksPath = `/objects/(tasks|notes)(/batch/create)?$`
 var (
 	newTask   = regexp.MustCompile(`^POST .*/objects/(tasks|notes)(/batch/create)?$`)
 	newPerson = regexp.MustCompile(`^POST .*/objects/contacts/search$`)
+	update    = regexp.MustCompile(`^PATCH .*/objects/contacts/\{id\}$`)
 	settling  = regexp.MustCompile(`^B\S* select from crm_connections where id in`) // the first of what a worker says about its writes
 	claiming  = regexp.MustCompile(`commit after with first as materialized`)
 )
@@ -48,7 +49,7 @@ func aims() map[string]func(seed int64) plan {
 			return []fault{atFirst(lane.HubSpot, onUpdate(sim.Fault{Kind: sim.FaultStatus, Status: 503}))}
 		}),
 		"no hold": aimAt(tierRead, 1, []string{"hubspot-updates"}, func(r *rand.Rand) []fault {
-			return []fault{atFirst(lane.HubSpot, onUpdate(sim.Fault{Kind: sim.FaultCommitLate, LatencyMS: 400 + r.IntN(800)}))}
+			return apart(onUpdate(sim.Fault{Kind: sim.FaultCommitLate, LatencyMS: 400 + r.IntN(800)}))
 		}),
 		"rotated token forgotten": aimAt(tierRead, 1, task, func(*rand.Rand) []fault {
 			return []fault{expired(moment{first: true}), expired(moment{nth: 1, on: newTask})}
@@ -93,6 +94,16 @@ func aimAt(on tier, replicas int, names []string, faults func(*rand.Rand) []faul
 // atFirst queues a fault of a CRM before anything is sent.
 func atFirst(crm string, f sim.Fault) fault {
 	return fault{kind: string(f.Kind), at: moment{first: true}, do: func(ctx context.Context, t *trial, _ *rand.Rand) error { return t.bench.lane.Fault(ctx, crm, f) }}
+}
+
+// apart spoils the first of two updates of a contact, and brings the second once the first has left.
+func apart(f sim.Fault) []fault {
+	return []fault{atFirst(lane.HubSpot, f),
+		{kind: "the newer waits", at: moment{first: true}, do: func(_ context.Context, t *trial, _ *rand.Rand) error {
+			t.orders[1].held = make(chan struct{})
+			return nil
+		}},
+		{kind: "and comes", at: moment{nth: 1, on: update}, do: func(_ context.Context, t *trial, _ *rand.Rand) error { close(t.orders[1].held); return nil }}}
 }
 
 func onUpdate(f sim.Fault) sim.Fault {

@@ -25,6 +25,8 @@ type bench struct {
 	lane *lane.Lane
 	log  *oracle.Log
 	own  *lane.Cluster
+	// spare takes own back at the end, for another bench.
+	spare func(*lane.Cluster)
 
 	world  world
 	cutter *cutter
@@ -55,6 +57,7 @@ type judged struct {
 const (
 	pollEvery   = 20 * time.Millisecond
 	tokenWithin = 10 * time.Second
+	heldWithin  = 3 * time.Second
 )
 
 // openBench starts a lane of a world.
@@ -64,7 +67,7 @@ func (h *harness) openBench(ctx context.Context, w world) (_ *bench, err error) 
 	name := fmt.Sprintf("b%d", h.benches)
 	h.mu.Unlock()
 	b := &bench{name: name, dir: filepath.Join(h.dir, name), free: map[string][]uuid.UUID{}, changed: map[string]map[string]any{},
-		world: w, cutter: newCutter()}
+		world: w, cutter: newCutter(), spare: h.giveCluster}
 	if err := os.Mkdir(b.dir, 0o711); err != nil { //nolint:gosec // the account of Postgres walks through
 		return nil, err
 	}
@@ -75,7 +78,7 @@ func (h *harness) openBench(ctx context.Context, w world) (_ *bench, err error) 
 	}()
 	cluster := h.cluster
 	if w.own {
-		if cluster, err = lane.StartCluster(ctx, b.dir); err != nil {
+		if cluster, err = h.ownCluster(ctx); err != nil {
 			return nil, err
 		}
 		b.own = cluster
@@ -99,7 +102,9 @@ func (b *bench) close() error {
 	if b.lane != nil {
 		err = b.lane.Close()
 	}
-	if b.own != nil {
+	if b.own != nil && err == nil {
+		b.spare(b.own)
+	} else if b.own != nil {
 		err = errors.Join(err, b.own.Stop())
 	}
 	return errors.Join(err, os.RemoveAll(b.dir))
@@ -190,6 +195,13 @@ func (b *bench) send(ctx context.Context, o *order) error {
 		case <-o.after.accepted:
 		case <-ctx.Done():
 			return ctx.Err()
+		}
+	}
+	if o.held != nil {
+		select {
+		case <-o.held:
+		case <-time.After(heldWithin):
+		case <-ctx.Done():
 		}
 	}
 	defer close(o.accepted)

@@ -45,6 +45,7 @@ type harness struct {
 
 	mu      sync.Mutex
 	benches int
+	spares  []*lane.Cluster
 	taken   map[string]int // steps of writes' lives, by their name
 }
 
@@ -84,10 +85,32 @@ func (h *harness) close() error {
 	if h.cluster != nil {
 		err = h.cluster.Stop()
 	}
+	for _, c := range h.spares {
+		err = errors.Join(err, c.Stop())
+	}
 	if h.dir != "" {
 		err = errors.Join(err, os.RemoveAll(h.dir))
 	}
 	return err
+}
+
+// ownCluster gives a Postgres that nobody else uses, and that the caller gives back or stops.
+func (h *harness) ownCluster(ctx context.Context) (*lane.Cluster, error) {
+	h.mu.Lock()
+	if n := len(h.spares); n > 0 {
+		c := h.spares[n-1]
+		h.spares = h.spares[:n-1]
+		h.mu.Unlock()
+		return c, nil
+	}
+	h.mu.Unlock()
+	return lane.StartCluster(ctx, h.dir)
+}
+
+func (h *harness) giveCluster(c *lane.Cluster) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.spares = append(h.spares, c)
 }
 
 func (h *harness) say(format string, args ...any) {

@@ -158,7 +158,7 @@ func (h *harness) killAt(k kind, at point, after bool) schedule {
 	if after {
 		when = "after"
 	}
-	s := schedule{name: fmt.Sprintf("%s: kill %s %s", k.name, when, at), kind: k.name}
+	s := schedule{name: fmt.Sprintf("%s: kill %s %s", k.name, when, at), kind: k.name, aimed: true}
 	s.run = func(ctx context.Context, b *bench) (verdict, error) {
 		o, err := b.prepare(ctx, k)
 		if err != nil {

@@ -78,6 +78,7 @@ type order struct {
 	email     string
 	after     *order        // is sent once this was accepted
 	accepted  chan struct{} // closed once it was
+	held      chan struct{} // is sent once this is closed; nil: at once
 	body      map[string]any
 	wants     []oracle.Want
 	from      int // the log's entries before it

@@ -1,7 +1,9 @@
 package handlers_test
 
 import (
+	"encoding/json"
 	"net/http"
+	"strings"
 	"testing"
 
 	"crm-connectors/api"
@@ -49,5 +51,28 @@ func TestAnOrgThatUsedUpItsCallsIsLeftAloneForAWhile(t *testing.T) {
 	}
 	if n := d.made(sim.OpCreate, "Lead"); n != 0 {
 		t.Errorf("%d leads were made", n)
+	}
+}
+
+func TestAFailureSaysWhatToDoAndDoingItHelps(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	d.org.SetBehaviour(simsalesforce.Behaviour{RequiredLeadFields: []string{"Region__c"}})
+	c := d.connect(salesForce)
+	w := d.settled("/sync/salesforce", d.outcome("e-1", contact("ada@example.com"))).Writes[0]
+	if w.Error == nil || w.Error.Code != "field_required" || !strings.Contains(w.Error.Action, "Set a default for Lead.Region__c in the connection's settings") ||
+		!strings.Contains(w.Error.Cause, "Required fields are missing: [Region__c]") {
+		t.Fatalf("failed with %s", show(w))
+	}
+	decode[api.ConnectionSettings](d.patch(c, json.RawMessage(`{"field_defaults":{"contact":{"Region__c":"EMEA"}}}`)), http.StatusOK)
+	decode[api.Write](d.call(http.MethodPost, "/writes/"+w.Id.String()+"/retry", nil), http.StatusOK)
+	done := d.until(w.Id, api.WriteStatusSucceeded)
+	for _, r := range d.org.Records("Lead") {
+		if r.ID == *done.CrmObjectId && r.Fields["Region__c"] != "EMEA" {
+			t.Errorf("the lead is %v", r.Fields)
+		}
+	}
+	if n := d.made(sim.OpCreate, "Lead"); n != 1 {
+		t.Errorf("%d leads were made, want one", n)
 	}
 }

@@ -16,12 +16,13 @@ func (s *Store) ConnectionOf(ctx context.Context, workspaceID, id uuid.UUID) (Co
 }
 
 // SaveSettings stores settings over those that c was read with, and records that actor changed the keys named. False means that the settings or
-// the CRM account have changed since then: what was checked is not what would be stored, so nothing is.
+// the CRM account have changed since then: what was checked is not what would be stored, so nothing is. A drain that is under way claims nothing
+// more: it has read the former settings, and leaves what is due to the next.
 func (s *Store) SaveSettings(ctx context.Context, c Connection, settings json.RawMessage, actor string, keys []string) (bool, error) {
 	saved := false
 	err := s.inTx(ctx, func(tx pgx.Tx) error {
 		var id uuid.UUID
-		err := tx.QueryRow(ctx, `update crm_connections set settings_json = $4, updated_at = now()
+		err := tx.QueryRow(ctx, `update crm_connections set settings_json = $4, drain_epoch = drain_epoch + 1, updated_at = now()
 			where id = $1 and settings_json = $2 and account_id = $3 returning id`, c.ID, c.Settings, c.AccountID, settings).Scan(&id)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return nil

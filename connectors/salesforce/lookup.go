@@ -6,16 +6,6 @@ import (
 	"crm-connectors/connectors"
 )
 
-// fields are what an outcome may say about a person, under Salesforce's names. Lead has all of them,
-// Contact all but Company. Empty ones are left out of what is sent.
-type fields struct {
-	FirstName string `json:"FirstName,omitempty"`
-	LastName  string `json:"LastName,omitempty"`
-	Company   string `json:"Company,omitempty"`
-	Phone     string `json:"Phone,omitempty"`
-	Title     string `json:"Title,omitempty"`
-}
-
 // person is who an email address turned out to be.
 type person struct {
 	ref         connectors.Ref // the live lead, else the contact; zero: nobody

@@ -1,9 +1,14 @@
 // Package salesforce carries contacts, tasks and weekly summaries to Salesforce.
 //
-//	Deliver ─► session ─► contact:  look up ─► PATCH lead | PATCH contact | POST lead
-//	(Plan)       │        task:     who, what, owner ─► POST Task ─► mend once, where Salesforce names the fault
-//	(Find)       │        rollup:   who, what, closed status ─► POST Task
-//	             └► host check ─► Doer ─► Salesforce ─► classify: one table, errorCode before status
+//	one write ─► contact:  look up ─► PATCH lead | PATCH contact | make lead
+//	             task:     who, what, owner ─────────► make Task ─► mend, where Salesforce names the fault
+//	             rollup:   who, what, closed status ─► make Task
+//	    make ─┬─ the org has a unique field for the marker: look for an earlier one ─► PATCH Lead|Task/{field}/{marker}
+//	          └─ else: POST, with the marker in the description
+//	several   ─► one composite call for all that has to be looked up ─► sObject Collections of up to 200, people before tasks
+//	             └► what is refused and can be mended goes again as one write
+//	in doubt  ─► Find: by the marker's field, by address, and in the descriptions of what hangs on the person and the deal
+//	any call  ─► host check ─► Doer ─► Salesforce ─► classify: one table, errorCode before status
 //
 // A person is looked up by email, leads first and then contacts, in one composite call. Somebody who is
 // already a contact gets no new lead. What Salesforce already holds is not sent again, and nothing blank

@@ -51,3 +51,16 @@ func TestAnOrgThatUsedUpItsCallsSaysSo(t *testing.T) {
 		t.Errorf("%d calls, want one for each Deliver", n)
 	}
 }
+
+func TestAnAppThatUsedUpItsOwnCallsWaitsThoughTheOrgHasSome(t *testing.T) {
+	t.Parallel()
+	o := newOrg(t, simsalesforce.Behaviour{AppLimit: 1})
+	if got := fmt.Sprint(o.deliver(taskWrite(nil))[0].Limits); got != "[{daily 1 5000000} {app_daily 1 1}]" {
+		t.Errorf("limits %s", got)
+	}
+	r := o.deliverOne(taskWrite(nil))
+	if wantClass(t, r.Err, retry, "crm_daily_limit"); !r.Err.Pause || fmt.Sprint(r.Limits) != "[{daily 1 5000000} {app_daily 1 1}]" {
+		t.Errorf("%+v with limits %v: want a pause of the connection", r.Err, r.Limits)
+	}
+	o.wantEntries("create Task")
+}

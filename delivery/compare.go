@@ -51,12 +51,12 @@ func (e *Engine) compareDue(ctx context.Context, every time.Duration) error {
 	return ctx.Err()
 }
 
-// Compare holds the connection's recent tasks and rollups against what the CRM has, both ways. A record that is there more than once raises
+// Compare holds the connection's recent writes against what the CRM has, both ways. A record that is there more than once raises
 // duplicate_detected, one that is gone though it was written missing_in_crm; an alarm that no longer holds is taken back. A write that waits
 // for a person and whose record is there goes on with that record. Nothing is changed in the CRM.
 func (e *Engine) Compare(ctx context.Context, conn store.Connection) error {
 	since := e.cfg.Now().Add(-compareWindow)
-	for _, object := range []connectors.Object{connectors.ObjectTask, connectors.ObjectRollup} {
+	for _, object := range []connectors.Object{connectors.ObjectContact, connectors.ObjectTask, connectors.ObjectRollup} {
 		records, err := e.marked(ctx, conn, object, since)
 		if errors.Is(err, connectors.ErrCannotFind) {
 			continue
@@ -105,7 +105,7 @@ func (e *Engine) judge(ctx context.Context, conn store.Connection, object connec
 	for _, row := range rows {
 		known[row.Marker] = true
 		live, binned := split(there[row.Marker])
-		alarm := e.alarmFor(row, live, binned)
+		alarm := e.alarmFor(object, row, live, binned)
 		if row.Status == store.NeedsReview && len(live) == 1 {
 			if err := e.adopt(ctx, row, live[0]); err != nil {
 				return err
@@ -135,11 +135,12 @@ func (e *Engine) judge(ctx context.Context, conn store.Connection, object connec
 	return e.store.RaiseAlarms(ctx, alarms)
 }
 
-func (e *Engine) alarmFor(row store.Sighting, live, binned []connectors.MarkedRecord) string {
+func (e *Engine) alarmFor(object connectors.Object, row store.Sighting, live, binned []connectors.MarkedRecord) string {
 	switch {
 	case len(live) > 1:
 		return duplicateDetected
-	case row.Status == store.Succeeded && len(live) == 0 && len(binned) == 0 && // in the bin: somebody wanted it gone
+	case object != connectors.ObjectContact && // one that somebody else had made has no marker
+		row.Status == store.Succeeded && len(live) == 0 && len(binned) == 0 && // in the bin: somebody wanted it gone
 		row.CreatedAt.After(e.cfg.Now().Add(-compareWindow)) && row.SettledAt != nil && row.SettledAt.Before(e.cfg.Now().Add(-compareSettled)):
 		return missingInCRM
 	case row.Alarm == missingInCRM && len(live) == 0:

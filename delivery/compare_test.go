@@ -97,6 +97,35 @@ func TestAWriteThatWaitsForAPersonGoesOnWhenItsRecordIsSeen(t *testing.T) {
 	}
 }
 
+func TestALeadThatIsThereTwiceRaisesTheAlarmAndOneWithoutAMarkerDoesNot(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.start(b.engine)
+	w := b.append("ada", "contact")[0]
+	b.until(w.ID, store.Succeeded)
+	b.exec(`update crm_write_log set settled_at = now() - interval '2 hours'`)
+	for _, tc := range []struct {
+		there []connectors.MarkedRecord
+		alarm string
+	}{
+		{nil, ""}, // somebody else made the contact, and the service updated it
+		{[]connectors.MarkedRecord{record(w, "77"), record(w, "78")}, "duplicate_detected"},
+	} {
+		b.crm.marked = func(o connectors.Object) ([]connectors.MarkedRecord, error) {
+			if o != connectors.ObjectContact {
+				return nil, nil
+			}
+			return tc.there, nil
+		}
+		if err := b.engine.Compare(t.Context(), b.connection()); err != nil {
+			t.Fatal(err)
+		}
+		if got := b.write(w.ID).Alarm; got != tc.alarm {
+			t.Errorf("with %d records the alarm is %q, want %q", len(tc.there), got, tc.alarm)
+		}
+	}
+}
+
 func TestEachConnectionInUseIsComparedOnceADay(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -113,12 +142,12 @@ func TestEachConnectionInUseIsComparedOnceADay(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if asked != 2 { // tasks and rollups, once
-		t.Errorf("asked %d times, want twice", asked)
+	if asked != 3 { // contacts, tasks and rollups, once
+		t.Errorf("asked %d times, want three", asked)
 	}
 	b.exec(`update crm_connections set compared_at = now() - interval '25 hours'`)
 	b.exec(`update crm_write_log set created_at = now() - interval '3 days'`)
-	if err := b.engine.compareDue(t.Context(), 24*time.Hour); err != nil || asked != 2 {
+	if err := b.engine.compareDue(t.Context(), 24*time.Hour); err != nil || asked != 3 {
 		t.Errorf("asked %d times, %v; want no look where nothing was written lately", asked, err)
 	}
 }

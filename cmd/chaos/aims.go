@@ -46,7 +46,7 @@ func aims() map[string]func(seed int64) plan {
 		"sweeper re-queues":  killed,
 		"nobody takes over":  killed,
 		"order not kept": aimAt(tierRead, 1, []string{"hubspot-updates"}, func(*rand.Rand) []fault {
-			return []fault{atFirst(lane.HubSpot, onUpdate(sim.Fault{Kind: sim.FaultStatus, Status: 503}))}
+			return apart(onUpdate(sim.Fault{Kind: sim.FaultStatus, Status: http.StatusLocked}))
 		}),
 		"no hold": aimAt(tierRead, 1, []string{"hubspot-updates"}, func(r *rand.Rand) []fault {
 			return apart(onUpdate(sim.Fault{Kind: sim.FaultCommitLate, LatencyMS: 400 + r.IntN(800)}))

@@ -70,7 +70,11 @@ func (h *harness) open(ctx context.Context) error {
 	h.waits = build.Waits()
 	h.warn("building the service with short waits")
 	h.base = filepath.Join(h.dir, "service")
-	if err := build.Binary(ctx, h.root, h.work(), h.base, build.Compressed()); err != nil {
+	edits := build.Compressed()
+	if h.opt.beyond {
+		edits = append(edits, build.Daily()...)
+	}
+	if err := build.Binary(ctx, h.root, h.work(), h.base, edits); err != nil {
 		return err
 	}
 	h.warn("starting Postgres")

@@ -22,7 +22,7 @@ func root(t *testing.T) string {
 
 func TestEveryWaitThatIsMadeShortIsStillInTheSource(t *testing.T) {
 	t.Parallel()
-	if _, err := overlay.Apply(root(t), Compressed()); err != nil {
+	if _, err := overlay.Apply(root(t), append(Compressed(), Daily()...)); err != nil {
 		t.Error(err)
 	}
 }

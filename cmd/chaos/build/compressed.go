@@ -41,3 +41,11 @@ func Compressed() []overlay.Edit {
 		{In: "connectors/hubspot", Const: "lockWait", New: "200 * time.Millisecond"},
 	}
 }
+
+// Daily makes the daily comparison of log and CRM come every few seconds.
+func Daily() []overlay.Edit {
+	return []overlay.Edit{
+		{In: "delivery", Const: "compareJobEvery", New: "time.Second"},
+		{In: "delivery", Const: "compareEvery", New: "2 * time.Second"},
+	}
+}

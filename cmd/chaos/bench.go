@@ -45,6 +45,8 @@ type world struct {
 	own     bool   // a Postgres of its own, which may crash
 	cutting bool   // connections can be cut by workspace: the cutter must know every connection's token
 	tier    tier
+	// production leaves all waits as they are.
+	production bool
 }
 
 // judged is a finding that nothing later may contradict.
@@ -83,7 +85,7 @@ func (h *harness) openBench(ctx context.Context, w world) (_ *bench, err error) 
 		}
 		b.own = cluster
 	}
-	b.lane, err = lane.Start(ctx, lane.Options{Service: w.service, Sim: h.base, Dir: b.dir, Cluster: cluster, Waits: h.waits})
+	b.lane, err = lane.Start(ctx, lane.Options{Service: w.service, Sim: h.base, Dir: b.dir, Cluster: cluster, Waits: h.waitsOf(w)})
 	if err != nil {
 		return nil, err
 	}

@@ -18,7 +18,7 @@ import (
 // options are the flags.
 type options struct {
 	killPoints, cuts, mutants bool
-	random                    int
+	random, takeovers         int
 	seed                      int64
 	only, mutant              string
 	step                      int
@@ -115,6 +115,13 @@ func (h *harness) giveCluster(c *lane.Cluster) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.spares = append(h.spares, c)
+}
+
+func (h *harness) waitsOf(w world) map[string]string {
+	if w.production {
+		return nil
+	}
+	return h.waits
 }
 
 func (h *harness) say(format string, args ...any) {

@@ -3,6 +3,7 @@
 //	chaos --kill-points   SIGKILL before and after everything the service sends or hears, one by one
 //	chaos --cuts          every byte of every CRM request and answer: FIN, RST, black hole
 //	chaos --random N      N schedules of several faults at once; the seed repeats them
+//	chaos --takeover N    kill -9 with the waits of production, N times: how long until another replica has settled the rows
 //	chaos --mutants       planted bugs that the harness must catch, and a control without any care
 //
 //	schedules ──► pool ──► benches (a lane each: service processes, proxies, simulators, Postgres) ──► oracle ──► table
@@ -43,8 +44,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	fs.BoolVar(&o.killPoints, "kill-points", false, "kill at every read and write")
 	fs.BoolVar(&o.cuts, "cuts", false, "cut at every byte")
 	fs.IntVar(&o.random, "random", 0, "`N` random schedules")
+	fs.IntVar(&o.takeovers, "takeover", 0, "`N` takeovers with the waits of production")
 	fs.BoolVar(&o.mutants, "mutants", false, "prove that planted bugs are caught")
-	fs.StringVar(&o.mutant, "mutant", "", "with --mutants: this `NAME` alone")
+	fs.StringVar(&o.mutant, "mutant", "", "with --mutants: these `NAMES` alone, with commas between")
 	fs.Int64Var(&o.seed, "seed", 0, "of the random schedules; 0 takes one from the clock")
 	fs.StringVar(&o.only, "only", "", "`KIND` of outcome, or the beginning of several: "+kindNames())
 	fs.IntVar(&o.step, "step", 1, "every `K`-th point or byte")
@@ -70,8 +72,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	case err != nil:
 	case fs.NArg() > 0:
 		err = fmt.Errorf("unexpected argument %q", fs.Arg(0))
-	case !o.killPoints && !o.cuts && o.random <= 0 && !o.mutants:
-		err = errors.New("which of --kill-points, --cuts, --random N, --mutants?")
+	case !o.killPoints && !o.cuts && o.random <= 0 && o.takeovers <= 0 && !o.mutants:
+		err = errors.New("which of --kill-points, --cuts, --random N, --takeover N, --mutants?")
 	case o.step < 1 || o.parallel < 1:
 		err = errors.New("--step and --parallel are at least 1")
 	}
@@ -106,7 +108,7 @@ func (h *harness) run(ctx context.Context, list []kind) error {
 	for _, mode := range []struct {
 		on  bool
 		run func(context.Context, []kind) error
-	}{{h.opt.killPoints, h.killPoints}, {h.opt.cuts, h.cuts}, {h.opt.random > 0, h.random}, {h.opt.mutants, h.mutants}} {
+	}{{h.opt.killPoints, h.killPoints}, {h.opt.cuts, h.cuts}, {h.opt.random > 0, h.random}, {h.opt.takeovers > 0, h.takeovers}, {h.opt.mutants, h.mutants}} {
 		if !mode.on {
 			continue
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,7 +23,7 @@ const (
 func (h *harness) mutants(ctx context.Context, _ []kind) error {
 	var rows []string
 	for _, m := range build.Mutants() {
-		if h.opt.mutant != "" && h.opt.mutant != m.Name {
+		if h.opt.mutant != "" && !slices.Contains(strings.Split(h.opt.mutant, ","), m.Name) {
 			continue
 		}
 		row, err := h.hunt(ctx, m)

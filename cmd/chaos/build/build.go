@@ -19,6 +19,16 @@ import (
 // river is the module whose waits are changed in a copy.
 const river = "github.com/riverqueue/river"
 
+// Plain builds ./cmd/crm-connectors of root as it is into the file out.
+func Plain(ctx context.Context, root, out string) error {
+	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", out, "./cmd/crm-connectors")
+	cmd.Dir = root
+	if text, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("go build: %w\n%s", err, text)
+	}
+	return nil
+}
+
 // Binary builds ./cmd/crm-connectors of root with edits into the file out. work is a folder of the caller for what the build needs;
 // it may be shared by builds that follow one another.
 func Binary(ctx context.Context, root, work, out string, edits []overlay.Edit) error {

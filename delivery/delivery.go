@@ -52,6 +52,7 @@ type Config struct {
 	LookAgain     time.Duration // between looks, at least; 60 s
 	DeadGrantWait time.Duration // before a refused refresh token is believed; 3 s
 	SweepEvery    time.Duration // 15 s
+	Retention     time.Duration // how long settled writes and their keys are kept; 0: for ever
 	CallTimeout   time.Duration // of one CRM call, as the connectors keep it; 30 s
 }
 
@@ -115,13 +116,14 @@ func New(cfg Config) (*Engine, error) {
 	river.AddWorker(workers, &keepAliveWorker{engine: e})
 	river.AddWorker(workers, &aheadWorker{engine: e})
 	river.AddWorker(workers, &compareWorker{engine: e})
+	river.AddWorker(workers, &retireWorker{engine: e})
 	timeout := cfg.Slice + 2*cfg.CallTimeout // the last calls of a slice, and settling
 	rc := &river.Config{
 		Schema: store.JobSchema, Workers: workers, Logger: slog.New(zerolog.NewSlogHandler(cfg.Log.Level(zerolog.WarnLevel))),
 		Queues:        map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: cfg.Workers}, upkeepQueue: {MaxWorkers: 2}},
 		FetchCooldown: fetchCooldown, FetchPollInterval: pollInterval, PollOnly: cfg.PollOnly,
 		JobTimeout: timeout, RescueStuckJobsAfter: timeout + 10*time.Second,
-		CompletedJobRetentionPeriod: completedKept, RetryPolicy: steadyRetry{}, PeriodicJobs: periodicJobs(),
+		CompletedJobRetentionPeriod: completedKept, RetryPolicy: steadyRetry{}, PeriodicJobs: periodicJobs(cfg.Retention),
 	}
 	if cfg.PollOnly {
 		rc.FetchPollInterval = pollOnlyEvery

@@ -35,9 +35,9 @@ type keepAliveArgs struct{}
 func (keepAliveArgs) Kind() string { return "crm.keep_alive" }
 
 // periodicJobs are enqueued by River's leader, one replica at a time.
-func periodicJobs() []*river.PeriodicJob {
+func periodicJobs(retention time.Duration) []*river.PeriodicJob {
 	opts := &river.InsertOpts{Queue: upkeepQueue, MaxAttempts: 1} // the next one comes anyway
-	return []*river.PeriodicJob{
+	jobs := []*river.PeriodicJob{
 		river.NewPeriodicJob(river.PeriodicInterval(keepAliveEvery),
 			func() (river.JobArgs, *river.InsertOpts) { return keepAliveArgs{}, opts }, nil),
 		river.NewPeriodicJob(river.PeriodicInterval(aheadEvery),
@@ -45,6 +45,11 @@ func periodicJobs() []*river.PeriodicJob {
 		river.NewPeriodicJob(river.PeriodicInterval(compareJobEvery),
 			func() (river.JobArgs, *river.InsertOpts) { return compareArgs{}, opts }, nil),
 	}
+	if retention > 0 {
+		jobs = append(jobs, river.NewPeriodicJob(river.PeriodicInterval(retireEvery),
+			func() (river.JobArgs, *river.InsertOpts) { return retireArgs{}, opts }, nil))
+	}
+	return jobs
 }
 
 // sweepUntilStopped sweeps in every replica and not by a job: what mends a dead worker's work must not wait for the jobs of a dead

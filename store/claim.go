@@ -41,7 +41,7 @@ const claimedColumns = writeColumns + `,
 		where t.workspace_id = w.workspace_id and t.thread_id::text = w.thread_id and x.crm = w.crm limit 1), '') as deal_id,
 	array(select distinct k from crm_write_log n, jsonb_object_keys(n.payload_json) k where w.object_type = 'contact' and n.object_type = 'contact'
 		and n.connection_id = w.connection_id and n.ordering_key = w.ordering_key and n.seq > w.seq and n.status = 'succeeded') as newer,
-	extract(epoch from now() - l.updated_at)::float8 as link_ago, coalesce(l.fields_json, '{}') as link_fields`
+	extract(epoch from now() - l.updated_at)::float8 as link_ago, coalesce(l.fields_json, '{}')::text as link_fields`
 
 const claimedJoins = `
 	left join crm_write_log d on d.id = w.depends_on

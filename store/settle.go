@@ -91,15 +91,21 @@ func (s *Store) Settle(ctx context.Context, settlements []Settlement) (int64, er
 	for i, v := range settlements {
 		ids[i] = v.ID
 	}
-	args := pgx.NamedArgs{"settlements": settlements}
+	text, err := json.Marshal(settlements) // once for the three statements that read it
+	if err != nil {
+		return 0, fmt.Errorf("settle: %w", err)
+	}
+	args := pgx.NamedArgs{"settlements": string(text)}
 	var failed []uuid.UUID
+	wait := false
 	for _, v := range settlements {
 		if v.Status == Failed {
 			failed = append(failed, v.ID)
 		}
+		wait = wait || v.Status == Queued || v.Status == InDoubt
 	}
 	var moved int64
-	err := s.inTx(ctx, func(tx pgx.Tx) error {
+	err = s.inTx(ctx, func(tx pgx.Tx) error {
 		// A connection that fails or changes meanwhile either sees these rows as settled or is seen here.
 		if _, err := tx.Exec(ctx, `select from crm_connections where id in (select connection_id from crm_write_log where id = any($1))
 			order by id for share`, ids); err != nil {
@@ -110,8 +116,10 @@ func (s *Store) Settle(ctx context.Context, settlements []Settlement) (int64, er
 			return fmt.Errorf("move rows: %w", err)
 		}
 		moved = tag.RowsAffected()
-		if err := parkStrangers(ctx, tx, `w.id = any($1)`, ids); err != nil {
-			return err
+		if wait {
+			if err := parkStrangers(ctx, tx, `w.id = any($1)`, ids); err != nil {
+				return err
+			}
 		}
 		if _, err := tx.Exec(ctx, `
 			insert into crm_write_attempts (write_id, attempt, kind, started_at, ended_at, outcome, http_status, request_id, error_code,

@@ -54,10 +54,10 @@ func (db *database) pace(ctx context.Context, c store.Connection, from, rounds i
 	}
 	const batch = 100
 	lease := store.Lease{Hold: 90 * time.Second, Send: 50 * time.Second}
-	if err := db.backlog(ctx, c.WorkspaceID, c.CRM, from, from+rounds*batch/3+batch, true); err != nil {
+	if err := db.backlog(ctx, c.WorkspaceID, c.CRM, from, from+(rounds+1)*batch, true); err != nil {
 		return paces{}, err
 	}
-	from += rounds*batch/3 + batch
+	from += (rounds + 1) * batch
 	var accepts, claims []float64
 	for i := range rounds {
 		o, err := stored(c.WorkspaceID, c.CRM, from+i, true)

@@ -91,12 +91,18 @@ func (c *checker) config(v variables) Config {
 			cfg.PublicURL = c.anyURL(u.name, u.value)
 		}
 	}
+	if cfg.Retention = v.Retention; v.Retention != 0 && v.Retention < leastRetention {
+		c.add("WRITE_RETENTION", "is neither 0s nor at least 720h")
+	}
 	cfg.HubSpot, cfg.Salesforce = c.hubspot(v, cfg), c.salesforce(v, cfg)
 	if cfg.HubSpot == nil && cfg.Salesforce == nil && v.HubSpotClientID+v.HubSpotClientSecret+v.SalesforceClientID+v.SalesforceClientSecret == "" {
 		c.add("HUBSPOT_CLIENT_ID", "is not set, and neither is SALESFORCE_CLIENT_ID: at least one CRM is needed, or PUBLIC_URL, for workspaces with apps of their own")
 	}
 	return cfg
 }
+
+// leastRetention is longer than any caller goes on to repeat an outcome.
+const leastRetention = 30 * 24 * time.Hour
 
 // waits must be longer than nothing, and a worker must have ended its sending well before others may take it for dead.
 func (c *checker) waits(v variables) Waits {

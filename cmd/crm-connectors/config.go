@@ -36,7 +36,8 @@ type Config struct {
 	TrustedHosts []string          // lower case
 	Proxy        *url.URL          // that all calls to the CRMs go through; nil: none
 
-	DailyShare    float64 // of 1
+	DailyShare    float64       // of 1
+	Retention     time.Duration // 0: for ever
 	DrainWorkers  int
 	Waits         Waits
 	LogLevel      string // debug, info, warn, error

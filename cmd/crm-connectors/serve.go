@@ -4,7 +4,12 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"runtime/debug"
 )
+
+// gcPercent lets the small heap of this program grow to four times what lives in it: at Go's own 100 a fifth of a busy drain's CPU went into
+// collecting, to save some 20 MiB.
+const gcPercent = 300
 
 func serveCommand() command {
 	c := command{name: "serve", group: groupRun, summary: "Run the service (production)", usage: `Usage: crm-connectors serve
@@ -26,6 +31,9 @@ Example
 		log, err := newLogger(cfg.LogLevel, cfg.LogFormat, e.stdout)
 		if err != nil {
 			return err
+		}
+		if e.getenv("GOGC") == "" {
+			debug.SetGCPercent(gcPercent)
 		}
 		// Listen first: a port that is taken fails before the database is touched, and ready means ready.
 		l, err := new(net.ListenConfig).Listen(ctx, "tcp", cfg.ListenAddr)

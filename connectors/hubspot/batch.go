@@ -142,7 +142,7 @@ func (l *list) post(ctx context.Context, items []*item, at place, effect connect
 		return
 	}
 	inputs := traced(items, each)
-	var answer batch
+	var answer writtenBatch
 	reply, failed := l.shared(ctx, items, at, effect, map[string]any{"inputs": inputs}, &answer)
 	switch {
 	case failed != nil && failed.Class == connectors.ClassRejected && len(items) > 1:
@@ -166,7 +166,7 @@ func (l *list) post(ctx context.Context, items []*item, at place, effect connect
 			}
 		}
 	}
-	for _, rec := range answer.Results {
+	for _, rec := range answer.records() {
 		if n := whose(items, rec, known); n >= 0 && rec.ID != "" {
 			won(items[n], rec)
 		}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"time"
+	"unicode/utf8"
 )
 
 // text is a value that HubSpot writes as a string in one version and as a number in the next. Null is "".
@@ -16,6 +17,10 @@ func (t *text) UnmarshalJSON(data []byte) error {
 	case bytes.Equal(data, []byte("null")):
 		*t = ""
 	case data[0] == '"':
+		if inner := data[1 : len(data)-1]; bytes.IndexByte(inner, '\\') < 0 && utf8.Valid(inner) {
+			*t = text(inner)
+			return nil
+		}
 		var s string
 		if err := json.Unmarshal(data, &s); err != nil {
 			return fmt.Errorf("text: %w", err)
@@ -108,6 +113,28 @@ type sorting struct {
 type batch struct {
 	Results []record          `json:"results"`
 	Errors  []json.RawMessage `json:"errors"`
+}
+
+// writtenBatch is the answer of a batch create or update. The properties, which are most of it, are read only where the trace id is missing.
+type writtenBatch struct {
+	Results []struct {
+		ID         text            `json:"id"`
+		TraceID    text            `json:"objectWriteTraceId"`
+		Properties json.RawMessage `json:"properties"`
+	} `json:"results"`
+	Errors []json.RawMessage `json:"errors"`
+}
+
+// records are the results.
+func (w writtenBatch) records() []record {
+	out := make([]record, len(w.Results))
+	for i, r := range w.Results {
+		out[i] = record{ID: r.ID, TraceID: r.TraceID}
+		if r.TraceID == "" {
+			_ = json.Unmarshal(r.Properties, &out[i].Properties) // what cannot be read is nobody's
+		}
+	}
+	return out
 }
 
 // newRecord is the body of a create, and without associations that of an update.

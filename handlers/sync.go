@@ -67,11 +67,10 @@ func (h *Handlers) sync(ctx context.Context, o api.Outcome, dryRun bool, wait ti
 		plans, err := h.plan(ctx, outcome)
 		return answer{syncID: store.SyncID(outcome.WorkspaceID, outcome.SourceEventID), plans: plans, done: true, dryRun: true}, err
 	}
-	appended, err := h.store.Append(ctx, []store.Outcome{outcome}, h.engine.Wake)
+	a, err := h.store.AppendOne(ctx, outcome, h.engine.Wake)
 	if err != nil {
 		return answer{}, err
 	}
-	a := appended[0]
 	if a.Err != nil {
 		return answer{}, explain(a.Err)
 	}

@@ -37,6 +37,8 @@ type Store struct {
 
 	markerMu     sync.Mutex
 	markerSecret []byte // once known
+
+	arrivals gather
 }
 
 // New makes a store over pool, which the caller closes. keys seals and opens tokens.

@@ -67,6 +67,11 @@ func (w *world) spent(pid int, do func() error) (postgres, process time.Duration
 	return after - pg, then - own, err
 }
 
+func (w *world) sayCPU(outcomes int, own, pg, bare time.Duration) {
+	each := func(d time.Duration) float64 { return d.Seconds() * 1e6 / float64(outcomes) }
+	w.say("  CPU an outcome: service %.0f µs, its Postgres %.0f µs, bare Postgres %.0f µs", each(own), each(pg), each(bare))
+}
+
 // quiet gives a service with one connection that has a drain but rests, so that accepting is measured alone.
 func (w *world) quiet(ctx context.Context) (*database, *service, *portal, func(), error) {
 	db, drop, err := w.database(ctx)
@@ -107,8 +112,12 @@ func accepting(ctx context.Context, w *world) ([]figure, error) {
 			return nil, err
 		}
 	}
-	rate, err := together(n, func(i int) error {
-		return s.send(ctx, http.MethodPost, "/functions/v1/sync/hubspot", bytes.NewReader(bodies[i]), nil)
+	var rate, bare float64
+	pg, own, err := w.spent(s.pid(), func() error {
+		rate, err = together(n, func(i int) error {
+			return s.send(ctx, http.MethodPost, "/functions/v1/sync/hubspot", bytes.NewReader(bodies[i]), nil)
+		})
+		return err
 	})
 	if err != nil {
 		return nil, err
@@ -117,16 +126,20 @@ func accepting(ctx context.Context, w *world) ([]figure, error) {
 	if err != nil {
 		return nil, err
 	}
-	bare, err := together(len(rows)/3, func(i int) error {
-		batch := &pgx.Batch{} // one round trip and one commit, as an outcome has
-		for _, row := range rows[3*i : 3*i+3] {
-			batch.Queue(bareInsert, row...)
-		}
-		return db.pool.SendBatch(ctx, batch).Close()
+	barePG, _, err := w.spent(0, func() error {
+		bare, err = together(len(rows)/3, func(i int) error {
+			batch := &pgx.Batch{} // one round trip and one commit, as an outcome has
+			for _, row := range rows[3*i : 3*i+3] {
+				batch.Queue(bareInsert, row...)
+			}
+			return db.pool.SendBatch(ctx, batch).Close()
+		})
+		return err
 	})
 	if err != nil {
 		return nil, err
 	}
+	w.sayCPU(n, own, pg, barePG)
 	echo, err := w.echo(ctx, n, bodies)
 	return []figure{faster("accept_per_second", "outcomes/s", rate, bare, echo)}, err
 }
@@ -175,8 +188,7 @@ func acceptingBatches(ctx context.Context, w *world) ([]figure, error) {
 	if err != nil {
 		return nil, err
 	}
-	each := func(d time.Duration) float64 { return d.Seconds() * 1e6 / float64(n*batchSize) }
-	w.say("  CPU an outcome: service %.0f µs, its Postgres %.0f µs, bare Postgres %.0f µs", each(own), each(pg), each(barePG))
+	w.sayCPU(n*batchSize, own, pg, barePG)
 	echo, err := w.echo(ctx, n, bodies)
 	return []figure{faster("batch_accept_per_second", "outcomes/s", rate*batchSize, bare*batchSize, echo*batchSize)}, err
 }

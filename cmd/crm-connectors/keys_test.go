@@ -55,7 +55,10 @@ func (b keysBench) store() *store.Store {
 
 func openKeysBench(t *testing.T) keysBench {
 	t.Helper()
-	url := storetest.NewDatabase(t, storetest.Migrate)
+	url := storetest.NewDatabase(t, nil) // as all of this package: the first caller's choice is everybody's
+	if err := storetest.Migrate(t.Context(), url); err != nil {
+		t.Fatal(err)
+	}
 	pool, err := pgxpool.New(t.Context(), url)
 	if err != nil {
 		t.Fatal(err)

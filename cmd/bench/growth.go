@@ -38,6 +38,12 @@ func growth(ctx context.Context, w *world) ([]figure, error) {
 	if err != nil {
 		return nil, err
 	}
+	var size float64
+	if err := db.pool.QueryRow(ctx, `select (pg_total_relation_size('crm_write_log') + pg_total_relation_size('crm_write_attempts') + pg_total_relation_size('crm_object_links'))::float8
+		/ (select count(*) from crm_write_log)`).Scan(&size); err != nil {
+		return nil, err
+	}
+	w.say("  %.0f bytes of disk a write, with its indexes, attempt and known contact", size)
 	w.say("  accept %.2f -> %.2f ms, claim %.2f -> %.2f ms", small.accept, large.accept, small.claim, large.claim)
 	none := 1.0
 	return []figure{{Name: "growth_ratio", Value: max(large.accept/small.accept, large.claim/small.claim), Unit: "x", Floor: &none}}, nil

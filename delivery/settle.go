@@ -94,7 +94,8 @@ func toWrite(c store.Claimed) (connectors.Write, error) {
 	if err != nil {
 		return w, err
 	}
-	return w, Decode(&w, payload)
+	err = Decode(&w, payload)
+	return w, err
 }
 
 // upToDate leaves out of a contact's payload what a newer write has said since: an old update that is tried again late must not put the

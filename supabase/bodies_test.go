@@ -106,7 +106,8 @@ func TestSupabase19_AFaultOfOursSaysNothingAndIsFoundByItsRequestID(t *testing.T
 			return regexp.MustCompile(`SQLSTATE 42P01.*"request_id":"` + regexp.QuoteMeta(id) + `"`).MatchString(s.log.text())
 		})
 	}
-	if s.send("GET", "/nope", "").header.Get("sb-request-id") == s.send("GET", "/nope", "").header.Get("sb-request-id") {
+	one, two := s.send("GET", "/nope", ""), s.send("GET", "/nope", "")
+	if one.header.Get("sb-request-id") == two.header.Get("sb-request-id") {
 		t.Error("two requests have one id")
 	}
 }

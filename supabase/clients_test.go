@@ -28,7 +28,9 @@ func TestPublishedClientsOfSupabaseGetWhatTheyExpect(t *testing.T) {
 	node := node22(t)
 	s, killed := start(t, options{}), start(t, options{})
 	_ = killed.process.Process.Kill()
-	<-killed.ended
+	if err := <-killed.ended; err == nil {
+		t.Error("the service that was killed ended as if it had been asked to")
+	}
 	user, workspace := uuid.NewString(), uuid.New()
 	s.member(user, workspace)
 	s.connectAs(workspace, "hubspot", "apikey", secretKey)

@@ -71,7 +71,7 @@ func faultMenu(beyond bool, on tier) []func(*rand.Rand) fault {
 		menu = append(menu, personFaults(on)...)
 	}
 	if beyond { // what matters here, more often
-		menu = append(menu, menu[6], menu[7], menu[7], indexLagFault(latest))
+		menu = append(append(menu, menu[6:8]...), menu[7], indexLagFault(latest))
 	}
 	return menu
 }

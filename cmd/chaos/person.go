@@ -97,7 +97,7 @@ func (t *trial) tell(ctx context.Context, o *order, want int, path string, say m
 	replicas := t.bench.lane.Replicas()
 	status, err := t.bench.lane.Call(ctx, replicas[0], http.MethodPost, path+"?workspace_id="+o.workspace.String(), body, nil)
 	if err != nil {
-		return nil // it was killed just now, or the database is down
+		return nil //nolint:nilerr // it was killed just now, or the database is down
 	}
 	if status < http.StatusMultipleChoices {
 		*acted = true
@@ -178,7 +178,7 @@ func cancelOne(ctx context.Context, t *trial, r *rand.Rand) error {
 	err := t.bench.lane.DB.QueryRow(ctx, `select id::text, object_type from crm_write_log where sync_id = $1 and status in ('queued', 'in_doubt', 'blocked') order by random() limit 1`,
 		o.sync).Scan(&id, &object)
 	if err != nil {
-		return nil // nothing waits, or the database is down
+		return nil //nolint:nilerr // nothing waits, or the database is down
 	}
 	acted := false
 	i := slices.IndexFunc(o.wants, func(w oracle.Want) bool { return w.Object == object })
@@ -191,7 +191,7 @@ func anotherAccount(ctx context.Context, t *trial, r *rand.Rand) error {
 	_, err := t.bench.lane.DB.Exec(ctx, `with c as (update crm_connections set account_id = '1' where workspace_id = $1 and crm = $2 returning id)
 		update crm_write_log w set crm_account_id = '1' from c where w.connection_id = c.id and w.status in ('queued', 'in_doubt', 'blocked', 'sending')`, o.workspace, o.kind.crm)
 	if err != nil {
-		return nil // the database is down: there is no such story then
+		return nil //nolint:nilerr // the database is down: there is no such story then
 	}
 	return t.bench.lane.Connect(ctx, o.workspace, o.kind.crm)
 }

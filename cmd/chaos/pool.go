@@ -84,7 +84,7 @@ var errStopped = errors.New("enough was seen")
 func (p *pool) onOneBench(ctx context.Context, feed <-chan schedule, done func(schedule, verdict)) (bool, error) {
 	s, more := <-feed
 	if !more || ctx.Err() != nil {
-		return false, nil
+		return false, nil //nolint:nilerr // whoever asked to stop knows
 	}
 	b, err := p.h.openBench(ctx, p.world)
 	if err != nil {

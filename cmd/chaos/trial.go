@@ -65,7 +65,7 @@ func (t *trial) run(ctx context.Context) (verdict, error) {
 	err := t.carry(ctx)
 	b.lane.SetProbe(nil)
 	t.end()
-	if err = errors.Join(err, t.errs, b.tidy(ctx)); err != nil {
+	if err := errors.Join(err, t.errs, b.tidy(ctx)); err != nil {
 		return verdict{}, err
 	}
 	if t.plan.person {

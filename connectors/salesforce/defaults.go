@@ -64,7 +64,8 @@ func asFields(v any) (map[string]any, error) {
 		return nil, err
 	}
 	out := map[string]any{}
-	return out, json.Unmarshal(data, &out)
+	err = json.Unmarshal(data, &out)
+	return out, err
 }
 
 // creationOff says why the settings do not let the service make a lead; nil: they do.

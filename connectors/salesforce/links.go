@@ -23,7 +23,8 @@ func (st *step) link(ctx context.Context, body taskBody) (draft, *connectors.Err
 			d.spare.person = true
 			return d, nil
 		case target == connectors.RollupContact:
-			return d, st.linkPerson(ctx, &d)
+			failed := st.linkPerson(ctx, &d)
+			return d, failed
 		}
 	}
 	p, err := st.who(ctx, d.body.WhatID != "")

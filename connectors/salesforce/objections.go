@@ -53,7 +53,8 @@ func (d definition) objection(object, name string, value any) (string, []string)
 func (f fieldDefinition) objectionTo(label string, value any) (string, []string) {
 	text, isText := value.(string)
 	number, isNumber := value.(float64)
-	ok, wants := true, ""
+	var ok bool
+	var wants string
 	switch f.Type {
 	case "boolean":
 		_, ok = value.(bool)

@@ -171,7 +171,7 @@ func (st *step) companyNeeded(ctx context.Context) (bool, *connectors.Error) {
 	case err != nil && err.Class != connectors.ClassRejected:
 		return false, err
 	case err != nil:
-		return true, nil
+		return true, nil //nolint:nilerr // an org that does not show its definitions is taken for an ordinary one
 	}
 	f, there := d.field("Company")
 	return !there || !f.Nillable, nil

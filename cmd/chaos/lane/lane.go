@@ -91,7 +91,8 @@ func Start(ctx context.Context, o Options) (_ *Lane, err error) {
 	if l.env, err = l.environment(); err != nil {
 		return nil, err
 	}
-	return l, l.SetReplicas(ctx, max(1, o.Replicas))
+	err = l.SetReplicas(ctx, max(1, o.Replicas))
+	return l, err
 }
 
 // startSims starts the simulators and waits until both say where they listen.

@@ -1,5 +1,7 @@
 package main
 
+import "slices"
+
 // salesforceAccess: signing in, sessions and limits.
 func salesforceAccess() []behaviour {
 	return []behaviour{
@@ -25,7 +27,7 @@ func salesforceAccess() []behaviour {
 		{name: "an idle refresh token dies", off: "it lives",
 			sim: in("token.go", "case g.current != sent || s.idle(g):", "case g.current != sent:")},
 		{name: "an ended grant refreshes no more", off: "it does",
-			sim: in("token.go", "case g == nil || g.revoked:", "case g == nil:")},
+			sim: slices.Concat(in("token.go", "case g == nil || g.revoked:", "case g == nil:"), in("token.go", "if g.revoked {", "if false {"))},
 		{name: "one approval too many revokes the oldest", off: "all live",
 			sim: in("grants.go", "if limit := s.behaviour.MaxApprovals; limit > 0 {", "if limit := s.behaviour.MaxApprovals; limit > 1<<40 {")},
 		{name: "the client secret is checked", off: "any will do",
@@ -37,7 +39,7 @@ func salesforceAccess() []behaviour {
 		{name: "the answer with tokens names org and user", off: "it does not",
 			sim: in("token.go", "InstanceURL: instance, ID: id,", "InstanceURL: instance, ID: id[:0],")},
 		{name: "the answer with tokens does not say when they expire", off: "it says in a minute",
-			sim: in("token.go", "`json:\"issued_at\"`", "`json:\"issued_at\"`\n\tExpiresIn    int    `json:\"expires_in\"`")},
+			sim: slices.Concat(in("token.go", "`json:\"issued_at\"`", "`json:\"issued_at\"`\n\tExpiresIn    int    `json:\"expires_in\"`"), in("token.go", `TokenType: "Bearer", IssuedAt: at,`, `TokenType: "Bearer", IssuedAt: at, ExpiresIn: 60,`))},
 		{name: "a scope that was not granted is missing from the answer", off: "it is named all the same",
 			sim: in("token.go", `Scope: strings.Join(g.scope, " ")`, `Scope: strings.Join(g.scope, " ") + " api refresh_token"`)},
 		{name: "an ended or expired session is 401 INVALID_SESSION_ID", off: "any token will do",
@@ -63,6 +65,7 @@ func salesforceAccess() []behaviour {
 		{name: "a retired version is 410", off: "it is served",
 			sim: in("data.go", "case c.version < oldestVersion:", "case false:")},
 		{name: "an address has 16,384 bytes at most", off: "it may have any number",
-			sim: in("edge.go", "maxURI  = 16_384", "maxURI  = 16_384_000")},
+			sim:   in("edge.go", "maxURI  = 16_384", "maxURI  = 16_384_000"),
+			wrong: "asks for more people at once than fit an address", connector: in("salesforce/batchlook.go", "const maxURI = 15_000", "const maxURI = 60_000")},
 	}
 }

@@ -1,10 +1,13 @@
 package main
 
+import "slices"
+
 // salesforceRecords: what the org makes of writes.
 func salesforceRecords() []behaviour {
 	return []behaviour{
 		{name: "a lead as WhoId allows no WhatId", off: "both are taken",
-			sim: in("rules.go", `if strings.HasPrefix(who, "00Q") && merged["WhatId"] != nil {`, "if false && who != \"\" {")},
+			sim:   in("rules.go", `if strings.HasPrefix(who, "00Q") && merged["WhatId"] != nil {`, "if false && who != \"\" {"),
+			wrong: "ties a task to a lead and a deal", connector: in("salesforce/links.go", "d.aside = p.ref\n\t\tst.note", "d.setWho(p.ref)\n\t\tst.note")},
 		{name: "a converted lead cannot be updated", off: "it can",
 			sim: in("write.go", "if r.is(\"IsConverted\") {", "if false {")},
 		{name: "a converted lead cannot be a task's WhoId", off: "it can",
@@ -18,17 +21,21 @@ func salesforceRecords() []behaviour {
 		{name: "with person accounts a lead needs no company", off: "it needs one",
 			sim: in("schema.go", "if b.PersonAccounts {", "if false {")},
 		{name: "a text that is too long is refused", off: "it is kept",
-			sim: in("decode.go", "|| len(utf16.Encode([]rune(s))) <= f.length {", "|| len(utf16.Encode([]rune(s))) >= 0 {")},
+			sim:   in("decode.go", "|| len(utf16.Encode([]rune(s))) <= f.length {", "|| len(utf16.Encode([]rune(s))) >= 0 {"),
+			wrong: "cuts a subject one character later", connector: in("salesforce/text.go", "maxSubject     = 255", "maxSubject     = 256")},
 		{name: "an emoji counts as two characters", off: "as one",
-			sim: in("decode.go", "|| len(utf16.Encode([]rune(s))) <= f.length {", "|| len([]rune(s)) <= f.length || len(utf16.Encode(nil)) > 0 {")},
+			sim:   in("decode.go", "|| len(utf16.Encode([]rune(s))) <= f.length {", "|| len([]rune(s)) <= f.length || len(utf16.Encode(nil)) > 0 {"),
+			wrong: "counts it as one", connector: in("salesforce/text.go", "if r > 0xFFFF {\n\t\treturn 2", "if r > 0xFFFF {\n\t\treturn 1")},
 		{name: "a restricted picklist takes its values alone", off: "any",
 			sim: in("decode.go", "if !f.restricted || !isText {", "if true || !isText {")},
 		{name: "an invalid address is refused", off: "it is kept",
 			sim: in("decode.go", `if f.kind != "email" || !isText || emailShape.MatchString(s) {`, "if true || !isText || emailShape.MatchString(s) {")},
 		{name: "a date is a date and no time", off: "any text will do",
-			sim: in("decode.go", "if _, err := time.Parse(dateLayout, s); err != nil {", "if _, err := time.Parse(dateLayout, s); err != nil && false {")},
+			sim:   in("decode.go", "if _, err := time.Parse(dateLayout, s); err != nil {", "if _, err := time.Parse(dateLayout, s); err != nil && false {"),
+			wrong: "sends a time", connector: in("salesforce/tasks.go", "body.ActivityDate = t.DueAt.UTC().Format(time.DateOnly)", "body.ActivityDate = t.DueAt.UTC().Format(time.RFC3339)")},
 		{name: "control characters are refused", off: "they are kept",
-			sim: in("decode.go", "(r < ' ' && r != '\\n' && r != '\\t' && r != '\\r') || r == 0xFFFE || r == 0xFFFF {", "r < 0 {")},
+			sim:   in("decode.go", "(r < ' ' && r != '\\n' && r != '\\t' && r != '\\r') || r == 0xFFFE || r == 0xFFFF {", "r < 0 {"),
+			wrong: "leaves them in", connector: in("salesforce/text.go", "case unicode.IsControl(r), r == 0xFFFE", "case r == 0xFFFE")},
 		{name: "a field that is hidden from the user does not exist", off: "it does",
 			sim: in("schema.go", `return f.name != "Id" && names(b.HiddenFields, o.name, f.name)`, `return f.name == "" && names(b.HiddenFields, o.name, f.name)`)},
 		{name: "a field that is read-only for the user cannot be written", off: "it can",
@@ -40,7 +47,8 @@ func salesforceRecords() []behaviour {
 		{name: "an id that never was cannot be referred to", off: "it can",
 			sim: in("rules.go", "case rec == nil:\n\t\treturn \"\", bad(\"INVALID_CROSS_REFERENCE_KEY\", \"invalid cross reference id\")", "case rec == nil:\n\t\treturn full, nil")},
 		{name: "a reference points to the right kind of record", off: "to any",
-			sim: in("rules.go", "if target == nil || !slices.Contains(f.refs, target.name) {", "if target == nil {")},
+			sim:   in("rules.go", "if target == nil || !slices.Contains(f.refs, target.name) {", "if target == nil {"),
+			wrong: "takes any id for a deal's", connector: in("salesforce/links.go", "recordID(st.write.DealID, prefixOpportunity)", "canonicalID(st.write.DealID)")},
 		{name: "an inactive user owns nothing new", off: "he does",
 			sim: in("rules.go", `case f.name == "OwnerId" && !rec.is("IsActive"):`, "case false:")},
 		{name: "a record type that is not the user's is refused", off: "it is taken as unknown",
@@ -76,8 +84,11 @@ func salesforceRecords() []behaviour {
 		{name: "an update answers 204 and nothing", off: "it answers 200 and {}",
 			sim: in("sobjects.go", "return reply{status: http.StatusNoContent}\n}\n\n// read", "return ok(map[string]any{})\n}\n\n// read")},
 		{name: "the log tells which address an update wrote over", off: "it does not",
-			sim: in("tx.go", "e.Was[name] = v", "_ = v")},
+			sim:   in("tx.go", "e.Was[name] = v", "_ = v"),
+			wrong: "writes another address over the one that is there", connector: slices.Concat(in("salesforce/lookup.go", "type fields struct {", "type fields struct {\n\tEmail string `json:\"Email,omitempty\"`"),
+				in("salesforce/people.go", "missing = missing.on(ref.Type)", "missing = missing.on(ref.Type)\n\tmissing.Email = \"other@example.com\""))},
 		{name: "the log tells which names an update wrote over", off: "it does not",
-			sim: in("tx.go", "e.Was[name] = v", "_ = v")},
+			sim:   in("tx.go", "e.Was[name] = v", "_ = v"),
+			wrong: "writes a placeholder for a name that it does not know", connector: in("salesforce/people.go", "missing = missing.on(ref.Type)", "missing = missing.on(ref.Type)\n\tsetDefault(&missing.LastName, \"Unknown\")")},
 	}
 }

@@ -85,7 +85,7 @@ func salesforceRecords() []behaviour {
 			sim: in("sobjects.go", "return reply{status: http.StatusNoContent}\n}\n\n// read", "return ok(map[string]any{})\n}\n\n// read")},
 		{name: "the log tells which address an update wrote over", off: "it does not",
 			sim:   in("tx.go", "e.Was[name] = v", "_ = v"),
-			wrong: "writes another address over the one that is there", connector: slices.Concat(in("salesforce/lookup.go", "type fields struct {", "type fields struct {\n\tEmail string `json:\"Email,omitempty\"`"),
+			wrong: "writes another address over the one that is there", connector: slices.Concat(in("salesforce/fields.go", "type fields struct {", "type fields struct {\n\tEmail string `json:\"Email,omitempty\"`"),
 				in("salesforce/people.go", "missing = missing.on(ref.Type)", "missing = missing.on(ref.Type)\n\tmissing.Email = \"other@example.com\""))},
 		{name: "the log tells which names an update wrote over", off: "it does not",
 			sim:   in("tx.go", "e.Was[name] = v", "_ = v"),

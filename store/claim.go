@@ -57,8 +57,12 @@ const open = `w.status = 'queued'
 		and o.ordering_key = w.ordering_key
 		and o.status in ('queued', 'sending', 'in_doubt', 'reconciling', 'blocked')
 		and (o.seq < w.seq or o.status in ('sending', 'in_doubt', 'reconciling'))))
-	and (w.ordering_key is null or not exists (select from crm_write_log o where o.connection_id = w.connection_id
-		and o.ordering_key = w.ordering_key and o.hold_until > now() and o.id <> w.id))`
+	and ` + unheld
+
+// unheld says that nothing of another row of the key could still land at the CRM after this one. It goes for rows that come along with an older
+// one too: of that one itself an earlier copy may be on its way.
+const unheld = `(w.ordering_key is null or not exists (select from crm_write_log o where o.connection_id = w.connection_id
+	and o.ordering_key = w.ordering_key and o.hold_until > now() and o.id <> w.id))`
 
 // workable is what a drain can do something about: look for or send.
 const workable = `(w.status = 'in_doubt' or (` + open + `))`
@@ -130,7 +134,7 @@ func (s *Store) claim(ctx context.Context, connectionID uuid.UUID, epoch int64, 
 			followers as materialized (
 				select w.id, w.seq, w.next_attempt_at, w.ordering_key, w.reclaims
 				from crm_write_log w join first f on f.ordering_key = w.ordering_key and f.seq < w.seq
-				where w.connection_id = $1 and w.status = 'queued' and w.next_attempt_at <= now() and w.crm_account_id = $5
+				where w.connection_id = $1 and w.status = 'queued' and w.next_attempt_at <= now() and w.crm_account_id = $5 and `+unheld+`
 				order by w.seq limit $2 - (select count(*) from first where ordering_key is not null) for update of w skip locked),
 			due as (select *, 1 as rank from first union all select *, 2 from followers),
 			ranked as (select *, first_value(reclaims) over line >= `+alone+` as guarded, row_number() over line as place from due

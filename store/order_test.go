@@ -74,6 +74,26 @@ func TestUpdatesOfOneContactComeInOneClaimOldestFirstAndNoneWithoutTheOlder(t *t
 	}
 }
 
+func TestANewerUpdateDoesNotComeAlongWithAnOlderOneOfWhichACopyMayStillLand(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	c := b.connect("hubspot", "hub1")
+	both := b.updates(2)
+	again := became(b.claim(c.ID, 1)[0], store.Queued)
+	again.HoldFor = 3600
+	b.settle(again)
+	got := b.claim(c.ID, 10)
+	if len(got) != 1 || got[0].ID != both[0].ID {
+		t.Fatalf("claimed %d rows, want the older one alone: its first copy could land after both", len(got))
+	}
+	b.settle(became(got[0], store.Succeeded))
+	wantObjects(t, "while the copy may land", b.claim(c.ID, 10))
+	b.exec(`update crm_write_log set hold_until = now()`)
+	if got := b.claimOne(c.ID); got.ID != both[1].ID {
+		t.Errorf("claimed %s, want the newer one", got.ID)
+	}
+}
+
 func TestARowThatTookDownTwoWorkersIsClaimedAlone(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

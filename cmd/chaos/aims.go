@@ -22,7 +22,7 @@ var (
 	newPerson = regexp.MustCompile(`^POST .*/objects/contacts/search$`)
 	update    = regexp.MustCompile(`^PATCH .*/objects/contacts/\{id\}$`)
 	settling  = regexp.MustCompile(`^B\S* select from crm_connections where id in`) // the first of what a worker says about its writes
-	claiming  = regexp.MustCompile(`commit after with first as materialized`)
+	claiming  = regexp.MustCompile(`commit after with candidates as materialized`)
 )
 
 // aims gives each planted bug the schedules in which it must show.
@@ -67,7 +67,10 @@ func aims() map[string]func(seed int64) plan {
 		}),
 		"idempotency header":    spoiled(after(sim.FaultCutAfter)),
 		"send deadline ignored": aimAt(tierRead, 1, task, sleeper),
-		"taken marker ignored":  aimAt(tierEnforced, 1, task, func(r *rand.Rand) []fault { return []fault{atFirst(lane.HubSpot, late(150, 450)(r))} }),
+		"taken marker ignored": aimAt(tierEnforced, 1, task, func(r *rand.Rand) []fault {
+			return []fault{atFirst(lane.HubSpot, late(300, 400)(r)), // after the look that finds nothing, and before what follows from that
+				atFirst(lane.HubSpot, sim.Fault{Kind: sim.FaultDelay, Path: tasksPath, LatencyMS: 350})}
+		}),
 		"batch in part": aimAt(tierRead, 1, []string{"hubspot-task", "hubspot-task", "hubspot-task", "hubspot-task"}, func(*rand.Rand) []fault {
 			return []fault{atFirst(lane.HubSpot, sim.Fault{Kind: sim.FaultStatus, Status: 207, Path: `/tasks/batch/create$`, Body: `{"status":"COMPLETE","results":[]}`})}
 		}),

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -46,11 +47,14 @@ func (h *harness) mutants(ctx context.Context, _ []kind) error {
 func (h *harness) hunt(ctx context.Context, m build.Mutant) (string, error) {
 	aim := aims()[m.Name]
 	if aim == nil {
-		return "", fmt.Errorf("nothing aims at it")
+		return "", errors.New("nothing aims at it")
 	}
 	honest, err := h.aimed(ctx, h.base, aim, aimChecks, false)
 	if err != nil {
 		return "", err
+	}
+	if honest.Faulted == 0 {
+		return "", errors.New("the aim strikes nothing")
 	}
 	for _, p := range honest.problems {
 		h.say("%s: the service as it is fails the aim: %s", m.Name, p)

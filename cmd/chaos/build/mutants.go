@@ -80,7 +80,8 @@ func mutantsOfTheConnector() []Mutant {
 		{"idempotency header", "Go's client repeats a request that has one", []overlay.Edit{
 			{In: "connectors/client.go", Old: `req.Header.Set("User-Agent", "crm-connectors")`, New: `req.Header.Set("Idempotency-Key", "1")`}}},
 		{"send deadline ignored", "a worker that slept through its lease still sends", []overlay.Edit{
-			{In: "connectors/client.go", Old: "if !call.SendBy.IsZero() && !c.now().Before(call.SendBy) {", New: "if call.Method == \"\" {"}}},
+			{In: "connectors/client.go", Old: "if !call.SendBy.IsZero() && !c.now().Before(call.SendBy) {", New: "if call.Method == \"\" {"},
+			{In: "delivery/delivery.go", Old: "JobTimeout: timeout,", New: "JobTimeout: -1,"}}}, // which would stop it too
 		{"taken marker ignored", "a create that is refused as a copy is sent without its marker", []overlay.Edit{
 			{In: "connectors/hubspot/activities.go", Old: "return s.adopt(ctx, a, w, failed)", New: "delete(properties, markerProperty)"}}},
 		{"batch in part", "what a batch's answer does not name counts as written", []overlay.Edit{

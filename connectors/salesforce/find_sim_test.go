@@ -188,6 +188,20 @@ func TestNotFoundProvesSomethingOnlyForWhatWasSentWithTheField(t *testing.T) {
 	}
 }
 
+func TestALeadWithoutAMarkerIsFoundAndItsAbsenceProvesNothing(t *testing.T) {
+	t.Parallel()
+	o := newMarkedOrg(t, simsalesforce.Behaviour{})
+	w := markedContact(ada)
+	w.Marker = ""
+	if f := o.find(w); f.Ref.ID != "" || f.Tier != connectors.TierNone {
+		t.Errorf("found %+v, want that nothing tells: a copy that lands later would be like any other lead", f)
+	}
+	made := o.deliver(w)[0].Ref
+	if f := o.find(w); f.Ref != made || !f.Complete {
+		t.Errorf("found %+v, want %v", f, made)
+	}
+}
+
 func TestWhatCannotBeLookedForIsSaid(t *testing.T) {
 	t.Parallel()
 	o := newMarkedOrg(t, withField)

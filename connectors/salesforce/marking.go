@@ -56,8 +56,11 @@ func (st *step) noteKeyless() {
 }
 
 // worth is what it means that no record has the marker. A record that was written before the org had the field does not have it, and would
-// not be refused.
+// not be refused; of a lead without a marker no copy that lands after all could ever be told, so that a person decides.
 func (st *step) worth() connectors.Tier {
+	if st.write.Marker == "" {
+		return connectors.TierNone
+	}
 	known := st.account.Capabilities.Of(st.write.Object).Since
 	if st.keyed() && (st.write.NotBefore.IsZero() || !known.IsZero() && known.Before(st.write.NotBefore)) {
 		return connectors.TierEnforced

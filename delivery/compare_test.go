@@ -137,11 +137,16 @@ func TestEachConnectionInUseIsComparedOnceADay(t *testing.T) {
 		t.Errorf("asked %d times, %v; want not on the first day", asked, err)
 	}
 	b.exec(`update crm_connections set connected_at = now() - interval '25 hours'`)
-	for range 2 {
+	due := func() {
 		if err := b.engine.compareDue(t.Context(), compareEvery); err != nil {
 			t.Fatal(err)
 		}
 	}
+	b.eventually(func() (bool, string) { // a drain that ends at this moment holds the connection: it is left for the next time
+		due()
+		return asked > 0, "it is not compared"
+	})
+	due()
 	if asked != 3 { // contacts, tasks and rollups, once
 		t.Errorf("asked %d times, want three", asked)
 	}

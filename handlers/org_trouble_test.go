@@ -29,6 +29,7 @@ func TestAConnectionShowsWhatItsCRMSaysOfItsLimits(t *testing.T) {
 	d.connect(salesForce)
 	d.org.SetBehaviour(simsalesforce.Behaviour{DailyLimit: 15_000, AppLimit: 250})
 	d.succeeded("/sync/salesforce", d.whole("e-1"))
+	d.eventually("the connection shows limits", func() bool { return len(d.listed(salesForce).Limits) > 0 }) // kept when the drain ends, after its writes
 	c := d.listed(salesForce)
 	if len(c.Limits) != 2 || c.Limits[0].Name != "daily" || c.Limits[0].Used < 1 || c.Limits[0].Max != 15_000 || c.Limits[0].AsOf == nil ||
 		c.Limits[1].Name != "app_daily" || c.Limits[1].Max != 250 {

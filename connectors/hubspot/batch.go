@@ -112,7 +112,7 @@ func (l *list) shared(ctx context.Context, items []*item, at place, effect conne
 	told := newGauge(trace)
 	s := &session{Connector: l.Connector, account: l.account, doer: told}
 	reply, failed := s.call(ctx, http.MethodPost, at, effect, body, answer)
-	if seen := told.limits(); len(seen) > 0 {
+	if seen := told.Limits(); len(seen) > 0 {
 		l.limits = seen
 	}
 	for _, it := range items {

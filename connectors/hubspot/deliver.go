@@ -40,7 +40,7 @@ func (l *list) carry(ctx context.Context, w connectors.Write) connectors.Result 
 	s := &session{Connector: l.Connector, account: l.account, doer: told}
 	var r connectors.Result
 	r.Ref, r.Outcome, r.Err = l.write(ctx, s, w)
-	r.Notes, r.Calls, r.MayLand, r.Limits = s.notes, trace.Calls(), trace.MayLand(), told.limits()
+	r.Notes, r.Calls, r.MayLand, r.Limits = s.notes, trace.Calls(), trace.MayLand(), told.Limits()
 	l.remember(w, r)
 	return r
 }

@@ -4,9 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
-	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"crm-connectors/connectors"
@@ -19,45 +17,20 @@ const (
 	clockMargin = time.Minute
 )
 
-// gauge is a Doer that remembers what HubSpot last said about the account's allowance. Searches say nothing, and OAuth apps
-// are told no daily one.
-type gauge struct {
-	next connectors.Doer
-	mu   sync.Mutex
-	seen map[string]connectors.Limit
+// newGauge remembers the account's allowance, the broader first. Searches say nothing, and OAuth apps are told no daily one.
+func newGauge(next connectors.Doer) *connectors.Gauge {
+	return connectors.NewGauge(next, limitsIn, "daily", "burst")
 }
 
-func newGauge(next connectors.Doer) *gauge {
-	return &gauge{next: next, seen: map[string]connectors.Limit{}}
-}
-
-// Do passes the call on and reads the headers of its answer.
-func (g *gauge) Do(ctx context.Context, call connectors.Call) (connectors.Reply, error) {
-	reply, err := g.next.Do(ctx, call)
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	for name, header := range map[string]string{"burst": "X-HubSpot-RateLimit-", "daily": "X-HubSpot-RateLimit-Daily-"} {
-		most := header + "Max"
-		if name == "daily" {
-			most = strings.TrimSuffix(header, "-")
-		}
-		high, noMax := strconv.ParseInt(reply.Header.Get(most), 10, 64)
-		left, noRest := strconv.ParseInt(reply.Header.Get(header+"Remaining"), 10, 64)
-		if noMax == nil && noRest == nil && high > 0 {
-			g.seen[name] = connectors.Limit{Name: name, Used: high - left, Max: high}
-		}
-	}
-	return reply, err
-}
-
-// limits is what was last seen, the broader allowance first.
-func (g *gauge) limits() []connectors.Limit {
-	g.mu.Lock()
-	defer g.mu.Unlock()
+// limitsIn are the limits that an answer states.
+func limitsIn(reply connectors.Reply) []connectors.Limit {
 	var out []connectors.Limit
-	for _, name := range []string{"daily", "burst"} {
-		if l, ok := g.seen[name]; ok {
-			out = append(out, l)
+	for name, header := range map[string][2]string{
+		"burst": {"X-HubSpot-RateLimit-Max", "X-HubSpot-RateLimit-Remaining"},
+		"daily": {"X-HubSpot-RateLimit-Daily", "X-HubSpot-RateLimit-Daily-Remaining"},
+	} {
+		if most, left, ok := pair(reply.Header, header[0], header[1]); ok {
+			out = append(out, connectors.Limit{Name: name, Used: most - left, Max: most})
 		}
 	}
 	return out

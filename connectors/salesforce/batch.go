@@ -128,7 +128,7 @@ func (l *list) carry(ctx context.Context, w connectors.Write) connectors.Result 
 	trace := connectors.NewTrace(l.c.cfg.HTTP, w.SendBy)
 	told := newGauge(trace)
 	r := l.deliver(ctx, told, w)
-	r.Calls, r.MayLand, r.Limits = trace.Calls(), trace.MayLand(), told.limits()
+	r.Calls, r.MayLand, r.Limits = trace.Calls(), trace.MayLand(), told.Limits()
 	l.stop = forAll(r.Err)
 	return r
 }
@@ -163,7 +163,7 @@ func (l *list) shared(items []*item, call func(*step) *connectors.Error) *connec
 	trace := connectors.NewTrace(l.c.cfg.HTTP, sendBy)
 	told := newGauge(trace)
 	err := call(&step{session: l.session, doer: told})
-	if seen := told.limits(); len(seen) > 0 {
+	if seen := told.Limits(); len(seen) > 0 {
 		l.limits = seen
 	}
 	for _, it := range items {

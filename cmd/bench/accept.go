@@ -74,17 +74,9 @@ func (w *world) sayCPU(outcomes int, own, pg, bare time.Duration) {
 
 // quiet gives a service with one connection that has a drain but rests, so that accepting is measured alone.
 func (w *world) quiet(ctx context.Context) (*database, *service, *portal, func(), error) {
-	db, drop, err := w.database(ctx)
+	db, p, at, drop, err := w.account(ctx, false)
 	if err != nil {
 		return nil, nil, nil, nil, err
-	}
-	p, err := w.portals(ctx)
-	if err != nil {
-		return nil, nil, nil, drop, err
-	}
-	at, err := p.open(ctx, db, false)
-	if err != nil {
-		return nil, nil, nil, drop, err
 	}
 	if _, err := db.pool.Exec(ctx, `update crm_connections set paused_until = now() + interval '1 day'`); err != nil {
 		return nil, nil, nil, drop, err

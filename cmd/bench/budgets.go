@@ -22,19 +22,11 @@ const hubspotWindow = 10 * time.Second
 // hubspotBudget drains outcomes of contact, task and note into one account that enforces its published limits, in real time.
 func hubspotBudget(ctx context.Context, w *world) ([]figure, error) {
 	n := w.scaled(10000)
-	db, drop, err := w.database(ctx)
+	db, p, at, drop, err := w.account(ctx, true)
 	if err != nil {
 		return nil, err
 	}
 	defer drop()
-	p, err := w.portals(ctx)
-	if err != nil {
-		return nil, err
-	}
-	at, err := p.open(ctx, db, true)
-	if err != nil {
-		return nil, err
-	}
 	if err := db.backlog(ctx, at.workspace, "hubspot", 0, n, true); err != nil {
 		return nil, err
 	}

@@ -15,19 +15,11 @@ const (
 // fairness gives one workspace a backlog of 100,000 writes and lets fifty others bring ten outcomes' contacts each. The figure is how long the
 // unluckiest of those waited from their acceptance to the CRM's answer.
 func fairness(ctx context.Context, w *world) ([]figure, error) {
-	db, drop, err := w.database(ctx)
+	db, p, big, drop, err := w.account(ctx, true)
 	if err != nil {
 		return nil, err
 	}
 	defer drop()
-	p, err := w.portals(ctx)
-	if err != nil {
-		return nil, err
-	}
-	big, err := p.open(ctx, db, true)
-	if err != nil {
-		return nil, err
-	}
 	if err := db.fill(ctx, big.conn, w.scaled(100000), false); err != nil {
 		return nil, err
 	}

@@ -13,19 +13,11 @@ import (
 // growth compares the time that accepting one outcome and claiming a batch take in a small log and in one with a million settled writes.
 // Its value is the larger of the two ratios.
 func growth(ctx context.Context, w *world) ([]figure, error) {
-	db, drop, err := w.database(ctx)
+	db, _, at, drop, err := w.account(ctx, false)
 	if err != nil {
 		return nil, err
 	}
 	defer drop()
-	p, err := w.portals(ctx)
-	if err != nil {
-		return nil, err
-	}
-	at, err := p.open(ctx, db, false)
-	if err != nil {
-		return nil, err
-	}
 	const rounds = 150
 	small, err := db.pace(ctx, at.conn, 0, rounds)
 	if err != nil {

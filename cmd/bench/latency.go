@@ -11,19 +11,11 @@ import (
 // the CRM sees. It counts the accepting too.
 func firstByte(ctx context.Context, w *world) ([]figure, error) {
 	n := max(20, w.scaled(300))
-	db, drop, err := w.database(ctx)
+	db, p, at, drop, err := w.account(ctx, false)
 	if err != nil {
 		return nil, err
 	}
 	defer drop()
-	p, err := w.portals(ctx)
-	if err != nil {
-		return nil, err
-	}
-	at, err := p.open(ctx, db, false)
-	if err != nil {
-		return nil, err
-	}
 	s, err := w.start(ctx, db, crmURLs{hubspot: p.url})
 	if err != nil {
 		return nil, err

@@ -30,19 +30,11 @@ func idleMemory(ctx context.Context, w *world) ([]figure, error) {
 // drainMemory is the highest resident memory while a backlog of a million writes is worked on.
 func drainMemory(ctx context.Context, w *world) ([]figure, error) {
 	n := w.scaled(1000000)
-	db, drop, err := w.database(ctx)
+	db, p, at, drop, err := w.account(ctx, false)
 	if err != nil {
 		return nil, err
 	}
 	defer drop()
-	p, err := w.portals(ctx)
-	if err != nil {
-		return nil, err
-	}
-	at, err := p.open(ctx, db, false)
-	if err != nil {
-		return nil, err
-	}
 	if err := db.fill(ctx, at.conn, n, false); err != nil {
 		return nil, err
 	}

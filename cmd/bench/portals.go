@@ -45,6 +45,25 @@ func (w *world) portals(ctx context.Context) (*portals, error) {
 	return p, err
 }
 
+// account is a database of its own and one HubSpot account that is connected in it. limits says whether the account enforces its published
+// ones. The caller drops the database unless there is an error.
+func (w *world) account(ctx context.Context, limits bool) (*database, *portals, *portal, func(), error) {
+	db, drop, err := w.database(ctx)
+	if err != nil {
+		return nil, nil, nil, nil, err
+	}
+	p, err := w.portals(ctx)
+	var at *portal
+	if err == nil {
+		at, err = p.open(ctx, db, limits)
+	}
+	if err != nil {
+		drop()
+		return nil, nil, nil, nil, err
+	}
+	return db, p, at, drop, nil
+}
+
 // ServeHTTP hands the request to the account of its token.
 func (p *portals) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if seen := p.first.Load(); seen != nil {

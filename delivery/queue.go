@@ -42,7 +42,8 @@ func (e *Engine) Wake(ctx context.Context, tx pgx.Tx, connectionID uuid.UUID) er
 	var state *rivertype.JobState
 	var rests bool
 	err := tx.QueryRow(ctx, `
-		select j.id, j.state::text, coalesce(c.paused_until > now() and j.scheduled_at <= c.paused_until + interval '1 second', false) from crm_connections c left join `+store.JobSchema+`.river_job j
+		select j.id, j.state::text, coalesce(c.paused_until > now() and j.scheduled_at <= c.paused_until + interval '1 second', false)
+		from crm_connections c left join `+store.JobSchema+`.river_job j
 			on j.kind = 'crm.drain' and j.args->>'connection_id' = c.id::text and j.state in ('available', 'pending', 'running', 'scheduled', 'retryable')
 		where c.id = $1 limit 1`, connectionID).Scan(&id, &state, &rests)
 	switch {

@@ -2,6 +2,7 @@ package simhubspot_test
 
 import (
 	"net/http"
+	"os"
 	"testing"
 	"time"
 
@@ -61,6 +62,9 @@ func TestTheDayEndsAtThePortalsMidnightAndShowsItself(t *testing.T) {
 	p.want(p.get("/crm/v3/owners"), http.StatusTooManyRequests)
 	zone, err := time.LoadLocation("Asia/Tokyo")
 	if err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatalf("CI needs time zones: %v", err)
+		}
 		t.Skipf("this machine has no time zones: %v", err)
 	}
 	now := p.sim.Core().Clock.Now().In(zone)

@@ -7,6 +7,8 @@ import (
 
 	"crm-connectors/connectors"
 	"crm-connectors/store"
+
+	"github.com/google/uuid"
 )
 
 // written gives n tasks that the log has as written two hours ago.
@@ -94,6 +96,28 @@ func TestAWriteThatWaitsForAPersonGoesOnWhenItsRecordIsSeen(t *testing.T) {
 	b.until(w.ID, store.Succeeded)
 	if sent := b.crm.sends(); len(sent) != 2 || sent[1].Found.ID != "77" {
 		t.Errorf("sent %+v, want the second for the record that is there", sent)
+	}
+}
+
+func TestACopyIsToldThoughAPersonHasTheWriteOrCalledItOff(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.crm.answer(refusing(connectors.ClassInDoubt))
+	b.start(b.engine)
+	waits, off := b.append("ada", "task")[0], b.append("byron", "task")[0]
+	b.until(waits.ID, store.NeedsReview)
+	b.until(off.ID, store.NeedsReview)
+	b.exec(`update crm_write_log set status = 'cancelled' where id = $1`, off.ID)
+	b.crm.marked = func(connectors.Object) ([]connectors.MarkedRecord, error) {
+		return []connectors.MarkedRecord{record(waits, "77"), record(waits, "78"), record(off, "79"), record(off, "80")}, nil
+	}
+	if err := b.engine.Compare(t.Context(), b.connection()); err != nil {
+		t.Fatal(err)
+	}
+	for id, status := range map[uuid.UUID]string{waits.ID: store.NeedsReview, off.ID: store.Cancelled} {
+		if got := b.write(id); got.Alarm != duplicateDetected || got.Status != status {
+			t.Errorf("alarm %q, %s; want %q, %s", got.Alarm, got.Status, duplicateDetected, status)
+		}
 	}
 }
 

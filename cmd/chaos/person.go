@@ -117,15 +117,15 @@ func (o *order) callOff(want int) { o.wants[want].Called = true }
 // personFaults are what people do in the middle of it all, and what makes the rare steps of a write's life.
 func personFaults(on tier) []func(*rand.Rand) fault {
 	list := []func(*rand.Rand) fault{
-		func(*rand.Rand) fault { return fault{kind: "a person disconnects", do: disconnect} },
-		func(*rand.Rand) fault { return fault{kind: "a grant is revoked", do: revoke} },
-		func(*rand.Rand) fault { return fault{kind: "a person cancels", do: cancelOne} },
-		func(*rand.Rand) fault { return fault{kind: "another account", do: anotherAccount} },
-		func(*rand.Rand) fault { return fault{kind: "many tries", do: manyTries} },
+		func(*rand.Rand) fault { return fault{kind: "a person disconnects", unseen: true, do: disconnect} },
+		func(*rand.Rand) fault { return fault{kind: "a grant is revoked", unseen: true, do: revoke} },
+		func(*rand.Rand) fault { return fault{kind: "a person cancels", unseen: true, do: cancelOne} },
+		func(*rand.Rand) fault { return fault{kind: "another account", unseen: true, do: anotherAccount} },
+		func(*rand.Rand) fault { return fault{kind: "many tries", unseen: true, do: manyTries} },
 		rejectFault, poisonFault,
 	}
 	if on != tierSearch {
-		list = append(list, func(*rand.Rand) fault { return fault{kind: "a day passes", do: aDayPasses} })
+		list = append(list, func(*rand.Rand) fault { return fault{kind: "a day passes", unseen: true, do: aDayPasses} })
 	}
 	if on == tierRead {
 		list = append(list, copyFault)
@@ -253,7 +253,7 @@ func rejectFault(r *rand.Rand) fault {
 
 // poisonFault kills the service whenever it sends a write, three times over.
 func poisonFault(r *rand.Rand) fault {
-	return fault{kind: "poison", times: 3, at: moment{nth: 1, on: creates}, deed: func(t *trial, e lane.Event, _ *rand.Rand) (cut.Verdict, func(context.Context) error) {
+	return fault{kind: "poison", unseen: true, times: 3, at: moment{nth: 1, on: creates}, deed: func(t *trial, e lane.Event, _ *rand.Rand) (cut.Verdict, func(context.Context) error) {
 		victim := t.bench.lane.Replicas()[0]
 		killed := newDeed()
 		return cut.Verdict{Do: func() { killed.done <- victim.Kill() }, Harm: cut.RST},

@@ -155,13 +155,29 @@ func (s *Store) connect(ctx context.Context, tx pgx.Tx, g NewGrant, wake Wake) (
 	if err := parkStrangers(ctx, tx, `c.id = $1`, c.ID); err != nil {
 		return Connection{}, err
 	}
+	if err := releaseBlocked(ctx, tx, c.ID); err != nil {
+		return Connection{}, err
+	}
+	return c, wake(ctx, tx, c.ID)
+}
+
+// releaseBlocked lets rows go on where they were. What was in doubt stays so with a cause, for a person may be all that is left to ask.
+func releaseBlocked(ctx context.Context, tx pgx.Tx, connectionID uuid.UUID) error {
 	if _, err := tx.Exec(ctx, `
 		update crm_write_log set status = blocked_from, blocked_from = null, next_attempt_at = now(), updated_at = now(),
 			error_class = '', error_code = '', error_cause = '', error_action = ''
-		where connection_id = $1 and status = 'blocked'`, c.ID); err != nil {
-		return Connection{}, fmt.Errorf("release blocked rows: %w", err)
+		where connection_id = $1 and status = 'blocked'`, connectionID); err != nil {
+		return fmt.Errorf("release blocked rows: %w", err)
 	}
-	return c, wake(ctx, tx, c.ID)
+	_, err := tx.Exec(ctx, `
+		update crm_write_log set error_class = 'in_doubt', error_code = 'fate_unknown',
+			error_cause = 'It was sent before the connection was interrupted, and what became of it is not known.',
+			error_action = 'The service looks for the record before it tries again; nothing to do.'
+		where connection_id = $1 and status = 'in_doubt' and error_code = ''`, connectionID)
+	if err != nil {
+		return fmt.Errorf("say why released rows are in doubt: %w", err)
+	}
+	return nil
 }
 
 // parkStrangers hands rows of another CRM account than the connection's to a person. which narrows them, by w (the

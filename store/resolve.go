@@ -88,8 +88,8 @@ func resolvable(how, status, connection string) bool {
 }
 
 func resolveRow(ctx context.Context, tx pgx.Tx, w Write, r Resolution) (Write, error) {
-	const clear = `error_class = '', error_code = '', error_cause = '', error_action = '', alarm = '', settled_at = null, updated_at = now(),
-		blocked_from = null, failures = 0, reclaims = 0, next_attempt_at = now()`
+	const anew = `alarm = '', settled_at = null, updated_at = now(), blocked_from = null, failures = 0, reclaims = 0, next_attempt_at = now()`
+	const clear = `error_class = '', error_code = '', error_cause = '', error_action = '', ` + anew
 	var change string
 	switch {
 	case r.How == ResolveCancel:
@@ -98,8 +98,9 @@ func resolveRow(ctx context.Context, tx pgx.Tx, w Write, r Resolution) (Write, e
 		change = `status = 'queued', crm_object_type = @type, crm_object_id = @object, ` + clear
 	case w.Status == Failed: // it was not executed
 		change = `status = 'queued', ` + clear
-	default:
-		change = `status = 'in_doubt', absent_by = @actor, empty_reads = 0, reconcile_at = coalesce(w.reconcile_at, now()), ` + clear
+	default: // what it is in doubt for stays on it
+		change = `status = 'in_doubt', absent_by = @actor, empty_reads = 0, reconcile_at = coalesce(w.reconcile_at, now()),
+			error_action = 'The service looks for the record once more; nothing to do.', ` + anew
 	}
 	w, err := one[Write](tx.Query(ctx, `update crm_write_log w set `+change+` where w.id = @id returning `+writeColumns,
 		pgx.NamedArgs{"id": w.ID, "actor": r.Actor, "type": r.CRMObjectType, "object": r.CRMObjectID}))

@@ -38,6 +38,7 @@ func ownFailures() []connectors.Failure {
 		{Code: "waits_for_contact", Class: later, Cause: "The contact that this write belongs to may or may not have been written, and waits for a person.", Action: "Settle the contact's write; this write follows by itself.", Source: onWrites},
 		{Code: "payload_unreadable", Class: refused, Cause: "The stored payload could not be read.", Action: "Send the outcome again with a new source_event_id.", Source: onWrites},
 		{Code: "worker_lost", Class: doubt, Cause: "The process that carried this write ended before it could say what became of it.", Action: "Nothing to do: the service looks for the record before it tries again.", Source: onWrites},
+		{Code: "fate_unknown", Class: doubt, Cause: "It was sent before the connection was interrupted, and what became of it is not known.", Action: "Nothing to do: the service looks for the record before it tries again.", Source: onWrites},
 		{Code: "worker_lost_repeatedly", Class: doubt, Cause: "Several processes ended while they carried this write, so that it is not tried again by itself.", Action: resolveIt, Source: onWrites},
 		{Code: "record_taken", Class: doubt, Cause: "The CRM named a record that another write has made.", Action: resolveIt, Source: onWrites},
 		{Code: "crm_unexpected", Class: doubt, Cause: "The CRM's answer could not be understood.", Action: "Nothing to do: the service looks for the record before it tries again.", Source: onWrites},

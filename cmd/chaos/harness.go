@@ -74,6 +74,9 @@ func (h *harness) open(ctx context.Context) error {
 	if h.opt.beyond {
 		edits = append(edits, build.Daily()...)
 	}
+	if h.opt.cuts {
+		edits = append(edits, build.AlwaysSearch()...)
+	}
 	if err := build.Binary(ctx, h.root, h.work(), h.base, edits); err != nil {
 		return err
 	}

@@ -57,11 +57,12 @@ func kindNames() string {
 	return strings.Join(names, ", ")
 }
 
-// pick gives the kinds that only names, a name or the beginning of several; empty gives all.
+// pick gives the kinds that only names: names or beginnings of names, with commas between; empty gives all.
 func pick(only string) ([]kind, error) {
 	var out []kind
+	wanted := strings.Split(only, ",")
 	for _, k := range kinds() {
-		if strings.HasPrefix(k.name, only) {
+		if slices.ContainsFunc(wanted, func(w string) bool { return strings.HasPrefix(k.name, w) }) {
 			out = append(out, k)
 		}
 	}

@@ -2,6 +2,7 @@ package build
 
 import (
 	"os"
+	"slices"
 	"testing"
 
 	"crm-connectors/cmd/overlay"
@@ -22,7 +23,7 @@ func root(t *testing.T) string {
 
 func TestEveryWaitThatIsMadeShortIsStillInTheSource(t *testing.T) {
 	t.Parallel()
-	if _, err := overlay.Apply(root(t), append(Compressed(), Daily()...)); err != nil {
+	if _, err := overlay.Apply(root(t), slices.Concat(Compressed(), Daily(), AlwaysSearch())); err != nil {
 		t.Error(err)
 	}
 }

@@ -15,8 +15,10 @@ const DependencyFailed = "contact_failed"
 func failDependents(ctx context.Context, tx pgx.Tx, contacts []uuid.UUID) error {
 	_, err := tx.Exec(ctx, `
 		update crm_write_log w set status = 'failed', blocked_from = null, settled_at = now(), updated_at = now(), error_class = 'rejected', error_code = $2,
-			error_cause = 'The contact that this write belongs to could not be written: ' || d.error_cause,
-			error_action = 'Mend the contact''s write and retry it; this write follows by itself.'
+			error_cause = case d.status when 'cancelled' then 'A person cancelled the write of the contact that this belongs to.'
+				else 'The contact that this write belongs to could not be written: ' || d.error_cause end,
+			error_action = case d.status when 'cancelled' then 'Send the outcome anew under another key if it is to be written after all.'
+				else 'Mend the contact''s write and retry it; this write follows by itself.' end
 		from crm_write_log d
 		where w.depends_on = any($1) and (w.status = 'queued' or w.blocked_from = 'queued') and d.id = w.depends_on and d.status in ('failed', 'cancelled')`,
 		contacts, DependencyFailed)

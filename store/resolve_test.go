@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"crm-connectors/store"
@@ -60,8 +61,9 @@ func TestACancelledWriteFailsWhatDependsOnItAndIsNeverResolvedAgain(t *testing.T
 	b.resolve(writes[0].ID, store.Resolution{How: store.ResolveCancel})
 	b.wantStatus(writes[0].ID, store.Cancelled)
 	for _, w := range writes[1:] {
-		if got := b.wantStatus(w.ID, store.Failed); got.ErrorCode != store.DependencyFailed {
-			t.Errorf("the dependent says %q", got.ErrorCode)
+		got := b.wantStatus(w.ID, store.Failed)
+		if got.ErrorCode != store.DependencyFailed || !strings.Contains(got.ErrorCause, "cancelled") || strings.Contains(got.ErrorAction, "retry") {
+			t.Errorf("the dependent says %q, %q, %q; want that the contact was cancelled, and no retry that cannot be", got.ErrorCode, got.ErrorCause, got.ErrorAction)
 		}
 	}
 	var no *store.NotResolvableError

@@ -75,7 +75,7 @@ func (h *harness) open(ctx context.Context) error {
 		edits = append(edits, build.Daily()...)
 	}
 	if h.opt.cuts {
-		edits = append(edits, build.AlwaysSearch()...)
+		edits = append(edits, build.Unlimited()...)
 	}
 	if err := build.Binary(ctx, h.root, h.work(), h.base, edits); err != nil {
 		return err

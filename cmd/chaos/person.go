@@ -78,11 +78,11 @@ func (t *trial) seeTo(ctx context.Context, o *order, row oracle.Row, acted *bool
 	dice := t.rng.IntN(6)
 	t.mu.Unlock()
 	switch {
-	case dice == 0 || row.Code == "account_changed":
+	case dice < 2 || row.Code == "account_changed":
 		say["how"] = "cancel"
 	case id != "" && row.Status == "needs_review":
 		say["how"], say["crm_object_id"] = "found", id
-	case row.Status == "failed" && dice < 4:
+	case row.Status == "failed" && dice < 5:
 		path, say = "/writes/"+row.Write+"/retry", nil
 	}
 	return t.tell(ctx, o, i, path, say, acted)
@@ -137,17 +137,20 @@ func (t *trial) anyOrder(r *rand.Rand) *order { return t.orders[r.IntN(len(t.ord
 
 // disconnect ends a connection and makes it again after a while.
 func disconnect(ctx context.Context, t *trial, r *rand.Rand) error {
-	o := t.anyOrder(r)
+	return t.whileDown(ctx, r, func(*order) error { return sleep(ctx, wait(r, 50*time.Millisecond, 500*time.Millisecond)) })
+}
+
+// disconnect ends the connection of an order, as soon as anybody takes the call.
+func (t *trial) disconnect(ctx context.Context, o *order) error {
 	for {
 		status, err := t.bench.lane.Call(ctx, t.bench.lane.Replicas()[0], http.MethodPost, "/disconnect-crm", map[string]any{"workspace_id": o.workspace, "crm": o.kind.crm}, nil)
 		if err == nil && status < http.StatusMultipleChoices {
-			break
+			return nil
 		}
 		if waited := sleep(ctx, pollEvery); waited != nil {
 			return errors.Join(waited, err)
 		}
 	}
-	return errors.Join(sleep(ctx, wait(r, 100*time.Millisecond, time.Second)), t.bench.lane.Connect(ctx, o.workspace, o.kind.crm))
 }
 
 // revoke ends all grants at a CRM, as its administrator may. Nobody else may use a workspace that was connected before.
@@ -174,26 +177,21 @@ func cancelOne(ctx context.Context, t *trial, r *rand.Rand) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	var id, object string
-	err := t.bench.lane.DB.QueryRow(ctx, `select id::text, object_type from crm_write_log where sync_id = $1 and status in ('queued', 'in_doubt', 'blocked') order by random() limit 1`,
-		o.sync).Scan(&id, &object)
-	if err != nil {
-		return nil //nolint:nilerr // nothing waits, or the database is down
-	}
-	acted := false
-	i := slices.IndexFunc(o.wants, func(w oracle.Want) bool { return w.Object == object })
-	return t.tell(ctx, o, i, "/writes/"+id+"/resolve", map[string]any{"how": "cancel"}, &acted)
+	_, err := t.cancel(ctx, o, "queued", "in_doubt", "blocked")
+	return err
 }
 
-// anotherAccount makes it that the workspace was connected to another account so far, which its writes were made for, and connects it to this one.
+// anotherAccount connects a workspace to this account after ofAnotherAccount.
 func anotherAccount(ctx context.Context, t *trial, r *rand.Rand) error {
 	o := t.anyOrder(r)
-	_, err := t.bench.lane.DB.Exec(ctx, `with c as (update crm_connections set account_id = '1' where workspace_id = $1 and crm = $2 returning id)
+	return errors.Join(t.ofAnotherAccount(ctx, o), t.bench.lane.Connect(ctx, o.workspace, o.kind.crm))
+}
+
+// ofAnotherAccount makes it that the workspace was connected to another account so far, which its writes were made for.
+func (t *trial) ofAnotherAccount(ctx context.Context, o *order) error {
+	_, _ = t.bench.lane.DB.Exec(ctx, `with c as (update crm_connections set account_id = '1' where workspace_id = $1 and crm = $2 returning id)
 		update crm_write_log w set crm_account_id = '1' from c where w.connection_id = c.id and w.status in ('queued', 'in_doubt', 'blocked', 'sending')`, o.workspace, o.kind.crm)
-	if err != nil {
-		return nil //nolint:nilerr // the database is down: there is no such story then
-	}
-	return t.bench.lane.Connect(ctx, o.workspace, o.kind.crm)
+	return ctx.Err() // the database may be down: there is no such story then
 }
 
 const inDoubtOf = ` where status = 'in_doubt' and sync_id = any($1)`

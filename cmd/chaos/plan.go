@@ -109,7 +109,24 @@ func newPlan(seed int64, list []kind, beyond bool) plan {
 		}
 		p.faults = append(p.faults, f)
 	}
+	if list := situations(p.tier); !beyond && r.IntN(situationEvery) == 0 {
+		p.add(list[r.IntN(len(list))](r))
+	}
 	return p
+}
+
+// add puts a situation into the plan, unless what is there excludes it.
+func (p *plan) add(together []fault) {
+	for _, f := range together {
+		if slices.ContainsFunc(p.faults, f.excludes) {
+			return
+		}
+	}
+	for _, f := range together {
+		if p.faults = append(p.faults, f); f.times > 1 {
+			p.replicas = 1
+		}
+	}
 }
 
 // excludes says that a plan has one of the two alone.

@@ -25,8 +25,8 @@ func (h *harness) report(ctx context.Context, mode string, p *pool, list []sched
 		h.line(k, v)
 		sum.add(v)
 		for _, f := range v.flags {
-			_, cause, _ := strings.Cut(f, ".: ")
-			flags[cause]++
+			parts := strings.SplitN(f, ": ", 3) // kind: record: why
+			flags[parts[len(parts)-1]]++
 		}
 	}
 	h.line("all", sum)

@@ -23,7 +23,7 @@ func root(t *testing.T) string {
 
 func TestEveryWaitThatIsMadeShortIsStillInTheSource(t *testing.T) {
 	t.Parallel()
-	if _, err := overlay.Apply(root(t), slices.Concat(Compressed(), Daily(), AlwaysSearch())); err != nil {
+	if _, err := overlay.Apply(root(t), slices.Concat(Compressed(), Daily(), Unlimited())); err != nil {
 		t.Error(err)
 	}
 }

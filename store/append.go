@@ -143,17 +143,23 @@ type lockedConnection struct {
 	AccountID   string    `db:"account_id"`
 }
 
-// lockConnections reads the live connections of the outcomes' workspaces and holds them in place, so that a drain
-// that is about to end waits for what is appended. They are locked in one order, so that callers cannot deadlock.
-func lockConnections(ctx context.Context, tx pgx.Tx, outcomes []Outcome) ([]lockedConnection, error) {
+const liveConnections = `select id, workspace_id, crm, status, account_id from crm_connections
+	where workspace_id = any($1) and status in ('connected', 'error') order by id`
+
+func workspacesOf(outcomes []Outcome) []uuid.UUID {
 	ids := make([]uuid.UUID, 0, 1)
 	for _, o := range outcomes {
 		if !slices.Contains(ids, o.WorkspaceID) {
 			ids = append(ids, o.WorkspaceID)
 		}
 	}
-	conns, err := many[lockedConnection](tx.Query(ctx, `select id, workspace_id, crm, status, account_id from crm_connections
-		where workspace_id = any($1) and status in ('connected', 'error') order by id for share`, ids))
+	return ids
+}
+
+// lockConnections reads the live connections of the outcomes' workspaces and holds them in place, so that a drain
+// that is about to end waits for what is appended. They are locked in one order, so that callers cannot deadlock.
+func lockConnections(ctx context.Context, tx pgx.Tx, outcomes []Outcome) ([]lockedConnection, error) {
+	conns, err := many[lockedConnection](tx.Query(ctx, liveConnections+` for share`, workspacesOf(outcomes)))
 	if err != nil {
 		return nil, fmt.Errorf("lock connections: %w", err)
 	}
@@ -230,10 +236,9 @@ func outcomeRows(i int, o Outcome, syncID uuid.UUID, c lockedConnection, secret 
 	return rows, nil
 }
 
-// insertRows stores what is new, in one statement. It gives all rows as they stand, by id, which of them are new, and the
-// connections that got new work. Of a new row the database is asked for nothing but what it alone knows.
-func insertRows(ctx context.Context, tx pgx.Tx, rows []newRow) (stored map[uuid.UUID]Write, inserted, fresh map[uuid.UUID]bool, err error) {
-	created, err := tx.Query(ctx, `
+// insertSQL makes rows of columns, in their order; between it and insertUnlessThere a condition may stand.
+const (
+	insertSQL = `
 		insert into crm_write_log (id, sync_id, workspace_id, crm, connection_id, crm_account_id, object_type, object_id, action,
 			source_event_id, idempotency_key, marker, payload_json, payload_hash, thread_id, depends_on, ordering_key, status, blocked_from)
 		select id, sync_id, workspace_id, crm, connection_id, crm_account_id, object_type, object_id, action, source_event_id,
@@ -242,28 +247,42 @@ func insertRows(ctx context.Context, tx pgx.Tx, rows []newRow) (stored map[uuid.
 			@object_type::text[], @object_id::text[], @action::text[], @source_event_id::text[], @idempotency_key::text[], @marker::text[],
 			@payload_json::text[], @payload_hash::text[], @thread_id::text[], @depends_on::uuid[], @ordering_key::text[], @status::text[],
 			@blocked_from::text[]) with ordinality as r (id, sync_id, workspace_id, crm, connection_id, crm_account_id, object_type, object_id,
-			action, source_event_id, idempotency_key, marker, payload_json, payload_hash, thread_id, depends_on, ordering_key, status, blocked_from, place)
-		order by place
-		on conflict do nothing returning id, seq, created_at`, columnsOf(rows)) // on the key or on the id that follows from it, whichever is met first
+			action, source_event_id, idempotency_key, marker, payload_json, payload_hash, thread_id, depends_on, ordering_key, status, blocked_from, place)`
+	insertUnlessThere = ` order by place on conflict do nothing` // on the key or on the id that follows from it, whichever is met first
+)
+
+// insertRows stores what is new, in one statement. It gives all rows as they stand, by id, which of them are new, and the
+// connections that got new work. Of a new row the database is asked for nothing but what it alone knows.
+func insertRows(ctx context.Context, tx pgx.Tx, rows []newRow) (stored map[uuid.UUID]Write, inserted, fresh map[uuid.UUID]bool, err error) {
+	created, err := tx.Query(ctx, insertSQL+insertUnlessThere+` returning id, seq, created_at`, columnsOf(rows))
 	if err != nil {
 		return nil, nil, nil, fmt.Errorf("append: %w", err)
 	}
-	stored, inserted, fresh = make(map[uuid.UUID]Write, len(rows)), make(map[uuid.UUID]bool, len(rows)), map[uuid.UUID]bool{}
 	byID := make(map[uuid.UUID]*newRow, len(rows))
 	for i := range rows {
 		byID[rows[i].ID] = &rows[i]
 	}
+	if stored, err = newWrites(created, byID); err != nil {
+		return nil, nil, nil, fmt.Errorf("append: %w", err)
+	}
+	inserted, fresh = make(map[uuid.UUID]bool, len(rows)), map[uuid.UUID]bool{}
+	for id := range stored {
+		inserted[id], fresh[byID[id].ConnectionID] = true, true
+	}
+	return stored, inserted, fresh, readOlder(ctx, tx, byID, stored)
+}
+
+// newWrites are the rows of byID that an insert made.
+func newWrites(created pgx.Rows, byID map[uuid.UUID]*newRow) (map[uuid.UUID]Write, error) {
+	stored := make(map[uuid.UUID]Write, len(byID))
 	var id uuid.UUID
 	var seq int64
 	var at time.Time
-	if _, err := pgx.ForEachRow(created, []any{&id, &seq, &at}, func() error {
-		r := byID[id]
-		stored[id], inserted[id], fresh[r.ConnectionID] = r.fresh(seq, at), true, true
+	_, err := pgx.ForEachRow(created, []any{&id, &seq, &at}, func() error {
+		stored[id] = byID[id].fresh(seq, at)
 		return nil
-	}); err != nil {
-		return nil, nil, nil, fmt.Errorf("append: %w", err)
-	}
-	return stored, inserted, fresh, readOlder(ctx, tx, byID, stored)
+	})
+	return stored, err
 }
 
 // fresh is the row as it stands once it is stored.
@@ -275,7 +294,7 @@ func (r *newRow) fresh(seq int64, at time.Time) Write {
 }
 
 // readOlder adds the rows that were there before, or that another call brought while the insert waited for it.
-func readOlder(ctx context.Context, tx pgx.Tx, wanted map[uuid.UUID]*newRow, stored map[uuid.UUID]Write) error {
+func readOlder(ctx context.Context, db querier, wanted map[uuid.UUID]*newRow, stored map[uuid.UUID]Write) error {
 	var older []uuid.UUID
 	for id := range wanted {
 		if _, ok := stored[id]; !ok {
@@ -285,7 +304,7 @@ func readOlder(ctx context.Context, tx pgx.Tx, wanted map[uuid.UUID]*newRow, sto
 	if len(older) == 0 {
 		return nil
 	}
-	all, err := many[Write](tx.Query(ctx, `select `+writeColumns+` from crm_write_log w where w.id = any($1)`, older))
+	all, err := many[Write](db.Query(ctx, `select `+writeColumns+` from crm_write_log w where w.id = any($1)`, older))
 	if err != nil {
 		return fmt.Errorf("read appended rows: %w", err)
 	}

@@ -22,19 +22,19 @@ type gather struct {
 
 type arrival struct {
 	outcome Outcome
-	wake    Wake
 	done    chan struct{}
 	result  Appended
 	err     error
 }
 
-// AppendOne is Append for one outcome. When ctx ends first, the outcome may be stored all the same, as when an answer is lost: to send it again
+// AppendOne is Append for one outcome, and wakes the delivery by itself. It costs one round trip, which those that arrive together share, and
+// one more where rows must be read because they are there already. When ctx ends first, the outcome may be stored all the same, as when an answer is lost: to send it again
 // does no harm.
-func (s *Store) AppendOne(ctx context.Context, o Outcome, wake Wake) (Appended, error) {
+func (s *Store) AppendOne(ctx context.Context, o Outcome) (Appended, error) {
 	if err := ctx.Err(); err != nil {
 		return Appended{}, err
 	}
-	a := &arrival{outcome: o, wake: wake, done: make(chan struct{})}
+	a := &arrival{outcome: o, done: make(chan struct{})}
 	g := &s.arrivals
 	g.mu.Lock()
 	g.waiting = append(g.waiting, a)
@@ -83,7 +83,7 @@ func (s *Store) storeTogether(ctx context.Context, list []*arrival) {
 	for i, a := range list {
 		outcomes[i] = a.outcome
 	}
-	appended, err := s.Append(ctx, outcomes, list[0].wake)
+	appended, err := s.accept(ctx, outcomes)
 	if err != nil && len(list) > 1 {
 		for _, a := range list {
 			s.storeTogether(ctx, []*arrival{a})

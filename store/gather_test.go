@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 
 	"crm-connectors/store"
 )
@@ -29,7 +28,7 @@ func TestOutcomesThatArriveTogetherAreEachStoredOrRefusedByThemselves(t *testing
 	for i, o := range list {
 		all.Go(func() {
 			var err error
-			if got[i], err = b.AppendOne(t.Context(), o, b.bell.ring); err != nil {
+			if got[i], err = b.AppendOne(t.Context(), o); err != nil {
 				t.Error(err)
 			}
 		})
@@ -63,13 +62,13 @@ func TestNoOutcomeFailsForAnothersFault(t *testing.T) {
 	var all sync.WaitGroup
 	for i := range 40 {
 		all.Go(func() {
-			if _, err := b.AppendOne(t.Context(), b.outcome(fmt.Sprint(i), task(fmt.Sprint(i))), b.bell.ring); err != nil {
+			if _, err := b.AppendOne(t.Context(), b.outcome(fmt.Sprint(i), task(fmt.Sprint(i)))); err != nil {
 				t.Errorf("outcome %d: %v", i, err)
 			}
 		})
 		if i%10 == 0 {
 			all.Go(func() {
-				if _, err := b.AppendOne(t.Context(), bad, b.bell.ring); err == nil {
+				if _, err := b.AppendOne(t.Context(), bad); err == nil {
 					t.Error("what the database refuses was taken")
 				}
 			})
@@ -84,23 +83,31 @@ func TestNoOutcomeFailsForAnothersFault(t *testing.T) {
 func TestACallerThatGivesUpDoesNotHoldTheOthersUp(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.connect("hubspot", "hub1")
+	c := b.connect("hubspot", "hub1")
+	busy, err := b.pool.Begin(t.Context()) // which keeps what comes first in the middle of its transaction
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := busy.Exec(t.Context(), `select from crm_connections where id = $1 for update`, c.ID); err != nil {
+		t.Fatal(err)
+	}
 	ctx, cancel := context.WithCancel(t.Context())
-	first := true
-	wake := func(c context.Context, tx pgx.Tx, id uuid.UUID) error {
-		if first {
-			first = false
-			cancel() // in the middle of its transaction
+	var left sync.WaitGroup
+	left.Go(func() {
+		if _, err := b.AppendOne(ctx, b.outcome("left", task("left"))); !errors.Is(err, context.Canceled) {
+			t.Errorf("got %v from a caller that left", err)
 		}
-		return b.bell.ring(c, tx, id)
+	})
+	b.lockWaiter()
+	cancel()
+	left.Wait()
+	if err := busy.Rollback(t.Context()); err != nil {
+		t.Fatal(err)
 	}
-	if _, err := b.AppendOne(ctx, b.outcome("left", task("left")), wake); err != nil && !errors.Is(err, context.Canceled) {
-		t.Error(err)
-	}
-	if _, err := b.AppendOne(ctx, b.outcome("never", task("never")), wake); !errors.Is(err, context.Canceled) {
+	if _, err := b.AppendOne(ctx, b.outcome("never", task("never"))); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v from a caller that had left before", err)
 	}
-	if a, err := b.AppendOne(t.Context(), b.outcome("next", task("next")), b.bell.ring); err != nil || len(a.Writes) != 1 {
+	if a, err := b.AppendOne(t.Context(), b.outcome("next", task("next"))); err != nil || len(a.Writes) != 1 {
 		t.Errorf("the next: %+v, %v", a, err)
 	}
 }

@@ -39,6 +39,7 @@ type Store struct {
 	markerSecret []byte // once known
 
 	arrivals gather
+	seen     lastSeen
 }
 
 // New makes a store over pool, which the caller closes. keys seals and opens tokens.
@@ -59,6 +60,11 @@ type Wake func(ctx context.Context, tx pgx.Tx, connectionID uuid.UUID) error
 
 func (s *Store) inTx(ctx context.Context, f func(pgx.Tx) error) error {
 	return pgx.BeginFunc(ctx, s.pool, f)
+}
+
+// querier is the pool, or a transaction.
+type querier interface {
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
 }
 
 func one[T any](rows pgx.Rows, err error) (T, error) {

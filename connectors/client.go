@@ -130,8 +130,20 @@ type progress struct {
 
 type progressKey struct{}
 
-// Do makes the call and its short retries, within 30 seconds or what Limit said.
+// Do makes the call and its short retries, within 30 seconds or what Limit said, unless the context's Breaker is open.
 func (c *Client) Do(ctx context.Context, call Call) (Reply, error) {
+	breaker := breakerOf(ctx, call)
+	if refusal := breaker.Refusal(); refusal != nil {
+		return Reply{}, &TransportError{Err: refusal}
+	}
+	reply, err := c.send(ctx, call)
+	if ctx.Err() == nil { // else nobody waited for the answer
+		breaker.saw(reply, err)
+	}
+	return reply, err
+}
+
+func (c *Client) send(ctx context.Context, call Call) (Reply, error) {
 	if !call.SendBy.IsZero() && !c.now().Before(call.SendBy) {
 		return Reply{}, &TransportError{Err: ErrSendDeadline}
 	}

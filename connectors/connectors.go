@@ -147,6 +147,19 @@ type Finding struct {
 	Calls    []CallRecord
 }
 
+// Sighting is what a look for one of several writes came to: what Find would have answered.
+type Sighting struct {
+	Finding
+	Err error
+}
+
+// BatchFinder is a Connector that looks for many writes in few calls.
+type BatchFinder interface {
+	// FindAll is Find for writes of one object, with one Sighting for each, in the same order. What reading for all of them together leaves
+	// open of a write is read for that write alone. The calls that several shared are on the record of each.
+	FindAll(ctx context.Context, account Account, writes []Write) []Sighting
+}
+
 // Plan is what a Write would do: the calls that change the CRM, in order.
 type Plan struct {
 	Ref   Ref // what would be changed; an ID in braces does not exist yet

@@ -41,7 +41,7 @@ type Config struct {
 	Log        zerolog.Logger
 	Now        func() time.Time // nil: time.Now
 
-	Workers  int           // drains at once in this process; 0: 50
+	Workers  int           // drains of one CRM at once in this process; 0: 50
 	PollOnly bool          // no LISTEN: behind a transaction pooler
 	Slice    time.Duration // how long a drain may hold its turn; 20 s
 
@@ -120,7 +120,7 @@ func New(cfg Config) (*Engine, error) {
 	timeout := cfg.Slice + 2*cfg.CallTimeout // the last calls of a slice, and settling
 	rc := &river.Config{
 		Schema: store.JobSchema, Workers: workers, Logger: slog.New(zerolog.NewSlogHandler(cfg.Log.Level(zerolog.WarnLevel))),
-		Queues:        map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: cfg.Workers}, upkeepQueue: {MaxWorkers: 2}},
+		Queues:        cfg.queues(),
 		FetchCooldown: fetchCooldown, FetchPollInterval: pollInterval, PollOnly: cfg.PollOnly,
 		JobTimeout: timeout, RescueStuckJobsAfter: timeout + 10*time.Second,
 		CompletedJobRetentionPeriod: completedKept, RetryPolicy: steadyRetry{}, PeriodicJobs: periodicJobs(cfg.Retention),

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime/debug"
 	"time"
 
 	"crm-connectors/connectors"
@@ -15,12 +14,12 @@ import (
 )
 
 const (
-	findSize    = 1 // looks are rare, and each has its own answer
 	signsOfLife = 6 // of a drain, in the time that a claim lasts
 	callsARound = 8 // a full claim takes five: look up, create and update contacts, tasks, rollups
 )
 
-type endDrain = func(ctx context.Context, tx pgx.Tx, next *time.Time) error
+// endDrain ends a drain of a CRM; next is when the connection has something due again, nil if that is not known.
+type endDrain = func(ctx context.Context, tx pgx.Tx, crm connectors.CRM, next *time.Time) error
 
 // turn is one drain of one connection.
 type turn struct {
@@ -29,6 +28,7 @@ type turn struct {
 	connector connectors.Connector
 	account   connectors.Account
 	limits    []connectors.Limit // as the CRM last stated them in this turn
+	breaker   *connectors.Breaker
 }
 
 // drain works on a connection until nothing is due or its slice is over, and ends by calling end in a transaction that
@@ -39,7 +39,8 @@ func (e *Engine) drain(ctx context.Context, connectionID uuid.UUID, end endDrain
 		return fmt.Errorf("begin drain: %w", err)
 	}
 	sliceEnd := e.cfg.Now().Add(e.cfg.Slice)
-	t := &turn{engine: e, conn: conn, connector: e.connectors[connectors.CRM(conn.CRM)]}
+	t := &turn{engine: e, conn: conn, connector: e.connectors[connectors.CRM(conn.CRM)], breaker: e.breaker(conn.SilentCalls)}
+	ctx = t.breaker.Watch(ctx)
 	ready, err := t.open(ctx)
 	if err != nil {
 		return err
@@ -71,7 +72,12 @@ func (e *Engine) drain(ctx context.Context, connectionID uuid.UUID, end endDrain
 		if err := t.keepLimits(ctx); err != nil {
 			return err
 		}
-		more, err := e.store.FinishDrain(ctx, connectionID, conn.DrainEpoch, yield, end)
+		if err := t.keepSilence(ctx); err != nil {
+			return err
+		}
+		more, err := e.store.FinishDrain(ctx, connectionID, conn.DrainEpoch, yield, func(ctx context.Context, tx pgx.Tx, next *time.Time) error {
+			return end(ctx, tx, connectors.CRM(conn.CRM), next)
+		})
 		if err != nil || !more {
 			return err
 		}
@@ -112,8 +118,12 @@ func (t *turn) expires(margin time.Duration) bool {
 	return at != nil && at.Sub(t.engine.cfg.Now()) < margin
 }
 
-// rests says that the account has no room for the calls of a round now. The connection then rests for that long, and its worker is free for others.
+// rests says that the account does not answer, or has no room for the calls of a round now. The connection then rests for that long, and its
+// worker is free for others.
 func (t *turn) rests(ctx context.Context) (bool, error) {
+	if t.breaker.Refusal() != nil {
+		return true, nil
+	}
 	p, ok := t.connector.(connectors.Pacer)
 	if !ok {
 		return false, nil
@@ -127,17 +137,18 @@ func (t *turn) rests(ctx context.Context) (bool, error) {
 
 // round does one step of work: a look for what is in doubt, or a delivery. It says whether there was any.
 func (t *turn) round(ctx context.Context) (bool, error) {
-	doubtful, err := t.engine.store.ClaimDoubtful(ctx, t.conn.ID, t.conn.DrainEpoch, findSize, t.engine.cfg.Lease)
+	lookBy := t.engine.cfg.Now().Add(t.engine.cfg.Lease.Hold / 2) // from before the claim: what is not looked for by then is given back in time
+	doubtful, err := t.engine.store.ClaimDoubtful(ctx, t.conn.ID, t.conn.DrainEpoch, t.findSize(), t.engine.cfg.Lease)
 	if err != nil {
 		return false, err
 	}
-	for _, c := range doubtful {
-		if err := t.find(ctx, c); err != nil {
-			return false, err
+	if len(doubtful) > 0 {
+		if err := t.find(ctx, doubtful, lookBy); err != nil || t.breaker.Refusal() != nil {
+			return true, err
 		}
 	}
 	sendBy := t.engine.cfg.Now().Add(t.engine.cfg.Lease.Send) // counted from before the claim, so never past the lease's own
-	claimed, err := t.engine.store.Claim(ctx, t.conn.ID, t.conn.DrainEpoch, t.connector.MaxBatch(), t.engine.cfg.Lease)
+	claimed, err := t.engine.store.Claim(ctx, t.conn.ID, t.conn.DrainEpoch, t.atOnce(), t.engine.cfg.Lease)
 	if err != nil {
 		return false, err
 	}
@@ -217,7 +228,7 @@ func (t *turn) send(ctx context.Context, writes []connectors.Write, results []co
 	}
 	defer func() {
 		if p := recover(); p != nil {
-			t.engine.log.Error().Interface("panic", p).Bytes("stack", debug.Stack()).Stringer("connection_id", t.conn.ID).Msg("connector panicked")
+			t.panicked(p)
 			for _, i := range todo {
 				results[i] = connectors.Result{Err: connectors.AsError(errors.New("connector panicked"))}
 			}

@@ -17,37 +17,112 @@ import (
 // at which the write could still have been executed, before a create may be repeated.
 const emptyReadsNeeded = 2
 
-// find looks for a row whose fate is unknown and settles what it learned. A positive answer is believed at once; a
-// negative one only where the CRM itself refuses a second copy, or after the waits.
-func (t *turn) find(ctx context.Context, c store.Claimed) error {
-	started := t.engine.cfg.Now()
-	w, err := toWrite(c)
-	var finding connectors.Finding
-	if err == nil {
-		finding, err = t.look(ctx, w)
+// findSize is how many rows in doubt are looked for together.
+func (t *turn) findSize() int {
+	if _, ok := t.connector.(connectors.BatchFinder); !ok {
+		return 1
 	}
-	var refused *connectors.Error
-	if errors.As(err, &refused) && refused.Class == connectors.ClassNeedsAuth {
+	return t.atOnce()
+}
+
+// find looks for rows of one kind whose fate is unknown and settles what it learned. A positive answer is believed at once; a
+// negative one only where the CRM itself refuses a second copy, or after the waits.
+func (t *turn) find(ctx context.Context, claimed []store.Claimed, lookBy time.Time) error {
+	started := t.engine.cfg.Now()
+	writes := make([]connectors.Write, len(claimed))
+	seen := make([]connectors.Sighting, len(claimed))
+	var todo []int
+	for i, c := range claimed {
+		if writes[i], seen[i].Err = toWrite(c); seen[i].Err == nil {
+			todo = append(todo, i)
+		}
+	}
+	t.lookAll(ctx, writes, seen, todo, lookBy)
+	if refused := slices.DeleteFunc(todo, func(i int) bool { return !needsAuth(seen[i].Err) }); len(refused) > 0 {
 		if cause := t.refresh(ctx); cause == nil {
-			finding, err = t.look(ctx, w)
+			t.lookAll(ctx, writes, seen, refused, lookBy)
 		} else if err := t.giveUp(ctx, cause); err != nil {
 			return err
 		}
 	}
-	s := t.engine.foundOrNot(c, finding, err, t.engine.cfg.Now())
-	s.StartedAt, s.EndedAt = started, t.engine.cfg.Now()
-	return t.settle(ctx, []store.Claimed{c}, []store.Settlement{s})
+	settlements := make([]store.Settlement, len(claimed))
+	for i, c := range claimed {
+		settlements[i] = t.engine.foundOrNot(c, seen[i].Finding, seen[i].Err, t.engine.cfg.Now())
+		settlements[i].StartedAt, settlements[i].EndedAt = started, t.engine.cfg.Now()
+	}
+	return t.settle(ctx, claimed, settlements)
+}
+
+func needsAuth(err error) bool {
+	var refused *connectors.Error
+	return errors.As(err, &refused) && refused.Class == connectors.ClassNeedsAuth
+}
+
+// lookAll looks for the writes that todo names, together where the connector can. Where nothing came of that although the CRM answers, one of
+// them may be to blame: then the first is looked for by itself, and if that has an answer, so are the others.
+func (t *turn) lookAll(ctx context.Context, writes []connectors.Write, seen []connectors.Sighting, todo []int, lookBy time.Time) {
+	finder, ok := t.connector.(connectors.BatchFinder)
+	if ok && len(todo) > 1 {
+		ctx, cancel := context.WithDeadline(ctx, lookBy)
+		defer cancel()
+		if t.lookTogether(ctx, finder, writes, seen, todo) {
+			return
+		}
+	}
+	for n, i := range todo {
+		var s connectors.Sighting
+		s.Finding, s.Err = t.look(ctx, writes[i])
+		if n == 0 && len(todo) > 1 && failed(s.Err) {
+			return
+		}
+		seen[i] = s
+	}
+}
+
+// lookTogether is the connector's FindAll. False means that it came to nothing for any of the writes, and that single looks may come to more.
+func (t *turn) lookTogether(ctx context.Context, finder connectors.BatchFinder, writes []connectors.Write, seen []connectors.Sighting, todo []int) (done bool) {
+	defer func() {
+		if p := recover(); p != nil {
+			t.panicked(p)
+			for _, i := range todo {
+				seen[i] = connectors.Sighting{Err: connectors.AsError(errors.New("connector panicked"))}
+			}
+			done = false
+		}
+	}()
+	batch := make([]connectors.Write, len(todo))
+	for n, i := range todo {
+		batch[n] = writes[i]
+	}
+	for n, s := range finder.FindAll(ctx, t.account, batch) {
+		seen[todo[n]] = s
+		done = done || !failed(s.Err) || !answered(s.Err)
+	}
+	return done
+}
+
+// failed tells whether a look that ended so says nothing about the write.
+func failed(err error) bool { return err != nil && !errors.Is(err, connectors.ErrCannotFind) }
+
+// answered tells whether a look failed by an answer of the CRM to what was asked, and not by its silence or for what concerns the whole connection.
+func answered(err error) bool {
+	e := connectors.AsError(err)
+	return e.Status != 0 && !e.Pause && (e.Class == connectors.ClassRetry || e.Class == connectors.ClassInDoubt || e.Class == connectors.ClassRejected)
 }
 
 // look is the connector's Find. One that panics has not answered.
 func (t *turn) look(ctx context.Context, w connectors.Write) (f connectors.Finding, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			t.engine.log.Error().Interface("panic", p).Bytes("stack", debug.Stack()).Stringer("connection_id", t.conn.ID).Msg("connector panicked")
+			t.panicked(p)
 			f, err = connectors.Finding{}, connectors.AsError(errors.New("connector panicked"))
 		}
 	}()
 	return t.connector.Find(ctx, t.account, w)
+}
+
+func (t *turn) panicked(p any) {
+	t.engine.log.Error().Interface("panic", p).Bytes("stack", debug.Stack()).Stringer("connection_id", t.conn.ID).Msg("connector panicked")
 }
 
 // foundOrNot decides what an answer about a doubtful row means.

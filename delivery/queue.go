@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"crm-connectors/connectors"
 	"crm-connectors/store"
 
 	"github.com/google/uuid"
@@ -26,10 +27,23 @@ type drainArgs struct {
 // Kind names the job in River's tables.
 func (drainArgs) Kind() string { return "crm.drain" }
 
+// drainQueue is where a CRM's drains wait. Each CRM has its own, with workers of its own, so that one whose calls all hang holds no other up.
+func drainQueue(crm connectors.CRM) string { return "drain_" + string(crm) }
+
+// queues are those of all CRMs that there are and, beside them, the one in which an earlier release has left drains.
+func (c *Config) queues() map[string]river.QueueConfig {
+	all := map[string]river.QueueConfig{upkeepQueue: {MaxWorkers: 2}, river.QueueDefault: {MaxWorkers: c.Workers},
+		drainQueue(connectors.HubSpot): {MaxWorkers: c.Workers}, drainQueue(connectors.Salesforce): {MaxWorkers: c.Workers}}
+	for _, connector := range c.Connectors {
+		all[drainQueue(connector.CRM())] = river.QueueConfig{MaxWorkers: c.Workers}
+	}
+	return all
+}
+
 // drainOpts make the job unique a connection in every state but the final ones: a finished drain must not block
 // the next.
-func drainOpts() *river.InsertOpts {
-	return &river.InsertOpts{UniqueOpts: river.UniqueOpts{ByArgs: true, ByState: []rivertype.JobState{
+func drainOpts(crm connectors.CRM) *river.InsertOpts {
+	return &river.InsertOpts{Queue: drainQueue(crm), UniqueOpts: river.UniqueOpts{ByArgs: true, ByState: []rivertype.JobState{
 		rivertype.JobStateAvailable, rivertype.JobStatePending, rivertype.JobStateRunning,
 		rivertype.JobStateScheduled, rivertype.JobStateRetryable}}}
 }
@@ -39,18 +53,19 @@ func drainOpts() *river.InsertOpts {
 // written, so that callers of one connection do not wait for each other. One that sleeps is pulled forward, unless it comes when the connection has rested.
 func (e *Engine) Wake(ctx context.Context, tx pgx.Tx, connectionID uuid.UUID) error {
 	var id *int64
+	var crm connectors.CRM
 	var state *rivertype.JobState
 	var rests bool
 	err := tx.QueryRow(ctx, `
-		select j.id, j.state::text, coalesce(c.paused_until > now() and j.scheduled_at <= c.paused_until + interval '1 second', false)
+		select c.crm, j.id, j.state::text, coalesce(c.paused_until > now() and j.scheduled_at <= c.paused_until + interval '1 second', false)
 		from crm_connections c left join `+store.JobSchema+`.river_job j
 			on j.kind = 'crm.drain' and j.args->>'connection_id' = c.id::text and j.state in ('available', 'pending', 'running', 'scheduled', 'retryable')
-		where c.id = $1 limit 1`, connectionID).Scan(&id, &state, &rests)
+		where c.id = $1 limit 1`, connectionID).Scan(&crm, &id, &state, &rests)
 	switch {
 	case err != nil:
 		return fmt.Errorf("look for a drain: %w", err)
 	case state == nil:
-		if _, err := e.river.InsertTx(ctx, tx, drainArgs{ConnectionID: connectionID}, drainOpts()); err != nil {
+		if _, err := e.river.InsertTx(ctx, tx, drainArgs{ConnectionID: connectionID}, drainOpts(crm)); err != nil {
 			return fmt.Errorf("enqueue drain: %w", err)
 		}
 	case *state == rivertype.JobStateRetryable, *state == rivertype.JobStateScheduled && !rests:
@@ -72,7 +87,7 @@ type drainWorker struct {
 func (w *drainWorker) Work(ctx context.Context, job *river.Job[drainArgs]) error {
 	e := w.engine
 	var soon *time.Time
-	end := func(ctx context.Context, tx pgx.Tx, next *time.Time) error {
+	end := func(ctx context.Context, tx pgx.Tx, crm connectors.CRM, next *time.Time) error {
 		soon = next
 		if _, err := river.JobCompleteTx[*riverpgxv5.Driver](ctx, tx, job); err != nil {
 			return fmt.Errorf("complete drain: %w", err)
@@ -80,7 +95,7 @@ func (w *drainWorker) Work(ctx context.Context, job *river.Job[drainArgs]) error
 		if next == nil {
 			return nil
 		}
-		opts := drainOpts()
+		opts := drainOpts(crm)
 		if next.After(e.cfg.Now()) {
 			opts.ScheduledAt = *next
 		}

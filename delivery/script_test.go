@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -27,7 +28,9 @@ type script struct {
 	deliver func(a connectors.Account, w connectors.Write) connectors.Result
 	find    func(w connectors.Write) (connectors.Finding, error)
 	refresh func(a connectors.Account) (connectors.Grant, error)
-	batch   int // 0: 1
+	crm     connectors.CRM                                                  // empty: HubSpot
+	reach   func(ctx context.Context, w connectors.Write) *connectors.Error // nil: every delivery reaches the CRM
+	batch   int                                                             // 0: 1
 	lists   int
 	sent    []connectors.Write
 	probe   func() (connectors.Capabilities, error) // nil: nothing is offered
@@ -40,7 +43,7 @@ type script struct {
 
 func (s *script) MaxBatch() int { return max(1, s.batch) }
 
-func (s *script) CRM() connectors.CRM { return connectors.HubSpot }
+func (s *script) CRM() connectors.CRM { return cmp.Or(s.crm, connectors.HubSpot) }
 
 func (s *script) Deliver(ctx context.Context, a connectors.Account, writes []connectors.Write) []connectors.Result {
 	out := make([]connectors.Result, len(writes))
@@ -50,8 +53,13 @@ func (s *script) Deliver(ctx context.Context, a connectors.Account, writes []con
 	for i, w := range writes {
 		s.mu.Lock()
 		s.sent = append(s.sent, w)
-		f := s.deliver
+		f, reach := s.deliver, s.reach
 		s.mu.Unlock()
+		if reach != nil {
+			if out[i].Err = reach(ctx, w); out[i].Err != nil {
+				continue
+			}
+		}
 		out[i] = f(a, w)
 	}
 	return out

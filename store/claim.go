@@ -154,8 +154,8 @@ func (s *Store) claim(ctx context.Context, connectionID uuid.UUID, epoch int64, 
 	return out, err
 }
 
-// ClaimDoubtful takes up to limit rows whose fate is to be looked for. From here on a late sender of an earlier attempt
-// can change nothing.
+// ClaimDoubtful takes up to limit rows whose fate is to be looked for, all of one kind, longest due first. From here on a late sender of an
+// earlier attempt can change nothing.
 func (s *Store) ClaimDoubtful(ctx context.Context, connectionID uuid.UUID, epoch int64, limit int, lease Lease) ([]Claimed, error) {
 	var out []Claimed
 	err := s.inTx(ctx, func(tx pgx.Tx) error {
@@ -164,14 +164,19 @@ func (s *Store) ClaimDoubtful(ctx context.Context, connectionID uuid.UUID, epoch
 			return err
 		}
 		out, err = many[Claimed](tx.Query(ctx, `
-			with due as (
-				select id from crm_write_log
+			with due as materialized (
+				select id, seq, next_attempt_at, reclaims from crm_write_log
 				where connection_id = $1 and status = 'in_doubt' and next_attempt_at <= now() and crm_account_id = $4
+					and object_type = (select object_type from crm_write_log
+						where connection_id = $1 and status = 'in_doubt' and next_attempt_at <= now() and crm_account_id = $4
+						order by next_attempt_at, seq limit 1)
 				order by next_attempt_at, seq limit $2 for update skip locked),
+			ranked as (select *, first_value(reclaims) over line >= `+alone+` as guarded, row_number() over line as place from due
+				window line as (order by next_attempt_at, seq)),
 			taken as (
 				update crm_write_log w set status = 'reconciling', attempt = attempt + 1, updated_at = now(),
 					lease_until = now() + make_interval(secs => $3)
-				from due where w.id = due.id returning w.*)
+				from ranked r where w.id = r.id and case when r.guarded then r.place = 1 else r.reclaims < `+alone+` end returning w.*)
 			select `+claimedColumns+` from taken w `+claimedJoins+` order by w.seq`, connectionID, limit, lease.Hold.Seconds(), account))
 		return err
 	})

@@ -51,6 +51,7 @@ type Connection struct {
 
 	RefreshInDoubtAt *time.Time `db:"refresh_in_doubt_at"` // since when the refresh token may be spent; nil: it is not in doubt
 	ComparedAt       *time.Time `db:"compared_at"`         // when log and CRM were last compared
+	SilentCalls      int        `db:"silent_calls"`        // how many calls in a row the account has not answered
 }
 
 const connectionColumns = `id, coalesce(workspace_id, '00000000-0000-0000-0000-000000000000') as workspace_id, crm, status, account_id, account_name, instance_url, login_url, scopes_json,
@@ -58,7 +59,7 @@ const connectionColumns = `id, coalesce(workspace_id, '00000000-0000-0000-0000-0
 	last_error_code, last_error, last_error_action, connected_at, last_checked_at,
 	app_client_id, (select a.client_secret_ciphertext from crm_apps a where a.workspace_id = crm_connections.workspace_id
 		and a.crm = crm_connections.crm and a.client_id = crm_connections.app_client_id) as app_secret_ciphertext,
-	settings_json, capabilities_json, capabilities_at, limits_json, limits_at, refresh_in_doubt_at, compared_at`
+	settings_json, capabilities_json, capabilities_at, limits_json, limits_at, refresh_in_doubt_at, compared_at, silent_calls`
 
 // Connections lists a workspace's connections, by CRM.
 func (s *Store) Connections(ctx context.Context, workspaceID uuid.UUID) ([]Connection, error) {
@@ -143,7 +144,7 @@ func (s *Store) connect(ctx context.Context, tx pgx.Tx, g NewGrant, wake Wake) (
 			refresh_in_doubt_at = null, capabilities_json = '{}', capabilities_at = null, compared_at = null,
 			limits_json = case when crm_connections.account_id = excluded.account_id then crm_connections.limits_json else '[]' end,
 			drain_epoch = crm_connections.drain_epoch + (crm_connections.account_id <> excluded.account_id)::int,
-			paused_until = null, last_error_code = '', last_error = null, last_error_action = '',
+			paused_until = null, silent_calls = 0, last_error_code = '', last_error = null, last_error_action = '',
 			connected_at = now(), last_checked_at = now(), updated_at = now()
 		returning `+connectionColumns, pgx.NamedArgs{
 		"workspace": g.WorkspaceID, "crm": g.CRM, "account": g.AccountID, "name": g.AccountName, "user": g.UserID,
@@ -267,6 +268,14 @@ func (s *Store) Rest(ctx context.Context, id uuid.UUID, wait time.Duration) erro
 	if _, err := s.pool.Exec(ctx, `update crm_connections set paused_until = greatest(paused_until, now() + make_interval(secs => $2)) where id = $1`,
 		id, wait.Seconds()); err != nil {
 		return fmt.Errorf("rest: %w", err)
+	}
+	return nil
+}
+
+// NoteSilence keeps how many calls in a row the connection's account has not answered.
+func (s *Store) NoteSilence(ctx context.Context, id uuid.UUID, calls int) error {
+	if _, err := s.pool.Exec(ctx, `update crm_connections set silent_calls = $2 where id = $1`, id, calls); err != nil {
+		return fmt.Errorf("note silence: %w", err)
 	}
 	return nil
 }

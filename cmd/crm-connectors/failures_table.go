@@ -28,6 +28,8 @@ func ownFailures() []connectors.Failure {
 		{Code: "crm_not_configured", Class: ours, Cause: "This service is not set up for the CRM of the connection.", Action: "Set the CRM's client id and secret and restart the service.", Source: onConnections},
 		{Code: "app_missing", Class: ours, Cause: "The app that the connection was made with is not here any more.", Action: "Put that app back, or connect again with the one that is here now.", Source: onConnections},
 		{Code: "tokens_unreadable", Class: ours, Cause: "The stored tokens cannot be opened with this service's keyset.", Action: "Give the service the keyset that sealed them, or reconnect.", Source: onConnections},
+		{Code: "crm_silent", Class: later, Cause: "The CRM account has left calls of this service without an answer, so that it is not called for a while.",
+			Action: "Nothing to do: it is tried again by itself. If it lasts, look whether the CRM reports an outage.", Source: onConnections},
 		{Code: "token_calls_queued", Class: later, Cause: "Many connections renew their access at this moment, and this one waits for its turn.", Action: nothingToDo, Source: onConnections},
 		{Code: "refresh_interrupted", Class: later, Cause: "The token could not be refreshed because of a passing problem in this service.", Action: nothingToDo, Source: onConnections},
 		{Code: "session_rejected", Class: dead, Cause: "The CRM refused a token that had just been refreshed.", Action: "Check that the connecting user may use the API from this service's address, then reconnect.", Source: onConnections},

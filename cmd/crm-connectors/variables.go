@@ -71,7 +71,7 @@ type variables struct {
 	TrustedHosts  []string      `env:"CRM_TRUSTED_HOSTS" group:"Running" help:"hosts besides the CRMs' own that may receive secrets, with or without TLS" example:"127.0.0.1:9101,sim.example.com"`
 	DailyShare    int           `env:"CRM_DAILY_SHARE" envDefault:"80" group:"Running" help:"percent of a CRM account's calls of a day, by whomever they are used, after which this service sends none" example:"80"`
 	Proxy         string        `env:"CRM_PROXY_URL" group:"Running" help:"proxy for all calls to the CRMs; HTTP_PROXY and the like are not heeded" example:"http://proxy.example.com:3128"`
-	DrainWorkers  int           `env:"DRAIN_WORKERS" envDefault:"50" group:"Running" help:"connections delivered at once by this process" example:"50"`
+	DrainWorkers  int           `env:"DRAIN_WORKERS" envDefault:"50" group:"Running" help:"connections of one CRM delivered at once by this process" example:"50"`
 	LogLevel      string        `env:"LOG_LEVEL" envDefault:"info" group:"Running" help:"debug, info, warn or error" example:"info"`
 	LogFormat     string        `env:"LOG_FORMAT" envDefault:"json" group:"Running" help:"json or console" example:"json"`
 	ShutdownGrace time.Duration `env:"SHUTDOWN_GRACE" envDefault:"25s" group:"Running" help:"how long work may go on after SIGTERM" example:"25s"`

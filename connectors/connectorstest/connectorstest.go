@@ -61,6 +61,7 @@ type Bench struct {
 	DealID    string // of a deal that exists
 	Records   func(object connectors.Object) []Record
 	Writes    func() int // entries in the CRM's own log: everything created, changed or associated so far
+	Calls     func() int // requests to the CRM so far
 	Fault     func(t *testing.T, step Step, object connectors.Object, kind Kind)
 	Expire    func()             // all access tokens end now
 	Revoke    func()             // all grants end now
@@ -70,7 +71,7 @@ type Bench struct {
 // Run runs the suite; open makes a fresh bench for each test.
 func Run(t *testing.T, open func(t *testing.T) Bench) {
 	t.Helper()
-	for _, group := range []map[string]func(*testing.T, Bench){authorizing(), delivering(), faults(), looking(), marking()} {
+	for _, group := range []map[string]func(*testing.T, Bench){authorizing(), delivering(), faults(), looking(), marking(), together()} {
 		for name, test := range group {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()

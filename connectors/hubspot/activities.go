@@ -84,7 +84,7 @@ func mayBeStale(e *connectors.Error) bool {
 func (s *session) dropGone(ctx context.Context, links []link, email string) ([]link, *connectors.Error) {
 	var kept []link
 	for _, l := range links {
-		rec, failed := s.read(ctx, s.paths.record(l.typ, l.id))
+		rec, failed := s.linkedRecord(ctx, l)
 		switch {
 		case failed != nil:
 		case rec != nil && l.typ == contactsType:

@@ -52,7 +52,7 @@ func (s *session) contactNow(ctx context.Context, w connectors.Write) (present, 
 	var rec *record
 	var failed *connectors.Error
 	if w.ContactRef.ID != "" {
-		rec, failed = s.read(ctx, s.paths.record(contactsType, w.ContactRef.ID))
+		rec, failed = s.linkedRecord(ctx, link{contactsType, w.ContactRef.ID})
 	}
 	gone := rec == nil && w.ContactRef.ID != ""
 	if email := normalEmail(w.Email); failed == nil && rec == nil && email != "" {
@@ -71,6 +71,12 @@ func (s *session) contactNow(ctx context.Context, w connectors.Write) (present, 
 
 // eachAssociated goes through all pages of what owner is associated with; false: HubSpot does not have owner.
 func (s *session) eachAssociated(ctx context.Context, owner link, typ string, visit func(id string)) (bool, *connectors.Error) {
+	if ids, read := s.ahead.lists[members{owner, typ}]; read {
+		for _, id := range ids {
+			visit(id)
+		}
+		return true, nil
+	}
 	for after := text(""); ; {
 		var answer struct {
 			Results []struct {

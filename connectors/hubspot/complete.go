@@ -43,6 +43,9 @@ func (s *session) adopt(ctx context.Context, a activity, w connectors.Write, ref
 
 // byMarker is the record whose property holds the marker, a living one before a deleted one; nil: there is none.
 func (s *session) byMarker(ctx context.Context, a activity, marker string) (*record, *connectors.Error) {
+	if rec, read := s.ahead.marked[link{a.typ, marker}]; read {
+		return rec, nil
+	}
 	for _, archived := range []bool{false, true} {
 		rec, failed := s.readAny(ctx, s.paths.marked(a, marker, archived))
 		if failed != nil {

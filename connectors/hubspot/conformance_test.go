@@ -40,6 +40,7 @@ func conformanceBench(t *testing.T, version string) connectorstest.Bench {
 		DealID:  "9001",
 		Records: func(o connectors.Object) []connectorstest.Record { return recordsOf(s, o) },
 		Writes:  func() int { return len(s.Core().Log.Entries(0)) },
+		Calls:   func() int { return s.Core().Calls.API() },
 		Expire:  s.ExpireAccessTokens,
 		Revoke:  s.RevokeGrants,
 		Enforce: func(*testing.T) { s.SetBehaviour(simhubspot.Behaviour{}) }, // the portal lets activities have properties of its own

@@ -150,6 +150,9 @@ func bestMatch(results []record, email string) int {
 // contactByEmail reads the contact that owns the address, past the search index; nil without an
 // error is "there is none".
 func (s *session) contactByEmail(ctx context.Context, email string) (*record, *connectors.Error) {
+	if rec, read := s.ahead.emails[email]; read {
+		return rec, nil
+	}
 	return s.read(ctx, s.paths.contactByEmail(email, contactProperties()))
 }
 

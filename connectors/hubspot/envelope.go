@@ -32,6 +32,7 @@ func (w *words) UnmarshalJSON(data []byte) error {
 type envelope struct {
 	Message       string           `json:"message"`
 	Category      string           `json:"category"`
+	SubCategory   string           `json:"subCategory"`
 	CorrelationID string           `json:"correlationId"`
 	PolicyName    string           `json:"policyName"`
 	Context       map[string]words `json:"context"`

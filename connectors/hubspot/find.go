@@ -14,24 +14,35 @@ import (
 // one is refused. Elsewhere the marker is looked for in the texts of what the contact and the deal have, and only where there is neither, in
 // the search index. A task or note that is in the bin counts as found, and as complete.
 func (c *Connector) Find(ctx context.Context, account connectors.Account, w connectors.Write) (connectors.Finding, error) {
+	return c.findWith(ctx, account, w, ahead{})
+}
+
+// findWith is Find with what was read for several writes at once.
+func (c *Connector) findWith(ctx context.Context, account connectors.Account, w connectors.Write, read ahead) (connectors.Finding, error) {
 	trace := connectors.NewTrace(c.http, time.Time{})
-	s := &session{Connector: c, account: account, doer: trace}
+	s := &session{Connector: c, account: account, doer: trace, ahead: read}
 	a, isActivity := activityOf(w.Object)
 	var f connectors.Finding
 	var failed *connectors.Error
 	switch {
-	case w.Object == connectors.ObjectContact && w.Contact != nil:
-		f, failed = s.findPerson(ctx, *w.Contact)
-	case isActivity && w.Marker != "":
+	case !canFind(w):
+		return connectors.Finding{}, connectors.ErrCannotFind
+	case isActivity:
 		f, failed = s.findActivity(ctx, a, w)
 	default:
-		return connectors.Finding{}, connectors.ErrCannotFind
+		f, failed = s.findPerson(ctx, *w.Contact)
 	}
 	if failed != nil {
 		return connectors.Finding{Calls: trace.Calls()}, failed
 	}
 	f.Calls = trace.Calls()
 	return f, nil
+}
+
+// canFind tells whether there is anything to look for the write by.
+func canFind(w connectors.Write) bool {
+	_, isActivity := activityOf(w.Object)
+	return isActivity && w.Marker != "" || w.Object == connectors.ObjectContact && w.Contact != nil
 }
 
 func (s *session) findPerson(ctx context.Context, c connectors.Contact) (connectors.Finding, *connectors.Error) {

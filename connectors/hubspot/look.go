@@ -11,7 +11,10 @@ import (
 	"crm-connectors/connectors"
 )
 
-const maxInputs = 100 // of a batch read
+const (
+	maxInputs   = 100 // of a batch read
+	codePartial = "crm_answer_partial"
+)
 
 // findInText looks for the marker in the texts of all that the contact and the deal of the write have. Where the record could have lost
 // its place among these, because what it was tied to is gone, the search index is asked too.
@@ -57,7 +60,7 @@ func (s *session) oldest(ctx context.Context, a activity, w connectors.Write, al
 	})
 	first := all[0]
 	if !first.Archived {
-		rec, failed := s.read(ctx, s.paths.activity(a, string(first.ID)))
+		rec, failed := s.activityNow(ctx, a, string(first.ID))
 		if failed != nil {
 			return connectors.Finding{}, failed
 		}
@@ -76,7 +79,7 @@ func (s *session) oldest(ctx context.Context, a activity, w connectors.Write, al
 
 // readAll reads records past the search index, and those that are in the bin meanwhile.
 func (s *session) readAll(ctx context.Context, a activity, ids []string) ([]record, *connectors.Error) {
-	var out []record
+	out, ids := s.ahead.among(a, ids)
 	for chunk := range slices.Chunk(ids, maxInputs) {
 		live, failed := s.readBatch(ctx, a, chunk, false)
 		if failed != nil {
@@ -98,20 +101,24 @@ func (s *session) readAll(ctx context.Context, a activity, ids []string) ([]reco
 	return out, nil
 }
 
-// readBatch reads up to 100 records. Ids that do not exist are left out; any other error of a part is one of the whole, for what was not
-// read was not looked at.
+// readBatch is readBy for activities, by their ids.
 func (s *session) readBatch(ctx context.Context, a activity, ids []string, archived bool) ([]record, *connectors.Error) {
-	inputs := make([]target, len(ids))
-	for i, id := range ids {
-		inputs[i] = target{ID: id}
-	}
-	at := s.paths.batch(a.typ, "read")
+	return s.readBy(ctx, a.typ, "", ids, a.properties(), archived)
+}
+
+// readBy reads up to 100 records by the values of a property, or by their ids where it is empty. What does not exist is left out; any other
+// error of a part is one of the whole, for what was not read was not looked at.
+func (s *session) readBy(ctx context.Context, typ, property string, values, properties []string, archived bool) ([]record, *connectors.Error) {
+	at := s.paths.batch(typ, "read")
 	if archived {
 		at.url += "?archived=true"
 	}
+	body := map[string]any{"properties": properties, "propertiesWithHistory": []string{}, "inputs": targets(values)}
+	if property != "" {
+		body["idProperty"] = property
+	}
 	var answer batch
-	reply, failed := s.call(ctx, http.MethodPost, at, connectors.Read,
-		map[string]any{"properties": a.properties(), "propertiesWithHistory": []string{}, "inputs": inputs}, &answer)
+	reply, failed := s.call(ctx, http.MethodPost, at, connectors.Read, body, &answer)
 	switch {
 	case reply.Status == http.StatusNotFound: // none of them exists
 		return nil, nil
@@ -120,7 +127,7 @@ func (s *session) readBatch(ctx context.Context, a activity, ids []string, archi
 	}
 	for _, e := range answer.Errors {
 		if body := openEnvelope(e); body.Category != "OBJECT_NOT_FOUND" {
-			return nil, &connectors.Error{Class: connectors.ClassRetry, Code: "crm_answer_partial", Status: reply.Status, Action: doNothing,
+			return nil, &connectors.Error{Class: connectors.ClassRetry, Code: codePartial, Status: reply.Status, Action: doNothing,
 				Cause: sentence("HubSpot read a part of the records alone", body.says())}
 		}
 	}
@@ -128,6 +135,14 @@ func (s *session) readBatch(ctx context.Context, a activity, ids []string, archi
 		answer.Results[i].Archived = answer.Results[i].Archived || archived
 	}
 	return answer.Results, nil
+}
+
+func targets(ids []string) []target {
+	out := make([]target, len(ids))
+	for i, id := range ids {
+		out[i] = target{ID: id}
+	}
+	return out
 }
 
 // searchMarker asks the index, which follows writes late. A total without results is an index in the middle of a change.
@@ -149,7 +164,7 @@ func (s *session) searchMarker(ctx context.Context, a activity, marker string) (
 }
 
 func searchOdd() *connectors.Error {
-	return &connectors.Error{Class: connectors.ClassRetry, Code: "crm_answer_partial", Action: doNothing,
+	return &connectors.Error{Class: connectors.ClassRetry, Code: codePartial, Action: doNothing,
 		Cause: "HubSpot's search counts a record that it does not show."}
 }
 

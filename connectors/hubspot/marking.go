@@ -136,7 +136,7 @@ func (s *session) worth(ctx context.Context, a activity, notBefore time.Time) (c
 	if notBefore.IsZero() {
 		return connectors.TierEnforced, nil
 	}
-	state, p, failed := s.markerState(ctx, a)
+	state, p, failed := s.markerStateOnce(ctx, a)
 	switch {
 	case failed != nil:
 		return "", failed

@@ -97,6 +97,11 @@ func (p paths) associated(l link, typ string, after text) place {
 	return at
 }
 
+// associatedAll lists what up to 1,000 records of a type are associated with.
+func (p paths) associatedAll(from, to string) place {
+	return p.at(p.crm("associations", "v4") + "/" + typeInPair(from) + "/" + typeInPair(to) + "/batch/read")
+}
+
 // association ties a record to another: by HubSpot's own type without a body, else by the types of the body.
 func (p paths) association(from, to link, own bool) place {
 	root, middle := p.crm("objects", "v4")+"/"+from.typ+"/", "/associations/"
@@ -118,13 +123,17 @@ func (p paths) property(typ, name string) place {
 // accountInfo tells of the portal, its time zone among others.
 func (p paths) accountInfo() place { return p.at("/account-info/" + p.version + "/details") }
 
-// labels lists the association types from one type to another. Tasks go by their type id, for
-// HubSpot documents names in this path for contacts, companies, deals, tickets and notes alone.
+// labels lists the association types from one type to another. In the paths of a pair tasks go by their type id, for HubSpot documents
+// names there for contacts, companies, deals, tickets and notes alone.
 func (p paths) labels(from, to string) place {
-	if from == tasksType {
-		from = "0-27"
+	return p.at(p.crm("associations", "v4") + "/" + typeInPair(from) + "/" + to + "/labels")
+}
+
+func typeInPair(typ string) string {
+	if typ == tasksType {
+		return "0-27"
 	}
-	return p.at(p.crm("associations", "v4") + "/" + from + "/" + to + "/labels")
+	return typ
 }
 
 // owners finds owners by email.

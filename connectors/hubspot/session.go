@@ -15,6 +15,7 @@ type session struct {
 	account connectors.Account
 	doer    connectors.Doer // a Trace, over the Client or a Planner
 	notes   []connectors.Note
+	ahead   ahead // what a look for several writes has read already
 }
 
 // note says something once.

@@ -47,9 +47,11 @@ type record struct {
 
 // linked are the records of one type that a record is associated with.
 type linked struct {
-	Results []struct {
-		ID text `json:"id"`
-	} `json:"results"`
+	Results []linkedID `json:"results"`
+}
+
+type linkedID struct {
+	ID text `json:"id"`
 }
 
 // created is when the record was made; the zero time where HubSpot does not say.

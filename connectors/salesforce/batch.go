@@ -36,6 +36,8 @@ type item struct {
 
 	found found // by address and marker
 
+	who, what []string // what a task that is looked for can hang on
+
 	want    fields // person
 	person  person
 	missing fields

@@ -26,7 +26,16 @@ type lookup struct {
 // lookUp finds out, in as few calls as Salesforce allows, who the addresses belong to, who the tasks' owners are, and what earlier attempts
 // have made.
 func (l *list) lookUp(ctx context.Context, people, activities []*item) {
-	looks := l.lookups(people, activities)
+	l.askAll(ctx, l.lookups(people, activities)...)
+	for _, it := range people {
+		if it.open() {
+			l.identify(it)
+		}
+	}
+}
+
+// askAll asks for all of these, five queries in a call.
+func (l *list) askAll(ctx context.Context, looks ...lookup) {
 	var parts []lookup
 	for _, k := range looks {
 		parts = append(parts, k.split(l.c.cfg.Version)...)
@@ -36,11 +45,6 @@ func (l *list) lookUp(ctx context.Context, people, activities []*item) {
 			return
 		}
 		l.ask(ctx, chunk)
-	}
-	for _, it := range people {
-		if it.open() {
-			l.identify(it)
-		}
 	}
 }
 
@@ -63,7 +67,7 @@ func (l *list) ask(ctx context.Context, parts []lookup) {
 		}
 		for i := range pages { // more than 2,000 records for 200 values
 			if failures[i] == nil {
-				pages[i].records, failures[i] = st.whole(ctx, pages[i])
+				pages[i].records, failures[i] = st.whole(ctx, pages[i], qs[i].small)
 			}
 		}
 		return nil
@@ -78,8 +82,8 @@ func (l *list) ask(ctx context.Context, parts []lookup) {
 }
 
 // whole is a page with all that follows it.
-func (st *step) whole(ctx context.Context, p page) ([]record, *connectors.Error) {
-	records, complete, err := st.rest(ctx, p, false)
+func (st *step) whole(ctx context.Context, p page, small bool) ([]record, *connectors.Error) {
+	records, complete, err := st.rest(ctx, p, small)
 	if err == nil && !complete {
 		err = rejected("crm_rejected", "Salesforce has more records than the service looks through.", doMendData)
 	}

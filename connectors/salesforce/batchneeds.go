@@ -98,7 +98,7 @@ func (l *list) ownBy(object string, markers needs) lookup {
 	k.key, k.marker = func(r record) string { return r.Marker }, true
 	k.take = func(marker string, records []record) {
 		for _, it := range markers[marker] {
-			it.found.own = oldestFirst(records)
+			it.found.own = oldestFirst(append(it.found.own, records...))
 		}
 	}
 	return k

@@ -34,6 +34,7 @@ func conformanceBench(t *testing.T) connectorstest.Bench {
 		DealID:  s.OpportunityIDs()[0],
 		Records: func(o connectors.Object) []connectorstest.Record { return recordsOf(s, o) },
 		Writes:  func() int { return len(s.Core().Log.Entries(0)) },
+		Calls:   func() int { return s.Core().Calls.API() },
 		Expire:  s.ExpireAccessTokens,
 		Revoke:  s.RevokeGrants,
 		Enforce: func(*testing.T) { s.SetBehaviour(simsalesforce.Behaviour{HasExternalID: true}) }, // an administrator has added the field

@@ -13,8 +13,7 @@ import (
 // "not found" may be acted upon at once, for should the lost create still arrive, one of the two is refused. What is in the bin counts as
 // found, and as complete.
 func (c *Connector) Find(ctx context.Context, account connectors.Account, w connectors.Write) (connectors.Finding, error) {
-	person := w.Object == connectors.ObjectContact && w.Contact != nil
-	if !person && (!isActivity(w) || w.Marker == "") {
+	if !canFind(w) {
 		return connectors.Finding{}, connectors.ErrCannotFind
 	}
 	s, refusal := c.open(account)
@@ -23,15 +22,21 @@ func (c *Connector) Find(ctx context.Context, account connectors.Account, w conn
 	}
 	trace := connectors.NewTrace(c.cfg.HTTP, time.Time{})
 	st := &step{session: s, doer: trace, write: w}
-	var f connectors.Finding
-	var err error
-	if person {
-		f, err = st.findPerson(ctx, *w.Contact)
-	} else {
-		f, err = st.findTask(ctx)
-	}
+	f, err := st.find(ctx)
 	f.Calls = trace.Calls()
 	return f, err
+}
+
+// canFind tells whether there is anything to look for the write by.
+func canFind(w connectors.Write) bool {
+	return w.Object == connectors.ObjectContact && w.Contact != nil || isActivity(w) && w.Marker != ""
+}
+
+func (st *step) find(ctx context.Context) (connectors.Finding, error) {
+	if w := st.write; w.Object == connectors.ObjectContact {
+		return st.findPerson(ctx, *w.Contact)
+	}
+	return st.findTask(ctx)
 }
 
 // findPerson is Deliver's own lookup, and one for a lead of ours that no longer has the address.
@@ -47,6 +52,11 @@ func (st *step) findPerson(ctx context.Context, c connectors.Contact) (connector
 			return connectors.Finding{}, err
 		}
 	}
+	return st.foundPerson(f, own, want), nil
+}
+
+// foundPerson is what it means who has the address, and that own are the leads that the write has made.
+func (st *step) foundPerson(f found, own []record, want fields) connectors.Finding {
 	found := connectors.Finding{Ref: f.person().ref, Tier: st.worth(), Complete: true}
 	switch {
 	case found.Ref.ID == "" && len(own) > 0:
@@ -60,7 +70,7 @@ func (st *step) findPerson(ctx context.Context, c connectors.Contact) (connector
 		found.Complete = want.missing(f.contacts[0].fields).on(typeContact) == fields{}
 	}
 	found.Copies = copies(own, found.Ref)
-	return found, nil
+	return found
 }
 
 // ownByText are the leads that the write made according to their description: those that have the address and are not older than

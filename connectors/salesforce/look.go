@@ -26,7 +26,13 @@ func (st *step) findTask(ctx context.Context) (connectors.Finding, error) {
 		return connectors.Finding{}, err
 	case !complete && len(all) == 0:
 		return connectors.Finding{}, connectors.ErrCannotFind
-	case len(all) == 0:
+	}
+	return st.foundTask(ctx, all)
+}
+
+// foundTask is what it means that all of these records, the one to keep first, are the write's.
+func (st *step) foundTask(ctx context.Context, all []record) (connectors.Finding, error) {
+	if len(all) == 0 {
 		return connectors.Finding{Tier: st.worth()}, nil
 	}
 	first := all[0]
@@ -94,11 +100,7 @@ func (st *step) texts(who, what []string) []query {
 	q := func(where ...condition) query {
 		return query{object: typeTask, fields: append(markedFields(typeTask), "Description"), where: append(st.young(), where...), all: true, small: true}
 	}
-	subject := rollupSubject
-	if st.write.Task != nil {
-		subject, _ = limit(oneLine(st.write.Task.Subject), maxSubject)
-	}
-	out := []query{q(isNull("WhoId"), isNull("WhatId"), equals("Subject", subject))}
+	out := []query{q(isNull("WhoId"), isNull("WhatId"), equals("Subject", st.subject()))}
 	if len(who) > 0 {
 		out = append(out, q(oneOf("WhoId", who)))
 	}
@@ -106,6 +108,14 @@ func (st *step) texts(who, what []string) []query {
 		out = append(out, q(oneOf("WhatId", what)))
 	}
 	return out
+}
+
+func (st *step) subject() string {
+	if st.write.Task == nil {
+		return rollupSubject
+	}
+	subject, _ := limit(oneLine(st.write.Task.Subject), maxSubject)
+	return subject
 }
 
 // young are the records that are not older than the write.

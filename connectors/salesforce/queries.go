@@ -22,6 +22,7 @@ type record struct {
 	Email                  string `json:"Email"`
 	WhoID                  string `json:"WhoId"`
 	WhatID                 string `json:"WhatId"`
+	Subject                string `json:"Subject"`
 	Description            string `json:"Description"`
 	fields
 	marked

@@ -1,0 +1,195 @@
+package delivery
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"crm-connectors/connectors"
+	"crm-connectors/store"
+
+	"github.com/google/uuid"
+)
+
+// account is a CRM account behind a real client: its answers are what the test says.
+type account struct {
+	t      *testing.T
+	client *connectors.Client
+	url    string
+
+	mu     sync.Mutex
+	status int // 0: it takes the request and never answers
+	asked  int
+}
+
+const accountTimeout = 300 * time.Millisecond
+
+func newAccount(t *testing.T, status int) *account {
+	t.Helper()
+	a := &account{t: t, client: connectors.NewClient(nil, time.Now), status: status}
+	a.client.Limit(accountTimeout)
+	over := make(chan struct{})
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		a.mu.Lock()
+		a.asked++
+		status := a.status
+		a.mu.Unlock()
+		if status == 0 {
+			<-over
+			return
+		}
+		w.WriteHeader(status)
+	}))
+	a.url = srv.URL
+	t.Cleanup(func() { close(over); srv.Close() })
+	return a
+}
+
+func (a *account) answers(status int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.status = status
+}
+
+func (a *account) calls() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.asked
+}
+
+// reach makes one call for a write. What was not sent is no fault of the write's.
+func (a *account) reach(ctx context.Context, w connectors.Write) *connectors.Error {
+	reply, err := a.client.Do(ctx, connectors.Call{Method: http.MethodPost, URL: a.url + "/" + w.ID, Effect: connectors.Once, Account: "account-1"})
+	if refusal, ok := connectors.HeldBack(err); ok {
+		return refusal
+	}
+	if err != nil || reply.Status >= 500 {
+		return &connectors.Error{Class: connectors.ClassRetry, Code: "lost", Cause: "The answer was lost.", Action: "Nothing to do.", Status: reply.Status}
+	}
+	return nil
+}
+
+func silentBench(t *testing.T, status int) (*bench, *account) {
+	t.Helper()
+	b := setup(t, func(c *Config) { c.CallTimeout = time.Hour }) // a rest lasts until the test ends it
+	a := newAccount(t, status)
+	b.crm.reach, b.crm.batch = a.reach, 100
+	return b, a
+}
+
+// untilRest waits until the connection rests and its drain has said how many calls were silent.
+func (b *bench) untilRest(silent int) store.Connection {
+	b.t.Helper()
+	b.eventually(func() (bool, string) {
+		c := b.connection()
+		return c.PausedUntil != nil && c.SilentCalls == silent, fmt.Sprintf("the connection rests until %v after %d silent calls, want %d", c.PausedUntil, c.SilentCalls, silent)
+	})
+	return b.connection()
+}
+
+func TestAnAccountThatHangsIsCalledOnceAndThenRests(t *testing.T) {
+	t.Parallel()
+	b, a := silentBench(t, 0)
+	var writes []store.Write
+	for i := range 5 {
+		writes = append(writes, b.append(fmt.Sprint("w", i), "task")...)
+	}
+	b.start(b.engine)
+	if c := b.untilRest(silentCalls); a.calls() != 1 || c.LastErrorCode != "crm_silent" {
+		t.Errorf("called %d times, error %q; want one call, and a rest that says why", a.calls(), c.LastErrorCode)
+	}
+	queued := 0
+	for _, w := range writes {
+		if got := b.write(w.ID); got.Status == store.Queued && got.Failures == 0 {
+			queued++
+		}
+	}
+	if queued != len(writes)-1 {
+		t.Errorf("%d of %d rows wait unharmed, want all but the one that was sent", queued, len(writes))
+	}
+}
+
+func TestOneRowGoesFirstWhenARestIsOverAndTheNextRestIsLonger(t *testing.T) {
+	t.Parallel()
+	b, a := silentBench(t, 0)
+	b.start(b.engine)
+	b.append("first", "task")
+	first := time.Until(*b.untilRest(silentCalls).PausedUntil)
+	for i := range 5 {
+		b.append(fmt.Sprint("w", i), "task")
+	}
+	sent := len(b.crm.sends())
+	b.runDue()
+	second := time.Until(*b.untilRest(silentCalls + 1).PausedUntil)
+	if went := len(b.crm.sends()) - sent; went != 1 || a.calls() != 2 {
+		t.Errorf("%d rows went and %d calls were made when the rest was over, want one and a second", went, a.calls())
+	}
+	if second < first*6/5 { // twice as long, with a quarter of jitter each
+		t.Errorf("the second rest is %s after one of %s, want it longer", second, first)
+	}
+	a.answers(http.StatusOK)
+	b.runDue()
+	b.eventually(func() (bool, string) {
+		var left int
+		err := b.pool.QueryRow(t.Context(), `select count(*) from crm_write_log where status <> 'succeeded'`).Scan(&left)
+		return err == nil && left <= 1, fmt.Sprint(left, " rows are not written") // one may be in doubt about its first try
+	})
+	b.eventually(func() (bool, string) {
+		c := b.connection()
+		return c.SilentCalls == 0 && c.LastError == nil, fmt.Sprintf("the connection still shows %d silent calls and %q", c.SilentCalls, c.LastErrorCode)
+	})
+}
+
+func TestAnAccountThatFailsRestsAfterSeveralCallsInARow(t *testing.T) {
+	t.Parallel()
+	b, a := silentBench(t, http.StatusBadGateway)
+	for i := range 10 {
+		b.append(fmt.Sprint("w", i), "task")
+	}
+	b.start(b.engine)
+	if b.untilRest(silentCalls); a.calls() != silentCalls {
+		t.Errorf("called %d times, want a rest after %d", a.calls(), silentCalls)
+	}
+}
+
+func TestFailuresThatAnAnswerInterruptsBringNoRest(t *testing.T) {
+	t.Parallel()
+	b, a := silentBench(t, http.StatusBadGateway)
+	b.start(b.engine)
+	for i := range 2 * silentCalls {
+		a.answers([]int{http.StatusBadGateway, http.StatusOK}[i%2])
+		w := b.append(fmt.Sprint("w", i), "task")[0]
+		b.eventually(func() (bool, string) {
+			return b.write(w.ID).Attempt > 0 && b.write(w.ID).Status != store.Sending, "not tried"
+		})
+	}
+	if c := b.connection(); c.PausedUntil != nil {
+		t.Errorf("the connection rests until %s although its account answers", c.PausedUntil)
+	}
+}
+
+func TestACRMThatHangsTakesNoWorkersOfAnother(t *testing.T) {
+	t.Parallel()
+	free := make(chan struct{})
+	other := &script{crm: connectors.Salesforce, deliver: accepted, find: func(connectors.Write) (connectors.Finding, error) {
+		return connectors.Finding{}, errors.New("nothing is in doubt")
+	}}
+	b := setup(t, func(c *Config) { c.Workers, c.Connectors = 1, append(slices.Clone(c.Connectors), other) })
+	b.crm.answer(func(a connectors.Account, w connectors.Write) connectors.Result { <-free; return accepted(a, w) })
+	b.start(b.engine)
+	t.Cleanup(func() { close(free) })
+	b.append("stuck", "task")
+	b.eventually(func() (bool, string) { return len(b.crm.sends()) == 1, "nothing hangs" })
+	b.workspace = uuid.New()
+	if _, err := b.store.Connect(t.Context(), store.NewGrant{WorkspaceID: b.workspace, CRM: "salesforce", AccountID: "org", AccessToken: "a",
+		RefreshToken: "r", ExpiresAt: time.Now().Add(time.Hour)}, b.engine.Wake); err != nil {
+		t.Fatal(err)
+	}
+	b.until(b.append("served", "task")[0].ID, store.Succeeded)
+}

@@ -28,6 +28,7 @@ func access() map[string]rule {
 	return map[string]rule{
 		"HubspotOAuthCallback":    back,
 		"SalesforceOAuthCallback": back,
+		"OAuthConfirm":            back,
 
 		"Sync":      handedIn,
 		"SyncCrm":   handedIn,

@@ -11,6 +11,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"path"
@@ -356,6 +357,24 @@ const (
 func (e HealthStatus) Valid() bool {
 	switch e {
 	case HealthStatusOk:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for OAuthAnswerDecision.
+const (
+	OAuthAnswerDecisionAllow OAuthAnswerDecision = "allow"
+	OAuthAnswerDecisionDeny  OAuthAnswerDecision = "deny"
+)
+
+// Valid indicates whether the value is a known member of the OAuthAnswerDecision enum.
+func (e OAuthAnswerDecision) Valid() bool {
+	switch e {
+	case OAuthAnswerDecisionAllow:
+		return true
+	case OAuthAnswerDecisionDeny:
 		return true
 	default:
 		return false
@@ -736,6 +755,13 @@ type ClaimRequest struct {
 	// Example: 6a0d3f2e-5b1c-4d8e-9f00-1a2b3c4d5e6f
 	InstallId Uuid `json:"install_id"`
 
+	// ReplaceAccount The CRM account that the workspace is connected to now and that the install may take the place of. Writes for it that
+	// wait are left to a person.
+	//
+	//
+	// Example: 4242001
+	ReplaceAccount *string `json:"replace_account,omitempty"`
+
 	// UserId For whom a service claims; a member of the workspace. Ignored when a person calls, for their token says who they are.
 	//
 	// Example: 9c1d7a52-0b3e-4f6a-8d21-5e4f3a2b1c0d
@@ -979,6 +1005,19 @@ type Note struct {
 	Code    string `json:"code"`
 	Message string `json:"message"`
 }
+
+// OAuthAnswer defines model for OAuthAnswer.
+type OAuthAnswer struct {
+	// Crm A CRM.
+	Crm      Crm                 `json:"crm"`
+	Decision OAuthAnswerDecision `json:"decision"`
+
+	// Ticket From the page, which it is good for once
+	Ticket string `json:"ticket"`
+}
+
+// OAuthAnswerDecision defines model for OAuthAnswer.Decision.
+type OAuthAnswerDecision string
 
 // OAuthStart The same address under the three names that clients read.
 type OAuthStart struct {
@@ -1670,6 +1709,9 @@ type DisconnectCrmJSONRequestBody = DisconnectRequest
 // HubspotOAuthStartJSONRequestBody defines body for HubspotOAuthStart for application/json ContentType.
 type HubspotOAuthStartJSONRequestBody = OAuthStartRequest
 
+// OAuthConfirmFormdataRequestBody defines body for OAuthConfirm for application/x-www-form-urlencoded ContentType.
+type OAuthConfirmFormdataRequestBody = OAuthAnswer
+
 // SalesforceOAuthStartJSONRequestBody defines body for SalesforceOAuthStart for application/json ContentType.
 type SalesforceOAuthStartJSONRequestBody = OAuthStartRequest
 
@@ -1723,6 +1765,9 @@ type ServerInterface interface {
 	// HubspotOAuthStart Begin connecting a workspace to HubSpot
 	// (POST /hubspot-oauth-start)
 	HubspotOAuthStart(w http.ResponseWriter, r *http.Request)
+	// OAuthConfirm What a person answers to the page of a callback
+	// (POST /oauth-confirm)
+	OAuthConfirm(w http.ResponseWriter, r *http.Request)
 	// SalesforceOAuthCallback Where Salesforce sends the browser back to
 	// (GET /salesforce-oauth-callback)
 	SalesforceOAuthCallback(w http.ResponseWriter, r *http.Request, params SalesforceOAuthCallbackParams)
@@ -1831,6 +1876,12 @@ func (_ Unimplemented) HubspotOAuthCallback(w http.ResponseWriter, r *http.Reque
 // HubspotOAuthStart Begin connecting a workspace to HubSpot
 // (POST /hubspot-oauth-start)
 func (_ Unimplemented) HubspotOAuthStart(w http.ResponseWriter, r *http.Request) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// OAuthConfirm What a person answers to the page of a callback
+// (POST /oauth-confirm)
+func (_ Unimplemented) OAuthConfirm(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
@@ -2316,6 +2367,20 @@ func (siw *ServerInterfaceWrapper) HubspotOAuthStart(w http.ResponseWriter, r *h
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.HubspotOAuthStart(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// OAuthConfirm operation middleware
+func (siw *ServerInterfaceWrapper) OAuthConfirm(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.OAuthConfirm(w, r)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -3060,6 +3125,9 @@ func HandlerWithOptions(si ServerInterface, options ChiServerOptions) http.Handl
 		r.Post(options.BaseURL+"/hubspot-oauth-start", wrapper.HubspotOAuthStart)
 	})
 	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/oauth-confirm", wrapper.OAuthConfirm)
+	})
+	r.Group(func(r chi.Router) {
 		r.Get(options.BaseURL+"/salesforce-oauth-callback", wrapper.SalesforceOAuthCallback)
 	})
 	r.Group(func(r chi.Router) {
@@ -3101,6 +3169,17 @@ type BackToTheAppResponseHeaders struct {
 }
 type BackToTheAppResponse struct {
 	Headers BackToTheAppResponseHeaders
+}
+
+type OAuthPageResponseHeaders struct {
+	ContentSecurityPolicy string
+	SetCookie             *string
+}
+type OAuthPageTexthtmlResponse struct {
+	Body io.Reader
+
+	Headers       OAuthPageResponseHeaders
+	ContentLength int64
 }
 
 type SyncDoneJSONResponse SyncResult
@@ -3342,6 +3421,27 @@ type HubspotOAuthCallbackResponseObject interface {
 	VisitHubspotOAuthCallbackResponse(w http.ResponseWriter) error
 }
 
+type HubspotOAuthCallback200TexthtmlResponse struct{ OAuthPageTexthtmlResponse }
+
+func (response HubspotOAuthCallback200TexthtmlResponse) VisitHubspotOAuthCallbackResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.Header().Set("Content-Security-Policy", fmt.Sprint(response.Headers.ContentSecurityPolicy))
+	if response.Headers.SetCookie != nil {
+		w.Header().Set("Set-Cookie", fmt.Sprint(*response.Headers.SetCookie))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
 type HubspotOAuthCallback302Response = BackToTheAppResponse
 
 func (response HubspotOAuthCallback302Response) VisitHubspotOAuthCallbackResponse(w http.ResponseWriter) error {
@@ -3358,18 +3458,65 @@ type HubspotOAuthStartResponseObject interface {
 	VisitHubspotOAuthStartResponse(w http.ResponseWriter) error
 }
 
-type HubspotOAuthStart200JSONResponse OAuthStart
+type HubspotOAuthStart200ResponseHeaders struct {
+	SetCookie *string
+}
+
+type HubspotOAuthStart200JSONResponse struct {
+	Body    OAuthStart
+	Headers HubspotOAuthStart200ResponseHeaders
+}
 
 func (response HubspotOAuthStart200JSONResponse) VisitHubspotOAuthStartResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.SetCookie != nil {
+		w.Header().Set("Set-Cookie", fmt.Sprint(*response.Headers.SetCookie))
+	}
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
 	return err
+}
+
+type OAuthConfirmRequestObject struct {
+	Body *OAuthConfirmFormdataRequestBody
+}
+
+type OAuthConfirmResponseObject interface {
+	VisitOAuthConfirmResponse(w http.ResponseWriter) error
+}
+
+type OAuthConfirm200TexthtmlResponse struct{ OAuthPageTexthtmlResponse }
+
+func (response OAuthConfirm200TexthtmlResponse) VisitOAuthConfirmResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.Header().Set("Content-Security-Policy", fmt.Sprint(response.Headers.ContentSecurityPolicy))
+	if response.Headers.SetCookie != nil {
+		w.Header().Set("Set-Cookie", fmt.Sprint(*response.Headers.SetCookie))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type OAuthConfirm303Response = BackToTheAppResponse
+
+func (response OAuthConfirm303Response) VisitOAuthConfirmResponse(w http.ResponseWriter) error {
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(303)
+	return nil
 }
 
 type SalesforceOAuthCallbackRequestObject struct {
@@ -3378,6 +3525,27 @@ type SalesforceOAuthCallbackRequestObject struct {
 
 type SalesforceOAuthCallbackResponseObject interface {
 	VisitSalesforceOAuthCallbackResponse(w http.ResponseWriter) error
+}
+
+type SalesforceOAuthCallback200TexthtmlResponse struct{ OAuthPageTexthtmlResponse }
+
+func (response SalesforceOAuthCallback200TexthtmlResponse) VisitSalesforceOAuthCallbackResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.Header().Set("Content-Security-Policy", fmt.Sprint(response.Headers.ContentSecurityPolicy))
+	if response.Headers.SetCookie != nil {
+		w.Header().Set("Set-Cookie", fmt.Sprint(*response.Headers.SetCookie))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
 }
 
 type SalesforceOAuthCallback302Response = BackToTheAppResponse
@@ -3396,15 +3564,25 @@ type SalesforceOAuthStartResponseObject interface {
 	VisitSalesforceOAuthStartResponse(w http.ResponseWriter) error
 }
 
-type SalesforceOAuthStart200JSONResponse OAuthStart
+type SalesforceOAuthStart200ResponseHeaders struct {
+	SetCookie *string
+}
+
+type SalesforceOAuthStart200JSONResponse struct {
+	Body    OAuthStart
+	Headers SalesforceOAuthStart200ResponseHeaders
+}
 
 func (response SalesforceOAuthStart200JSONResponse) VisitSalesforceOAuthStartResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.SetCookie != nil {
+		w.Header().Set("Set-Cookie", fmt.Sprint(*response.Headers.SetCookie))
+	}
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
 	return err
@@ -3693,6 +3871,9 @@ type StrictServerInterface interface {
 	// HubspotOAuthStart Begin connecting a workspace to HubSpot
 	// (POST /hubspot-oauth-start)
 	HubspotOAuthStart(ctx context.Context, request HubspotOAuthStartRequestObject) (HubspotOAuthStartResponseObject, error)
+	// OAuthConfirm What a person answers to the page of a callback
+	// (POST /oauth-confirm)
+	OAuthConfirm(ctx context.Context, request OAuthConfirmRequestObject) (OAuthConfirmResponseObject, error)
 	// SalesforceOAuthCallback Where Salesforce sends the browser back to
 	// (GET /salesforce-oauth-callback)
 	SalesforceOAuthCallback(ctx context.Context, request SalesforceOAuthCallbackRequestObject) (SalesforceOAuthCallbackResponseObject, error)
@@ -4113,6 +4294,41 @@ func (sh *strictHandler) HubspotOAuthStart(w http.ResponseWriter, r *http.Reques
 	}
 }
 
+// OAuthConfirm operation middleware
+func (sh *strictHandler) OAuthConfirm(w http.ResponseWriter, r *http.Request) {
+	var request OAuthConfirmRequestObject
+
+	if err := r.ParseForm(); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode formdata: %w", err))
+		return
+	}
+	var body OAuthConfirmFormdataRequestBody
+	if err := runtime.BindForm(&body, r.Form, nil, nil); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't bind formdata: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.OAuthConfirm(ctx, request.(OAuthConfirmRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "OAuthConfirm")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(OAuthConfirmResponseObject); ok {
+		if err := validResponse.VisitOAuthConfirmResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // SalesforceOAuthCallback operation middleware
 func (sh *strictHandler) SalesforceOAuthCallback(w http.ResponseWriter, r *http.Request, params SalesforceOAuthCallbackParams) {
 	var request SalesforceOAuthCallbackRequestObject
@@ -4437,254 +4653,267 @@ func (sh *strictHandler) RetryWrite(w http.ResponseWriter, r *http.Request, id W
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7L39chs3ljd8K3j5bpXt2SZN2ZaTSDW1o8jORDu25ZHkde1GXhLsBsmOmkAPgBbNSfmpvZq9sL2Sp3AO",
-	"vrqJpijHnsmzNf8kVrMbnwcH5/N3fhnkYlULzrhWg6NfBktGCybhnydVJdbmHwVTuSxrXQo+OBpcLRlZ",
-	"Mb0UhSJ6STXRy1KRmuolWVI1GmQD9pGu6ooNjgZvzy+vMnL+9urs/M3lIBuofMlW1LS5oh9fMb7Qy8HR",
-	"wXicDfSmNh8oLUu+GHz6lA1eSinkqShYegiKrhihikxzUbApKTnRS0ZmotiMWh39k2TzwdHg/38c5vkY",
-	"f1WPQxemwwv2l4YpfVZsd/iGrpjCiUp8y3QoGkkqsWhPeXzw3XezQ/pk+E1+wIbfFE/Hw2/p4eHw6Xw8",
-	"+y4/KJ6wZ/PelXjybWolLpiWm5O5ZnJ7ZD+KNVlRviGK5YKbLRFkTUvdGtRhq7+Sl6tmNTg68H2VXLMF",
-	"k4NPpreaSrpi2hFBXZ/KVXoLTi9et6auaMXUXMicDbJBad4yVDHIBpyuzO+5XA2ygVnAUrJicKRlw/bd",
-	"KjMIM7pTwTnLzSBS+2RGlfs3HihSFq0RHhRP5s/pIRuO88PD4bP8yXfDb+eHM7NX83HxLXtCxwfpsUND",
-	"nzf0d01ZwNhfyM1Fw7dH/bainAhebY6Bhj1lF3IzkQ1vEzd5Weolk0TMzbMVKRVhXDSLZWvHcXwwj780",
-	"TG7CRGyjLRIs2Jw2lR4czWmlmCeLmRAVoxzGflawVS004/nmT2yzPYdLTQ31zYUkUyUambMJu2VcT8pi",
-	"StZLJhlMQTQ6FytmOAXhgrOMKIFchBJpyJysS70My4DsiCzKWzh/9ulalpqpEXlv2r3mccMcTmqpFYHu",
-	"M2w8Fw3XanTNW9TAbvXwYPzsidtx7CwsVTTnoZl0z6l9kuZf5yeNXvbzL8O2zGFlH/Ml5QvWGlk+LvwZ",
-	"6uyf+a41kp6egbdtd/1+uYF1PL14TRb0lhEuiG0ydE/znCk1KRgvWdEzDgbt7zuQF/Egetm5pfPTi9cP",
-	"FFkLWaj2fvFi2CgmCQ6M0EYvhSz/SqGdHcOcxP3tMeRLTXXftWN+cvce/Ck1WdHOAir9TPdtILRwxyje",
-	"SjZPcfupYe2/PxhPgccr0tSGhDTjnv0/HJsnz8eP4CiaIeJhMU8V07piGaG8IJSrNZOKPBmPSQmsZEOW",
-	"9JaNrvk58JcahsB4zhShkpFywYVkRfcM2QH1HSE7kZ6Tc5g+OVdULpje+9pZNjNVC53m2xra+tXXDg7p",
-	"csPz7TGdkKna8NxwurYkMH+eP5kfsuHTb/KD4TN6eDD8dj5mw2/pU3p4OD+YfVMcfJVB+wvnvZA3qqY5",
-	"67sr1+6F1sCf03HxdP6EDQ9nB/nwWfEtG343H4+HB/TJ7Gn+rDhkz+c9xO0bnHyJC/O9Id3esZsft6/4",
-	"Z7NvZmw8Hw+/M1LXM/r0OzP4fPi8OJh/N2NjenDw1a74T/g9U/p7UZQMBCjHUKR5BhdnLrhmXJt/0rqu",
-	"yhz41+OfFfLG/XoMzVqxNXQfhv8pGxiS/aIdmwZ3dQlPVC24wvl/T/ObK3G1ZCd1vb2R5ldScsPElozQ",
-	"us5QAJheN+Px0zyXK/gHm6gG7qTfH0yJkPYd4O3TzP5jAoqA/yvqZwocb6tJ/HyQxTrPK4GLkjrlNV0w",
-	"K3aZkbZ5kNa1Onr8mNb1yD4d5WL1GCRrCU2qf7GMKsxlJ71FfPLZ+Lvn24zyk93eF4KzL7y9ykiD0EFH",
-	"DxJ6WfKFETorNtdO2TB3zZERuIz8Zo6leQFvm4I8nNp/TR9lpNRkTRWhpJAbIhtOHnop91FGhARhTjJ4",
-	"idvOtCA5lXJDHk7tJTR9ZK4hO/0/N6xhxRddgJM8Z7VmRWoJrsKVCtciiiyVWACRrcuqIjMGAzYiiiVs",
-	"c2WZpmwnoFjlIJS+KlcljLiWomZSW65B1UTMzT/mQq6oNnI71Wyoy5Vh1R1KyAyttF4uuX7+bLCt3zle",
-	"ty0VlvmSUKPwU56zI1LQstpkZNZIpTND7RN40lZ14VFqOI3CDblzPC328RMOzn6Ok/rgvxGzn1muTeuW",
-	"kbQXLK9K1Da2J3eOR9ZfTQ8UEWtuJjVKDT6XjGpWTKjef/1zlFXulCSyQSUWJZ8shdL3GeiRVaFqJuqK",
-	"EVUuOCn5iJzMlFVyGGlUQytiWk5OS7KilCzXk0ZWiQtVGKqVbFEqzSQrghpmFAWKuldOq2pG85uM5Esq",
-	"aa6ZBCnT/2U69gvWyDI1DlQO71qtk7q+xBcNOdVFtCNdymV4ApEASFkQK/cqlkuG7KaiSpO60a3x7djQ",
-	"Dlmi3cIOvLOSPQT6qlSpU13X8P9Ss5XaYwlMY7Z1KiXdbI0MGuwZgrukTb9FUZr1otXbaDxW2e9ec/OS",
-	"VQVqOCUwYdCpCwIECAawuTmgZi33PoInqq10lvqYXHprERCWUdpxIwVXzYpJcsOA38Sa9uFhNliV3NvL",
-	"MiPCaSZNH//50/83/D8f/vmftrYzG3wc2teGqFQeDVaN0obia1lyTWcVC0SsgPZFowkcQgXnG6eGJLXP",
-	"9EbkTOMlSM0dOGNzYVYPn2lzh6Eaxs2lSdQSzvmClrxFojVVyoy4vQoH4yfP/j7LsIt5/SBkvKW0AuuO",
-	"JRZgEz82s8ta6DQvMw95pFKjHYcLYGgZUY25nxSZaqb0KBgajZA1veZCkqkTu1ab7u8j8t5OpdzmlR19",
-	"NtF+lwafZgPeVJVZLie1bXG5lh60r7oTn+yOIhXOVpcYe07/pWez7W0akqlvenrUvm/AKkfhwjFybqnh",
-	"/rnmQzItudK0qkCgmh4ZQrZmVuVuilKR+KUHyjQD33LBGX5j2teCzMwqbXcUnZKcctcB7g9vVq1VAQ0u",
-	"9GaUOCMFf0hsxYlSIi/htVd0xiqVMKIjZSLR4qJU8Gpmr74NkYwWTtijKLplXhkIPTiXSMkIJZqqG3Mb",
-	"SVFVaKkxMzVSKs21+aFgtBpd83POPL+lcKObf5mW64qWPG4fybXNd7H5iW03YVDK3Cumv+TvZqQ7G4AX",
-	"ej7/lKJArdmqTl2B4Yc9pFW4GPa+MU9pVW1fmaaVRrHktBgveuQKlKzIellWQJGy4cpsWYnkagiRSVKU",
-	"eBHuJyUGNTU5GKNDTpSmulG940FTnVeQrBlvlFy8m5LfyXvsPv3JvPopG1grekrMMuRpDuaKES0CQ7bS",
-	"ckaskJaRhqNBu8jIXDTcXHRWSgUDv/mfoRLze8knhWhmfQIryC9JeeLKW4lzISVDJkBK6FLCBqmmroVM",
-	"tww3zL0k/K7YZYnYrnGrxbCIjnw/9J+PP9kt2uLRivECeabZaLN8wErnJTx2wgao0urGiOtLBlbb0rEO",
-	"yVqM07Rn6NT0l2KS31OdL8806zG5zqkG04fg3tNybC6Fgn2cmg7NiteVuUIsi7Sbl5G5FCsy3hYWmXNP",
-	"7KJOMyD0Y3wy/L5gH6ODE1F6XVG+P5t4W1GeYhPh6O362q/UJb5uPkTr7373fDZA68HewwUj6J2aAK6O",
-	"n0SK5rojT9EdtZYPoD2VNnQAJVrBbnrkzHBE0Y0i6+Xm2Btu4GoH8mh/6yw+R4ZmOGcFOD9b9OrGAerW",
-	"3BoEnOuyl4D3VXnapGgJOrEgL2m+hEuZk+k5vjXNyC2tSuB1ZLYxq8SquaFvv5nthTdi90IM7cOfleCj",
-	"C7p+zZSiC2ZtN2f46cF4PAbB3v19x577gffutrXkbd3CEp7vT4OBPdxFh67l1JDgft4aC8aSJG/EVWJP",
-	"XpdVVVpvV+vq7ZcipGj63HkQtgISrCH3slBE0xvGDZPruzqSR2d8j5u5s2J2/m6Yvg+YfnoZazorq9It",
-	"4HZAiGgkkSw3Sh6cXS2qAjmxMGO0B9IQtpNk0XYJgjw1Ug81wnpdM66CYoYzMmIstVZesK0IpeFGuuYz",
-	"ZrRLeFeXTKKqpYTgTEIHqpHM2WbkbZkzcsPFWoVj5K8xvELMBPx1lpJ8aWFa6ZFWjH5RrEpeKi2pFi5i",
-	"Ai5Oo18UAoQFStywSyaPyfTt+eUV+Z//+u/HtRS3pQL3QSGYwkUxDSwk5RqNpSp18COpuXPD4B7eR6C1",
-	"O72589y5pjO3KDspZ7N9DMHss0vSiuxCS1EVCqhsRY0cfOzUlhDogbtnLZiafQR954ZtYC3bZmRzlJtS",
-	"T7Ct1KmzM7jLJQZvXZmPzWqVTO6/vldl4mR6Dg5t7V7QqzLlrx+SKeNgSIjFNkvseLEpQq3znuSi3tjL",
-	"lZr3KWqdVkN2B9rIcLD46hhp0lrpQNi2kS5GMrdbQueGuCn4aaBxxajMl9MjuHRRVoYnUcOZ0XvyJano",
-	"QpEZW5a8wNAkcPaU5tDzBZOxdu9ZwlIozyocfyALgREIlNRMKsFbd71bIbjrKYjTMKBdSv1pRctVdN13",
-	"bFGGVK0qbvhfx4gZhzNs8RRrVriHPNcoJpNayg9CmvVYwQ4jw8vNuNUxoWTFVjMfxhVsMCNyhiNDvusW",
-	"DE2kmQvqKA0bNveUFboEGimoZO2j9V1+UHxDD58Mx7OnbPhs/pwOvy2eHAwP2bP5U/pkdpCPi5bNvgEL",
-	"U9e8FVsXx8Pv6HB+Mvzhwy/ffhrGfz67z58HTz7dz0RJybt3Zy/Mej19HlkpM8NXzHi/iNUt2vxOa8nT",
-	"bzYTPV0dS7gPQbwHGd2f8MRNdOvEwXotJnYzyNrzao8uOTH/RsKAgyJDkuCtHe2BIstmZl0xwSZsLgO5",
-	"oLxUTl1Piliugz5Ppb2F80ZpsWLSOg/wrOOn6WbrerLDQ3GVdryhUITc0CrjdvlY0bn1nOq9ZQhNexk7",
-	"Qtxe11RpvRHR37udYnZBIieYFLNo5A3XZWUntr8dy6/AV/KR3vPM8JylnZoQHho7JQwXdnHcMSkmd8is",
-	"1yRfsvzmnhOFD/eyb4Rz5q0cVbkqtdpB90aAgK1UtCwInYlGx1v9QAU3vmGWcDpaUupOc2AclJAQYGtq",
-	"VPEJkE2vrIhuBDBLNT4e3ZKaXjK+P6GpXNRM7cMETJcgl+OVvr9IrpjWJV+oHre4UxHhmi5VO7jcfXuH",
-	"prgfBQRz0q+/xbZur8z5sJ1qGXFxv8ydg737YvDhxd3bIR09hRqZE2ZAn+Lso+5hjdZcn2gClVKWvjny",
-	"ZLD1JTg2UXSqpVhIuuooIJLNJVPLCYhUE8luxQ1Io3dEBWDUNI42czPfvWrpsIBAVPdQDcMVfZdqGDe/",
-	"e3iXlqC/kESzP8dXUcc7g7Pce+aYUMndN0li42ztjAicsUKhw93aJjGjYMP0iJyDHrRt40A3xt68043t",
-	"PY7rHtvSOqFuhnfsVL8J1x/i6ZGz384rsQZlDU21R23eCRK2WSj47phMwwUWrLpouC1V3Pps02oIXqkZ",
-	"L0q+mICiMz1yohCz9ieKFgMNzoIMFLMN06gWoUGVBjGspSX6jgeZzz2Ix2MUubjvtNqILs4zXjf3DYx5",
-	"vxRWxIM7d0S6kTIQEAlBBsqGdbBVrUtWRGkNo5Ry1Tloq5ryTTfF5PBwj6ADtqJ4Le/MeYOXPmWDeSlV",
-	"kLK7+Xh3dvazmE10qSuWymG782sgsc/uu17akNdWjOydH3YOIC5XzzkzZPJWVGW+SR6yplZM6umR8+aj",
-	"nXVFCwZcxjpD4USgh3QieLUBo4v19bOPpdLKEAsEyJivgIKosmT2cOo9qdNH0BK2utUS3qbCNknmtKxs",
-	"VMbUjm4CYzCcRszn09axwokMXNgjND5wIXf4V/IgpZIzThyJu8ZDZkaUGphq7gXVdEYVe89mS4FqbZKl",
-	"XzY1vEcK+wFZ4xekFkqrETmbx7ZjG8+CG0umwrtw7JltpY5lhFWKtUzPaKcrlTnsL16+enn10gb2YvIa",
-	"bBq4h8ylwQpIpvExyqNr/kMjwZx9wzaJJJqOF6oqJthvWgyVYm0DZI7B3kEEJ2dvLl9eXKWYyhZJ39F0",
-	"aBPnuVebvRlM2UDjh70C+C+eRnAOg2zw7u2Lk6uXg2yAI0jQSef8wq+uq9QxfuGvh69iKdxfvPni0WBy",
-	"dceEU1aptLnIdIQCb0p/9t4Yp9fZl2NHiCJrVlWRRL7TFOV6S43/pbvAOnyFE+DVhBaFZAqjsjA0amo2",
-	"6w8QyKerYtqW62lB/xAlY3Tj+J61DZv/eX2t/nA9ePgoOzrGVBHME7m+/un6+sP19fX1h18OsufPPv1h",
-	"n1f/+fp6tMd7ow+/PMnuawntLIePxYG1iCfssugTnm3I1TBXRSPZKEqlWaFj2qbMrNRiih5El6KpGNeM",
-	"G9mt4YWlDW6z46m2UdgKHBeJE2MVtD1z8o0Ips1t1i+qIWdK3BUWFqCWYlUqpo7IFKQ1Oy/JqBLczFfM",
-	"54pp8y+wvJh/1FLMKrZS08wybg43yZLFin4gWm/p2XZfWyd/2rW9SEfqtaKe7hBgrBhsNVHXHTbeamrr",
-	"sNmoBJv5Bmv+kt+ySqDzbAf2AqzuGsyeUvBFR68m1o5agI85p3WpaWWd0OAZEnN/iT9QZEE1W9NNLDPY",
-	"6AojrBjytPnH8HQCmTzZQNL1xOb6TEJ0SBmytc2v86rMUa5ZTbjQk1hRiJ7Ny0UjWccsbn4Dd5p9t+H0",
-	"lpZ4GeKT0K03INlBxo+iYdC6bjVr/i75BG0HEEAU/wp6W88TybQs7VDip0pUt/axz1Awv4A5EIYawrc7",
-	"Pzj3QNxh/MwqVtFT9rEucdkEbfQSwhZZtAT41BDmZFUqhR/jw25yOT4Fb3vB5MQRNT522fGBFvC5bXTi",
-	"TVe+bTBrrUq1ohpciPaHup5YYdqIGm9O3l39eH5x9h8vX0zenE/MX5MfX568eHnR/fXszb+dvDp7MfnX",
-	"91eTH84vXp9cdd949fKPJ6f/bl7o/nJy+e+vX7+8ujg7Tf367s3lu7dvzy+uXr6YXJ3/6eWbycmrP55f",
-	"nF39+LpvECdvzyZ/evnvZuNR7I3ocC7krCwKZg7Im3Mz2HdvXgyyweuXVz+em1leTU5evTp///JFxBq0",
-	"EJOKSmAaDbcxk6yYrFhR0okVsKTZWuCO0NHWwXn54o8vJz+8e3N6dXb+ZvLy4uLcrKIqF9zskGGhnQPk",
-	"hPfO47MXr15Ors5evzx/d7Ut/RmOZXjE8JZKuHAMs/g3zyx+cPRxhjT4r5fnbwbZ4IKuT5FTXPiVimAd",
-	"TsMBPZWrN0KfRlzCPwlTDQaYN0L/YE/KqVy9a03kVK5Cb84sdObPhnsSdX5S11GDJ3V9xt8BZ7jc8Dz6",
-	"BWIBE39fRDwhPIs4woXlCG+EPvHH/pXhBz8K1X56hkc86iU8eesZgX320vOBAJwQZuohMF57HgCPToAF",
-	"vHAcAJ69tQzgpT3/iB1hj7/fXXhqW7t0Z9+1aY7+63Dy8XFdn/pz/0aYRz86jAJHKu+vfkB3RDZ4xRY0",
-	"3+BpPVGb1cosbG5PbzggV+KG8ZNqIWSpl6vQ1MnbMwQKsYpsIIMf4uMZlvY1BH+11t/qKldCvLInM+r4",
-	"tTmYV3guL6hmr/yx7JLqGTfCI60MEeFR/BPbqDahOrW7/fSqXDHRgAMAj1wE3gGiWOrAHw3OG0kARmZE",
-	"LljNqLaJworObU4FCJAeqAVMZGiG9REwcJ/B90JqI6Y5CWaKgfdEaboBMazFLFCN9bZbcWP+A0Eqv3os",
-	"aQ4aeYa89WVJbxk6iTCiD2UhC2Azhf2dkgqMPigKYULMqMWvoWHMs+MCBXvTy4icLll+Yz6BLDGlvTtK",
-	"S5qDH2XX1XM0OHEBI+WCu/ROSmpZ3lLNIDDLhhEthCgyUPXsHQ8RFmbtWl+aLyL0LynAxNJajBG5tLld",
-	"MGZop1EMV1gy7RL8dl51uNJ2fA2/4WLNIacG1Ug3OErqZlaVaglJbDds40KYBMQwOqs/BBKSd/sOIrr0",
-	"cRx+N2Pkmalbuun3jEomUccA85xZ8hF5zTgqzPj5aIcEkd4oINgllaxwo75rs7iwvrYH6rO2oSMUHQ3e",
-	"CJJLVjCuSyPQ53Rl9tdMLG4HUvRoXd6wzRQ6onY25nlr0Y6IXazRfeSisDyBIM3EyJpuQsoqnGaI43V7",
-	"jd84J66l1lFbDDdtBx0AQibAnhvy2wCeAmx+5gybJjERCF/hAqNrRySYYXBMpxevCVjbR+QEvFJ2wRxC",
-	"D/CiqQ9OmVp3FRckODhKvhhtqRGdsBWLqtVNq8NucBwj8sqwR6MgP6Z1rWD5k5pPT9vAksIHSG/oFuEw",
-	"/TiKJu4t8kJip9s6mOmyEz0TT2k7Ox3n5DJpERdtaZPV44g6sxA1wyhgxbTqJIxDbDJsSeaSx8O860Yn",
-	"kiLJw+nbd1cE1vDxL7lcfZo+GiW1zXuvY8kJ6EAj4tA2MIxysWDFiJx6wmI4d70E9CdzEF3+cKyghqiM",
-	"tU2+ZDY2w8NVGEZi705YOyObQihhawBWexqRqTXKjMDzjagr3gTECJpWcE80QEWCVcI5EnvDALp69u6B",
-	"O+gywwBdqP1nDVdL0cwqdoxBKhRDW4FdAeriEGAX0Q2aXOukLoNj9z4KfyumBuoyXUbk/eeNICh+FliO",
-	"VhWDSwAvy1mjyYpucAC54zqlik8IckkMSYXAFqVsWFTSqhJBtgHKHhD1jDFzXHmBPBmOKHIEa6sJezG1",
-	"EeTaXu1mR2dCG1lnUwnqzW14wXgWaduxF4thpFtQg6OEjQJHa586ZBnvcjbjLDnRa0EKWOIOg6eSmSVb",
-	"CK3NffI9W5RRqv625SQhwdmXWh+jOzyg3UVucceDYuwgAB8a9ZhljgaXYsVmotjARriZ6WjWtJKMFpvA",
-	"kLtAIxF7HnUtbriA0L6VO4x2HR0ta0R1WcuzDQSC26DImWT0RkVSkJXqR/0WqaPBNPzixSsKCftgQQz5",
-	"+UC68HInaz8jiVR+pJzXG/JCrMwmOLSU/S8isAiHV5FclCBaNkay5wJBOpNXzmrUYwSzB9cFZBQsr0pu",
-	"WMKlOVM+pRJVeDKj+Q0JiFltsnLZOhtCF5KxUb9prNNpbgP38ci6wNEoZ0YvKe/cjaUiM8g60GLfsZ4u",
-	"hbBe1rmQq9AVnOog71iBKWnAs+peXQccxkhwm7EFtewnuggw3b5iOqBxdKKIVwxGu+9EYh7urJTFsek9",
-	"5g8JO2jg0tAmdOygNgAU1FCMpkYPjjc2Bpwc9dpHw61ZlBDsBHKwXaKCfQZFHcead0YgIDaWn6wsS/3h",
-	"tm1a59Soz2TbIT8bvEkqphSSGkjyrPi8YwAyArgnEZUMOh31WZvDqnlXPqq5VhSLBL99B5NCocNLz8IH",
-	"FOqYaLmJlLKwtLSuHygr7+IF0MJjGvWY3WOE0qAtZxBgkjkNEVigPeVw9ewms5bx92hwJQTCTVsmrvYR",
-	"W0Y9PhvQ5thHTSohbhSpyhtGJF1b7+ZDC8uXkb80wpDGslRayE0G0rjWNF+uGNePonvIuvgcBrCVH/JG",
-	"QrYuZqFxRDFLukiOBlP/XIspqRh1uMOwqSgmgdkHOA8cdhtrY/R9VVG1RPGEE9soEbJcIDPYtrq3b1Z4",
-	"JpH6/ZzQLQl3qhOIKvCBw8VyyyStwmYknU+WLOxzzxDDQXE3R1kBp4CoGsnIjBn+ZiPg2wwPIYxG5ILR",
-	"AmGoUYeyTKA2F0xgglsuski2F01V2Ew4F63oSF2FQad792vkPbbWvmZEXAa521o5x29GaOTd9sdpxbi9",
-	"xKd2w2K4ah/NDg2Pdrk1rEkQTQsPFNqjcisvUG5Y8YyROdP50pxGB3vNA6Iiiushot9ajz5TLej4FMGC",
-	"E6NvY6JKcZcCf+qZEqbr9HiJtkVEI8SAxYoqKy4C7U6tO2Z4tanZEeniNIIAv+0CDrhkQhIPUO8FQ9W2",
-	"hiLT6WULuNvuRxsKEOmnRjWSYDvuiqzHsMawXTrgnDgQrybPGcOk9K57zh7BlgnPGX/KBae6keAapz6e",
-	"rWXgwy0C0keb1wrlF8rJvLxlZFXyBnAaFiLWmXw/gLHlSd6bbstYkkXbaML3DJSDyZ2/gm6SnmrHmTA3",
-	"EqDRSqOsaDSrCR4ArDMHnoZYorZ7hZe2FVbtmnnbSwwub27c6BzeMlnOy5iJeAoo8+Wox+EeoX+azgqA",
-	"OMM4mDXdAG0yuaS1kQhZ3uhonJGAmh6m3AAoFrJi4IozhnRoDbaG6/cN91M7nsOFz0B02wsH7r8V+sc+",
-	"asMVeYOZqJALj6FbIGFwdj4fHP20HaTin+CX8RMf+vWhjXtB+aY7oLeoheweVRbG5DM9Qc5yUq0tXUCo",
-	"DSMJo45ivZ4+Ge8TV/wZ8+rieZhfBWdDMd8K20LxY26oe2X0WBhUK5M1TBrGRyAOPc5vjZcvEfz/b7Rq",
-	"GN5+c4xrbKtvgIng7oCWqyYjsw3k89tQWSfNo23CXEsc/GXYHDQO7i1IOTZnEvTOa04j1IYVLVhmeaO4",
-	"hRz0WzNA14obSIBBFEYcsbHTqRDZCKDsbhwAv0we/uz+32mqbu77VQoN7UdGK73cjsgMOWIu+knc3B33",
-	"ugPiJwAmJTJ4vk7s3dYY+qPe0glU7v3UfN4IBG5JTyWK9AwIeZNCirpO5W992aEFAPZd9YlshGaIldRL",
-	"ye4RMWm0vHeYmXgXsK6rhsH2fL/Z57Uu8FncBzaR+THuXqWvEoL9hQBJpykD4pQ8jC6YR1kaezTrmBSv",
-	"ORgpPV7pDlTSDvJoagyfAz0aabBpykTrAqDZa0GAB1vzxbHVbr0Ka8nX3FpbCm0LVHXaQrrvxGG3futM",
-	"afzs28+AU+3mnQA0RMlB0mrBQxyTqWl8CuCb1hYOlkWIIbcpaVsWeFQI82CqDCZPgFNZU1l0ckj3rJnx",
-	"vwNpY1d2QpILtO/I3htl9+3Ukma3cflBbkQBCpA6rcimMpenuEuYGWQ7YdtWtP4JV+6DkWSjH4fqpqyH",
-	"osbJDGthaF368hvtmXuR99dOHxvaWoMTK1pCUR84sJnF//FWGYuoHXf7bIdsvC+IXYS91Je7hWqTzZ8a",
-	"tTM7Qayz8pYX11KJYucBoJRWlZX0d4pn+AFeMiC+U76x3/VKlx0C3k7chRcTlN5t0wmQuxuEt/ZoLYix",
-	"u9vbWj/33odkqgR4oReSod9WcIYGWOCQznY625BThOkCZHO0ZFNNKkaVRljQuU83nJq7kqobCIS65lMc",
-	"z3Q7ZbYXXD4zbaPlvmK3rNq2l6mqrNU1h9IxwMHNEFelMorhyDH9UrUK6lWM3lrkaXdgnVWpsUDgMZl3",
-	"SCfrPLhf+vCVYzXuNrXqz+hztZxWKvOnAI7ZX11wRHC7nXHBAU07n8dxbIzEeBM0MiOiTg+HiBPJ9lKz",
-	"LuAtP+6OB78X7KNUXmMEl5m5u0fkLZWgVCOtRMEKGAOoRCCAsiArcx9shX+O+ooCdmv89UHuX19f7n/B",
-	"WgPUrKL8Zl8d84qqG79gRoOgRS+IETpP8CVbIdGazqqS32BJGgrI44jPCCDl3nuHSOVG5g5vY5IxoxXR",
-	"QrQXC7sZfntw52r9zRHzu3SVlEvW/H0yK/YE7YWR+STA64g1v7ssRb9c96uIBaCL0yfE8GALwQcHvBAJ",
-	"1uLg1BPlKAOKFn6Pxu0QZ2auBmmjV/eGWeas6AVl3zt7di8oJch6CFjRUdTSDZYr3QndsaRPDp9DeSRx",
-	"H2hmME/04nymc/j8ry4Rel9Iy2RRmrituN/tJXBo5G6OqfMQb9mW1WVmq8glWM5HmmNMUExA9oYZDe62",
-	"mO4nS+8ACoZCfndadTzSLryeXABZCmnhUTtnrFNBJCgT1kAQS7SVWIP1qCgbs0nLcgHd3ckDIWWncQhK",
-	"94CwzuVq0iK67cGTKbhzLPiLh2ctu/AkEV97vrPMzMnwP+jwr+Phd6liM5+ywTJVPLyNAwUuDIeA6dIt",
-	"3CK6RESoGgDky3NWpRPDAnn1bL0ZTGrDY2Hk/gLdmrGbakNUs1pRuUEHHtT0uBPmJbVLVsDGTbGrghfy",
-	"6G8ljNiZJMYWxVB0RvN0PP5q4zELPFH9RlbzO0ATS6VJgR6gFrTcnRZNxEoL3YQ16CcXLAbbr+i2qcIo",
-	"IVgK0Ilj4P2Ia75AWPNcyA6UC3IadK4idOEIcGBmQi/tOQaxzElvVnNA0xaVrmwbiC+AVo0gToxWra8r",
-	"wRki1Vj17Shuzf0enUzT/8CcB8gu21aHAw+IAcWSaxWHHwplnVdmbYK/NGEUj6z9lS/psxPXcKsG0Cc/",
-	"cLWnpmXRgHyFwEnFaJGYWdfmfORRzZWL0gVQ4DJKl7rhgO4CaP42tLkC+f1sbn535Vb8nsQYP+bFNsBP",
-	"CoojQ4DvSREZ4fa1NkU+tIn2tH+3jmfPiSsf1Ied74LWGlSNYfbmg6xdD9zctcAs2mUP8Ucs6GUIZw6g",
-	"y1SHcALMHSgE72h6b86vJpdXJxdXkBK9m010Fi9L0WB3jSIK69BMirW4o3KHjbCnaN+KyYWLuxJzMnWB",
-	"U2B0iQM+7lHPL33Mdg5r96W3Xahqp+xrlbPt8lV7ftUtanWfz+7VVcrlGzOXe2BtZWYF9xEVuzzobuvM",
-	"9vn/FVv5Wa54b7X+HH+8//j+Tnn7aWqbtrja7jtu7+3pMLzPI6M7re5dyMltOFYX2LoTThj1NU1vWOZj",
-	"H61k4uMe90fU/VwUVkuZEV7IVlc9NSqCVOWigXBGSlNetDtpH4KR3dfRBVsYLjfJ03jOM1b1LKEtYmlU",
-	"a1w0tCe3VapfHYeA894dj2BtGAlT1uWPJ8Mnh8/NoAw1yGFOFSNL9rFTK2D+JD8ons2+oc/Z4bfjp/f9",
-	"e5DyXn745fmze7ofnz+Li5CKeWfQMNc1S9UW3A6nUfDir4moaZUD3+rxZzG7Bx7ufvzA9Pjbqi3mUaPd",
-	"YDI3cd9h39L1Rn2c8IC7aCNhQTQGCbAf5hHLizh4RyxDw9mInNhMjWseUjtt+750jU0QXtMN+npCqOAe",
-	"DkRwx+16rwth2Y0UDO0Mohr7W+vii+VDsO3Urvg0I1Nccgtghss+PQ7F1Nrv41tQF8+85DAp8SUb8pwK",
-	"sbsfQX+Zuns4nOTd8v/4iek7FTvQm//SsAbAlVvOVR9ybMR3SyG2mA9Sy5H1gIU4bfCU2ZKzkOMAqdJC",
-	"khktdlbhGwZyOWqVNEPfoBbgw2+X68NR21SPqlWsLxvY1pIGguDZui8as5FfBCmETyDfLbCmrdc7zFoH",
-	"471ihgdFw+5VHWJfy5+RIP9mdj+x5kxOWBp+8woKZrNWATUt0IjhPYilAvycbdfYs91BTv87UTfryI+w",
-	"kyW698D26quc7Vvy/lfsecoM6kbgiTrFv4Bv3icE74vEyf2G4+LMouCtsLUq55zZiPoHivwsGsnZhkDI",
-	"imHqVjvoK6Bx5y104ss/0Iqm8LgBZMzmkACyfhUl/59evD4i06LB/Cs2KZhGXP8sVX0xyjgSPGfHZOrS",
-	"eUs+yeVq6vJzFtbMth2eHAp/bxeshJRS+4ZCJK0ZWzR8zwKftgj1VypHtOVcS7U16Xh1+6ooOitmQI7P",
-	"gIEqKIbA1DF5xWiRkVNny7+y90C6mvh93eJ7F1b6XAe6LeLYb3AIhGXhSTaRtnxkM815ociMVWKNSBwQ",
-	"2ikkQj3ZiK2QkZ1aHCMUTCxB3YssfABAn4kBQs2gsCKRTbV/eZC9YgXuFgvw9WPUk7zDB4Q8czuN+stn",
-	"3jvgoFUO/k4ii/QbKwTea933k/Shp88W9W1VhnuN68sUYwqKc7IsU38Uh70OUuEcoZaTr0aPxNvih61Z",
-	"p+7z+Crpt1UnhXf49AWkCe0fkOsUqC1TpeX+e2titoR+ukwZwAj1RDpZmd+hEg3ubXa1zU+WVC335Ywd",
-	"qnAj7DSWhWVIRO+6Jf9N1t6qqOpz867oxnngjgiEc2REsp9t8mvJJ4VoZjpD2LsJbfTS/dtXJcrICqBh",
-	"bLLyFy3/5YqkBPTq/Qp/wYz3KgAGu5au/WV2Ytd1Y37HXB0Em/ClG21ydEVVeie/il1jh7WvdQkk61Ih",
-	"U4JawaE0V1TYxpU8BvlAu8h0ED/xLV8Op/c9V5GlVUkHPnbBT0aNo7IqmXTyJlnSglApy1tWuGrJVdWu",
-	"PYVDD8wUgBACnjiGKvWyyH3MPWtaWuAK83/YdTs+a+cB3IHpkZmdQC1rTa21xh6g6RGcNCs9M+6T0I9D",
-	"5WkXbGIhkCjfoFWHVYrZ0tO54HlZYWfRd4gGAl/jiBDuAAbvgQt9tCgmPE5bovMUNwIQHaK2EYPQY3aS",
-	"MuzcsStM4cuQIWqhN/5gBWrLKm5Ltp4eWQgugL2LqidzUrC8LHCSs0rkN3bk3dT80mP+xHBUrpYTxKBV",
-	"rvpZspx1ZAsLqPm4QwOsw2PXFzRuu4iGiBzGdTyfQTawg/URcFXSlAZiV97IUm8uzZG2Vi/AWE2p6w4d",
-	"1mH9IdqIzWa0iAzwawwRC8wC3MrYrh/FUusaJT/z+p/YJtVlX6ul+XnpQLkthAGCyIYeaF2aZj95bI1L",
-	"aCPVT9dpAHWHSS5xujEGRxYgWDc8J1IgiobDz1gzVmMMT+8wPw5tJ0NscdeAHdBHX3ymaykY+e0DI5sq",
-	"TVc1gNhEgCG3LPKcUEUujeZEZUGsE0JZeJgW0CzOsndGfj5+uFtT+gSVd+eJ9NJTWx3LyViQzeocMYo8",
-	"tJXKfRxTCaXmW6ZcND+0Y+geodGEXvMYstCm77aLTI/IhUeQQqZSU6XAIyRFs1hC2AveH+CZggvkmqMr",
-	"SYlVKyTmml/z3/3uLdVLNfrd7wgWzQH4J8yZUQ4mrPAIbpBoJ9m8/Eimj+cNR0jFx7cH08y/Z0bs3qfX",
-	"XEsK/ADho0bkzw12Y1Fu9kuNxqGeBohmM+BLPHHKQgPFQM2WWTtA6xZms7rmPWDNOAdzyxQCPQ5wfYzI",
-	"W/SDOwSoUjq+8kDdiQCNWWISAJtaybYKgQxnDKCPtDgOlAQ/GIoBAAtz6fMRedE5+HiUzcGHIbcXoeTX",
-	"fNo9vrgAAJdzr3N1B/cAJHhIhb/mDvgvvLkEdAgE2kLMO6guZ7cUhP2I/GzNJozOgJh7i9mB0YC+kBMA",
-	"3UYFnTJXzQnrH3lg/eNrbmslmRYrJbqkoWZDaHQIb43ISVUBlqA5ulgc3Yj4jCOe6yqz2UPKnH8QA675",
-	"1ANLTEfkrYCfbhGsBMgazqkEoH4L6O0xkK9srCz7mLMa72hAtF6ZM+zW8pojlALC+wAUJ9zsCIXnzuoz",
-	"zIrFwmFoU5oHEKNwI86kWCtmMbOpulF2J64kzQ2x/+53sCh2DQO7/th+ZBg0t245yVQtuGLHZmallVqR",
-	"ks1szYFrt5h1mxOSTLWkOaupZBxBUTGXtiCCoyu3KnPGUX2zzPz12ZWFacA7Wh09fgyI+JAcNRJy8dh+",
-	"9NhV/MaSngMjmVnZR0ij5twyqZDJH4zGozGYh2rGaV0OjgZPR+ORDQBZguDxeFLa+hOPlw785FM2ALxs",
-	"83syfvrc7DPXhsgdgJtHrtmqqw8yHTCNEQmofY3EtE8XAYqxn9vI4c6OZ6VgABMtFakbcxdAkYDTGN4y",
-	"plO1BFBFLRzYKwYTANhrKfhZMTgaGF3vxEzVLInj472mkfDK4/eO950VEEHgCAcW7cl47GLvGEePaQc+",
-	"DaJgfFXGndaTugaFFC7zJEYEYtn4jAAUUrCoglmtqE6vIxRYbrdtkM69gCo9sBIfPrn9R7x03P6K6R5z",
-	"eWgdwO18FwGOP6aGBxadH7FKl9SGhdj6KxbbkMaifqMiZMetDXwBIzup63vv4Eldo9/gN7XXqX3ubGgb",
-	"58KvNxfrDiH8IOSC6ZgArF+DwnJ1dj0bWO9+xzdl4a+5R3nb7hq2utTH7Y3zGn+ozuBRi+uaLAQDDTmU",
-	"CDDXR8N1WTlzgNfpLFrinlUZfKleDT6wETmx3XZekr1Ed8091dWSWTMOy7za72tKOPg3IaGwBAhZR9vo",
-	"yAnO87bRv4ZqP3iU0u9twMSXokAXCfapbVOyuX1/a9p3ANK+2vI2mf+xvGUtLrddBGIO2nIvswMg9qFl",
-	"U2D6SwIVnSDarhXgYgfBEUEcAxCu7DmJ0Hum7R7+JZer3//Pf/33dTMeP3nugOLLwjybgiQlA8q/T7sL",
-	"xdahMQUZjgIqfHag8cHp5CBnQZOTG48XbA6L0VMRB9dBYZKrLl54zMwRHBRY9jVf0gJ9vuGKDgUKEoR+",
-	"akZrq5ANvg7VQhd/J7o9RRD/FO2Gn7bJlXuUIwdQbLHQQdeML1WIQYjoFtQTR7ihGMBnCWuAiX6LlR9w",
-	"o0fkKpRT6JGjklLUaTSU36wwFQa5S6aKV7W9dyd9pRii/YkXYmuXHv9SFp8e11LMWD+fOdM2qT8E80Vx",
-	"6vYSbBtDoUVAf7G10K3EDLZqSLoEj8CxFcjQgG1t6JzQYlVyhDAXUJjnms+FBREz3U5pcVvmbJq8x0zP",
-	"Yc733vvwqdn87LdIK3fTiZOAFBY7yWlNZ2VV6pKpaZeE1E0Xq8LjelNtNlKDTFVqRD0roOyNhdy+N5nd",
-	"lsq6GtOk9preWDknAvxZUXmjAGUUfTcq8zF0lDS8/EsD+Nk1k3qTRSDcLkf0gXIVxyGZFS4qo3gDkSon",
-	"y6G3k1/zNvVBEFeBIHCMFi7IpOSBCuNSgVtHpYdGcSH+Qad70+lrcPHwLVrdotIZU7+eVFWUf9yfst0q",
-	"BAKx00uhGM+CJOIShsi8rCqG1sar4BtDEPIb9Eu3aeSPLLrCfDr0/0Iq8XProRYVfo/p4Uexbqt33mhj",
-	"9ltDvdT0hoO1KYkgHSHRWxNpnB778OKHU/LN0++eP2pnyh5Zo5F2QPFGkwM4yCJzgGKgXMa1PixhZGjD",
-	"dg3YuhFG5sKCpWQaLzGMZgij+WcAvYdJ0xvGAWEJkllWtd64fF5ebax1GCyRVxBFp5oKFJel4a+hKGgC",
-	"rcjijmWkLvMbLJAAVR9Cei/B9N5wu2PyNFZZeA8OEp0q2BCBh5FnT54glHPAEItbaDn9bYHD+HUsvrph",
-	"+ppj5axlyQtJec6OWuNBq7nAHLvpGhMf1RSgFQJX6VRcy7ZHRR4ejp8+GhHIDbVYvNccwwCIFgvM2Lce",
-	"hgoq13NfHmlE3mOpCu+ZAV1+Hts0UNKxMRzrUMkicY+8g6CC3wSb+PJKVDuv/W+tRd2bPVnQjI31t3WN",
-	"ArZ81fKzuZa5poIdZ2ijkNNS1EtJnbkILUO2qiJDqC6fiYG1cLEOiy+7llPeJlMocGjYkbt+K7G45lSF",
-	"cIg7JCDiax5PH+dyNQzTQN8RJ7QqqfJlVtGHtW1a9Z+dQvDj1yC60MffSX1/EUWOpEiu8/ud5tXY/im2",
-	"bE7bJNZyuuAff3V/NTNVCz2EClJD50LrlZCuvCiP3rSHgufsUeZrnilfXCxD1qo6BdkyXxvIVge07jW4",
-	"RkuuBV4utK6tBcwOcAJWJKV+fxBzdy+nBfxuoijUOstazYer2rR6zYNnFCtzOf9ook4XePPcKPCzFCH/",
-	"iG9gkXu3jPdl2b5E/j78OtTY3/ttF/t/j7ejcu/bwuPT8ZM+2vfvPf6e5jdX4mrJ0PoaQpMGRz99aPmU",
-	"gFv5fUzTiBY9Zqo2JXuYqB4raxyxAQRn87ggla20sQeuY1AXFwLAbn1JaerrvaHJnl5z+/4DRaZQ2mlq",
-	"BSR7+9tiQ6EGH9RmfaCw6ikWqL+KxgIJNAKxoDTjobAPFBQHQ+j7hDHvIYqnj1olPzGiEG8lWxL0iCi2",
-	"ZTa+k7YvLTBWh1GnScC9UrJArhK/+Zr8NhpoytOFtgQRKpTZfeuwXiyEFypudy2mllB7yBEqrDouG3D8",
-	"92W0JyouSmCVz2lox/FDy5+iHyyL2trEEBX1Dx71a3lUhOp1Xza1RQp3caoWIRyTVi1ch5NGiaK8mImP",
-	"nfoTd1LBP06zO81hYfo2bsPz/m26imoYOei2pkbDgGS+miHFvLYWPp/Lms5ijMdQTymWz32tWq9rWy0g",
-	"xMuBwh/KUpAfqa1Rx7egrq1JGJRtFLvgVxzqceT27tbVTpTzbrm6za/Pxt+lrpJLs4r3ZTkv5Oai4fvw",
-	"hLeSzdle3OMspFBBGOuHzzgEZjK7yH83zzFfvxAc8iye7MOkzAd/xnjyjtkMYx7jgl7ghoNosyhoKva+",
-	"IiqEUzoCycMGBYp/DJGL/XT/wgjWNgbCBu9GRfzA8hL8RTigOUZXCF6oIxCGFMYur9EwVDAKVnxzu0Hq",
-	"hg2VhRcjmy6iv1xzd7IkI0XDRuTEld3EWascoo7BseibpeA2sIanUh9DxsM6QkdfUrnCEnvdSpaVEDcQ",
-	"9pGkblisr8gLEesopUICIbVDtIycaRYVxNVSmeUhD+c2+v3Rjj3/BRHQPvVKJ1NMNwRN32Wt2KiaGHkE",
-	"giOiOo1Jg/hncQQEk4RPv6pFuwX41GMsCshC1inR2QZ0vee2ykw4o9sbkPlDts000TzyOau0ZwDaP5js",
-	"ZzFZi92wx2l6PHMeih4Dn7nCXdOlIj83xaLlbjcDWFLlA44w4KLkZIoOADX1IKkAzg926CMYIcD8bBV7",
-	"dIZ7cNWVi+VMNFIZDmpE2EosIJgeY7ChHLetq6u09eayNVMaLhhAk++777+Hef/GiPcrGbhhrn8nM6Pt",
-	"G6DEErwKMwYiAvPVc9c0qrUjJPwNfiaLBRUdnr/FQE9alYSiKtXrjgG754Si3H0wHo9DisidRzVkyCZv",
-	"PJtuUVba5QI4jCO0Dq1cOa3toKX3zlX9K+KVsu2Aq2qD5xFnFBKYrR3MZXT9pWEAmG9zABBiYE9/iTl7",
-	"PV3brQB2Uyri4QfCODqJi6nBBCjBvcbTwnvYtSQ3JQeIDJ/CH9WowaJiqdG0cRf21E1bJTnSK4XJKLZI",
-	"EQ4wLsvTW0InNcZQ7ice4W5UsK3c0F0bipCKlTl9mPi6DPXUIdF9V6Z8asTBvt435IPPHbIvFBF5mbxo",
-	"FcY5nj/Pn8wP2fDpN/nB8Bk9PBh+Ox+z4bf0KT08nB/Mvin6ljsgdexHDg7zo58Q1paNaXDv46CtGzwA",
-	"qrWG/2z85OCg/zRPYoCQL0sSfn2jNAtMw/2iOLGpiSUATvaT1z3Axi891RCVAHypeBKH4/QgqnJV6lbX",
-	"hauebj5Z0Y/lqlmFBca/DrYxqbZHY/SGKWcf9dRtu0V1mAvZpt7XP59s3pTjj68vx5vXB39en1+Jv75+",
-	"IdavfxA9awfWnz5ieHo3MXxNfSpgXyTu/XOOy7AzHhYPfEY4Cp8Qdxrd6Payje90CP6KLvYtDRTRLu59",
-	"P5uvvnZEVQyq06N+rhGro7Vk57x1cl0kki23CYoE6ukBLeiuBTQqkqhud0QU/wC2ZwtOyjtIDJCyaNEe",
-	"RqnqQ23MiKhGdlmgnHXcsiyZazAEfZqVq5hm6pqbR95M6lYB4p8gmsNjLECeoJab6VGoxOFsO0aM9PUR",
-	"AEqk3XkFWb9g8lphymAB9lPuxSI9cvAQHhAD2oqjQo6DcaZgtcvqKG09jxF5vxTozHbpizesTlqdLnBn",
-	"vgQZf3mFKKpi9TdWhyyIzY5TYxN+bJJY5wxdgnYUA3sY7mMo1RG57po7c/D2crHnedJYW6nH72ND4zFv",
-	"LJByqfw5QlWtDykmM9S0nStXqjgP4yTE+9j2zWJcc8Eju8PahVuANyCO07XCi2/OAzzRCvyfCD8Dzgkb",
-	"5W++fhhAarJr3uYTj4KDHaLo0EUBMzFrnyZ/LTe/dR6+kw4z2MaSL5Ib2aHLK8O2Hf3C6mCpAQcYs014",
-	"bXfmLzEuy08fjGzigGHwrw6kSvthgC356YNZNahEZRe7Pbvv2dKoYQ69/YEiC6rZmm4ceKOZJ0TU+qT0",
-	"FkTGIC012UZALzEiS11bykKcjdAWbKpdjASWYo8b0AwKJXArTaELcHss77uHCWxvGDsCsVF4My0x7iMR",
-	"EWjbj6O1ElLrVlotZq/b8vmtBHZlLj5VFiyVEB06hJTE7Z4iP6EzmoRv0NCe3I9KLELJXcsXbUxaZm9S",
-	"ReZYfM22Zilzuz0jQVSCFmRGK3N5ShRVVFMbBqsQesA28iPGtH368On/BgAA//8=",
+	"7L39ctvIkif6KnV5N8L2GZCm5I/ulqJjRy27j7XHtjySPI7ZlpcsAkUSLbAKB1UQzenwjX2afbB5khuV",
+	"mfUBEKAot93TO3H+6bZAoFCoysrv/OVvg1StSiWFNHpw9NtgKXgmKvjnSVGotf1HJnRa5aXJlRwcDa6W",
+	"gq2EWapMM7PkhpllrlnJzZItuR4NkoH4xFdlIQZHg3fnl1cJO393dXb+9nKQDHS6FCtux1zxT6+FXJjl",
+	"4OhgPE4GZlPaB7SpcrkYfP6cDH6q1FqL6lSpm1xsT2M6mbxS2gzTajVRvDbLKXs4jf5Y52apasOuXl8+",
+	"OmKcVVxmasVueVELmrcoCo2zn+G72LxSK6bMUlSarZd5IVhuWKqkFKnRjLPTizcJm6uKGSGv5SqXtRF6",
+	"xKavjCnPZbGZJmx6yVfiMjfix9f803R0LRsL0p70j3IsU3HM3nGz/PHxMXvDPw1PFuLH5+PxMXOjHrNL",
+	"kdaVOGbx2H3Ledi9nC+rSlWnKhPdO6r5SjCu2TRVmZiyXDKzFGymss2o8aL/Von54Gjw/z4OZPMYf9WP",
+	"wyvsCy/E32uhzVm2/cK3fCVo5Su8y75Q1RUr1KJJQeODH36YPeOHw+/SAzH8LnsyHn7Pnz0bPpmPZz+k",
+	"B9mheDrvJazD77tW4kKYanMyN6LantkrtWYrLjdMi1RJS+GKrXluGpN61nhfLvNVvRocHfh35dKIhagG",
+	"n+3bSl7xlTDuTJXlabXq3oLTizeNT9e8EHquqlQMkkFu77KHbJAMJF/Z39NqNUgGdgHzSmSDI1PVYt+t",
+	"spOwsztF2s6V7NonO6vU3/FAszxrzPAgO5w/58/EcJw+ezZ8mh7+MPx+/mxm92o+zr4Xh3x80D13GOjL",
+	"pv6+zjOY+4tqc1HL7Vm/K7hkCs6NiSk7qzaTqpZN4mYvc3vcmZrbayuWayakqhfLxo7j/OA7/l6LahM+",
+	"hAZtkGAm5rwuzOBozgstPFnMlCoElzD3s0ysSmWETDd/E5vtb7g03FKfZTVTreoqFRNxK6SZ5NmUrZei",
+	"EvAJqjapWgnLeJlUUiRMK2RunFWWzIENhmVA7s4W+S2cP7q6rnJgYx/suNcyHljCSc2NZvD6BAdPVS2N",
+	"bvM2cWuGB+Onh27H8WVhqaJvHtqPvh//Oj+pzbKff1m2ZQ+r+JQuuVyIxszScebPUGv/7HONmfS8GXjb",
+	"9qs/LDewjqcXb9iC3womFaMhw+t5mgqtJ5mQuch65iFg/H0n8iKeRC87Jzo/vXjzQLO1qjLd3C+ZDWsr",
+	"9XBizMojVeX/zmGcHdOcxO/bY8qXhps+sWN/cmoE/FkZtuKtBdTmqenbQBjhjlm8q8S8i9tPLWv/8WA8",
+	"BR6vWV1aEjJCevb/cGyvPB8/Qqm/dIfFXtXCmEIkjMuMcanXVmk4HI9ZDqxkw5b8Voyu5TnwlxKmIGQq",
+	"NOOVYPlCqkpk7TNEE+o7QvQhPSfnWffJueLVQpi9xc6ynulSmW6+bWCs3y12cEqXG5luz+mETfVGppbT",
+	"NTWB+fP0cP5MDJ98lx4Mn/JnB8Pv52Mx/J4/4c+ezQ9m32UH32TSXuB8UNWNLnkq+mTl2t3QmPhzPs6e",
+	"zA/F8NnsIB0+zb4Xwx/m4/HwgB/OnqRPs2fi+byHuP2Ak68hMD9Y0u2du/1xW8Q/nX03E+P5ePiD1bqe",
+	"8ic/2Mmnw+fZwfyHmRjzg4NvJuI/4/NCm59UlgtQoBxDqew1EJypkkZIY//Jy7LIU+Bfj3/VyBv3e2MY",
+	"ltTW8Pow/c/JwJLsV32xHXDXK+GKLpXU+P0/8fTmSl0txUlZbm+k/ZXl0jKxpWC8LBNUAKbX9Xj8JE2r",
+	"FfxDTHQNMunHgylTFd0DvN1aMMjkwRDwf0XvmQLH2xoSHx8ksQn5WuGidJ3yki8EqV12pk0eZEypjx4/",
+	"5mU5oqujVK0eg2ZdwZD6vxOjCt+yk94iPvl0/MPzbUbpxdU7vhCt/TXik3m8NKuiubFNraWL+35Our8b",
+	"dTR9g1pYKSqtJCMh6IzRmZirSjAuN2aZywWopqTdZHbXKlEWPAWNIlryU5z1EEzG3GyG71SRp5vuQw9z",
+	"KRTPrPoIb0nsa+bWZMmYVKBpooSz8nGuqhUrhL0dVFB7fWZJLhBcYxtJER7qKmUPrH76YN8tOhh3y7JL",
+	"YYbBI9B1sGgpHjfdB7AT9qy9UFJ85cOrra7fsdVvld+3QsyNMyXtKh5Zddpq55bp2htQl8jYwyn9a/oo",
+	"Yblha64ZZ1m1YVUt2UNvwzxKmKpAVa8E3ETbZ1+S8qrasIdTUjGmj6ySQZ//L7WoRfZVF+AkTUVpRNa1",
+	"BFdBYQKlBxXSQi2AdNZ5UbCZgAlbBZSoyCokdih6CZjNKZgcr/NVDjMuK1WKypBM4Hqi5vYflj65sYTH",
+	"jRiafGUFcYuIEktmjZtzaZ4/HWxb706Sbev8ebpkvCjUmstUHLGM58UmYbO60iaxh2ACV5qODLjUNZ1a",
+	"44bcOZ+GcPgFJ0eP40d99M+o2a8iNXZ0EhPNBUuLHG3J7Y87R4bsFY8Hmqm1tB816pp8WgluRDbhZv/1",
+	"T1ETvVNPTAaFWuRyslTa3GeiR2Qgl0KVhWA6X0iWyxE7mWkyYQWrdc0LZkfu/KxKZHklUjOpq6KDcypL",
+	"tZVY5NqISmTByLZmIEeenvKisLwxYemSVzw1ogIbwv9lX+wXrK7yrnmg6X/Xap2U5SXeaMmpzKIdaVOu",
+	"wBOIBMBykCNgeIm0EshuCq4NK2vTmN+ODW2RJXqlaOKtlewh0Ne57jrVZQn/z41Y6T2WwA5Go/Oq4put",
+	"mcGAPVNwKph9b5bldr148S6aD7ly2sJ8nosiQ2meAxMGj0mG4hHcm3N7QO1a7n0ET3TTpZCbY3bpfYFA",
+	"WNrKBoPeOV2vRMVuBPCbWCN59iwZrHLpRWpiFXQjKvuO//XL/zP8/z7+03/b2s5k8GlItw3RZXA0WNXa",
+	"WIovq1waPitEIGLt/exwCDWcb/w0JKl9Pm/EzgwKQW5lIOk9OV4zVoahCiKt0GR6Ced8wXPZINGSa21n",
+	"3FyFg/Hh0/+cZdjFvH5WVbylvADfHRELsIlX9eyyVKabl9mLMnKYoJdOKmBoCdO1lU+aTY3QZhTcyFaF",
+	"nl5LVbGpU6pXm/bvI/aBPiXf5pUtb0XH+G0afJIMZF0UdrmcwrfF5RpW7r7GbHyyW2ZyOFttYuw5/Zee",
+	"zTa3acimfujpUVPegM+Vg8CxVoxVj9VaXsshm+ZSG14UoFBNjxohJJIUuWbxTQ+0HQaetVoyPmPHN4rN",
+	"7Cptvyg6JSmX7gW4P7JeNVYF7PPwNmuiWy34Y8dWnGit0hxue81notAdIRKkTCRaXJQCbk1I9G1YJXjm",
+	"lD2OqlviTb3wBhc/zAXjzHB9A1aNKgr0w9kvtVoqT439IRO8GF3Lcyk8v+Ug0e2/wIoqeC7j8ZFcm3wX",
+	"h5/QuB3uwsTdYt/X+bud6c4B4Iaexz93UaAxYlV2icDwwx7aKgiGvSXmKS+KbZFpR6m16PwsIbMevQI1",
+	"qxAxrWqp7ZblSK6WEEXFshwF4X5aYnBCdE5maUw50YabWvfOBx2x3kAiJ+2oc/Fucnkn76F9+pu99XMy",
+	"oBhJl5plydMezJVgRgWGTNpywkhJS1gtyaBP2FzV0go60lIhfGP/Z6nE/p7LSabqWZ/CCvpLpz5x5WMA",
+	"qaoqgUyA5RlGsu0G6bosVdU9MkiYe2n4bbWLiJjWuDFiWERHvh/7z8ffaIu2eLQWMkOeaTfaLh+w0nkO",
+	"l52yAaa0vrHq+lKATz53rKMSDcZpx7N0at/XxSR/4iZdnhnR41CfcwOOLSV9HO3YCoVMfJraF9oVB8+N",
+	"Y5G0eQmmH4y3lUXhgk+7qNNOCKNUny2/z8Sn6OBElF4WXO7PJt4VXHaxiXD0dj3tV+oSb7cPom9/Pzmf",
+	"DNB7sPd0wcV9pyWAq+M/oovm2jPvojtOng+gPd3t6ABKJMVueuScrEzzjWbr5ebYO25AtAN5NJ91Hp8j",
+	"SzNSigxC2w16dfMAc2tODgEXmO4l4H1NniYpEkF3LMhLni5BKEs2Pce7pgm75UUOvI7NNnaVRDG39O03",
+	"s7nwVu1eqCFd/FUrObrg6zdCa74Q5Ls5w0fRQ7jKpfv7jj33E+/dbfLkbUnhCq7vT4OBPdxFh27krimB",
+	"fN6aCyZedUrEVceevMmLIqdYZkP09msRlar7grWQ4wUarCX3PNPM8BshLZPrEx2dR2d8D8ncWjH6fjdN",
+	"/w74/O5lLPksL3K3gNvpPqquWCVSa+TB2TWqyBqJYHAgLWE7TRZ9l6DIc6v1cKusl6WQOhhm+EVWjeXk",
+	"5QXfitIGJNK1nAlrXcK9JhcVmlpaKSkqeIGuK+F8M9Vtngp2I9Vah2PkxRiKEPsBXpx1ab48s6P0aCvW",
+	"vshWucy1qbhRLh8GBKe1LzIFygJnbtq5qI7Z9N355RX7j//9fx6XlbrNNQSHMiU0LoodYFFxadBZqrsO",
+	"fqQ1tyQM7uF9FFra6c2d584NnbhF2Uk5m+1jCG6fXZpW5BdaqiLTQGUrbvXgY2e2hDQe3D3yYBrxCeyd",
+	"G7GBtWy6ke1RrnMzwbG6Th19wV0BT7jryj5sVysX1f7re5V3nEzPwWGs3Qt6lXdlYwzZVEhwJMRqGxE7",
+	"CjbNOKVmsFSVGxKu3N7P0eokC9kdaKvDweLrY6RJ8tKBsk15TFYzpy3hc0vcHOI0MLgWvEqX0yMQuqgr",
+	"w5Vo4MTaPemSFXyh2Uwsc5lh4hkEe3J76OVCVLF171nCUmnPKhx/YAuF+SWc4oINWe9WCGQ9B3UaJrTL",
+	"qD8teL6KxH3LF2VJlUxxy/9aTsw4WWWLp5Bb4R76HAUtJ8RMe8+Q47YhNyh4XnLt/B0YNJJqDSzT30rT",
+	"Yiu+ARHl3AOp1ctH7AMqamj9wFPXEjbLfqsL1bnVb/u8nh4+PRxDWmM7hflOP1etRdVpof2sKksLK6Bu",
+	"ZPap3TN9zDhbidXMJyiGVRixM9wVlDluuugeTly6Um5FkJXRpHAqdNDwSjTZyg/pQfYdf3Y4HM+eiOHT",
+	"+XM+/D47PBg+E0/nT/jh7CAdZ414RQ3etfYnx57V8fAHPpyfDH/++Nv3n4fxn0/v8+fB4ef7uWc5e//+",
+	"7IVdryfPIw9tYnmqne9X8ThGhN8arZPz2c3EKF8rCuCTa+9xhO5/6NRNJHHjNNQGA78ZJM3vas6u88P8",
+	"HR3OKzzAnQRPPsQHmi3rGYWhgj/cCsJqwWWunauiU710L+iL0hIzSGtt1EpUFDhBPoePdg9blpMd0Zmr",
+	"7qAjKoQoCcgR4XlUS+I7t8OWE7g7wtpSYPcS0TlFYqK/dwcEHbcNAcBKzaKZ19LkBX3Y/j48vwLfKD58",
+	"zzMjU9Ed0IXE5zggY7mwq1CISbFzh+x6TdKlSG/u+aHw4F6+nXDOvIenyFe50Tvo3gpR2ErN84zxmapN",
+	"vNUPdEhhsMwSTkdDQ9/pCo0TMjqU95LXWmQTIJt+Gb/0LrnaV1oQqZmlkPsTmk5VKfQ+TMC+EmwSVGf2",
+	"N0e0MCaXC92TEuDMYxDTQUHB4I579g4reT8KCK603y/FtqRX4uL3zqyOuLhf5tbB3i0YfOJ8Wzp05wWi",
+	"NeqUGbAlpfhkelgjhSo6hkCDXHRLjrSzjOASgrqoOpWVWlR81TK+KjGvhF5OQKWaVOJW3YAmfkdGBNYD",
+	"4GwT9+W7V607JSIQ1T3M4iCi7zKL4+F3T++SCPoraTT7c3wdvXhnYpq7zx4TXkn3TCexSbF2DhQpRKYx",
+	"2YD8slgrsxFmxM7BBtz272AIZ2/e6eb2Aed1j21pnFD3hXfsVL/72h/i6ZHzXc8LtQZDFd3UR03eCRq2",
+	"XSh47phNgwALHm10Wuc6Hn22aQwEt5RCZrlcTMDQmR45VUiQ742jt8SA1ZaAUboRBs0idCbzoIY1LGT/",
+	"4kHiq2ri+VgjNn53t8mM4d0zWdb3TQr6sFSk4oHMHbF2lhBYmJBgoSmlRaxKk4ssKtgZdRlXrYO2Krnc",
+	"tNOQnz3bwxAVK45ieWc1J9z0ORnM80oHLfveVu+vajYxuSlEV3XmnU8DiX3xu8slpfs2sr/vfLB1AHG5",
+	"es6ZJZO+FOshm9alFpWZHrlMBvQxr3iG2dMUCIYTgdHhiZLFBhxOlOcgPuXaaEsskBxknwIK4prI7OHU",
+	"R5Gnj2AkHHVrJJSmioZkc54XlJEypdlNYA6W06j5fNo4VvghA5fyCYMPXLoh/tV5kLrKjk4cibvBQ81R",
+	"VPTaNdwLbviMa/FBzJYKzdpOln5Zl3Afy+gBtsYnWKm00SN2No/95pTLgxvLpsqHr+jMNooiEyYKLRpu",
+	"d/RR5toe9hcvX7+8eklJzViWiQn0moSGyKBMzOdnj67lz3UFrvwbsekoD2tF4Ipsgu/tVkMrtabkoGPw",
+	"dzAl2dnby5cXV11MZYuk7xg6jInfudeYvbV5ycDgg70K+G+eRvAbBsng/bsXJ1cvB8kAZ9BBJ63zC7+6",
+	"V3Ud4xdePHwTL+n+6s1Xz4SrVnd8cJdXqttdZF+ECm+X/ewjUc6uo5vjIJBma1EUkUa+0xXl3tY1/5dO",
+	"gLX4imTAqxnPskpozEjDtLCp3ax/hiRGU2TTpl7PM/7PUZlRO4fxadOx+b+ur/U/Xw8ePkqOjrEICiug",
+	"rq9/ub7+eH19ff3xt4Pk+dPP/7zPrf90fT3a477Rx98Ok/t6QlvL4fOQYC3iD3b4EB1RfahTsaKirsQo",
+	"KhJbYVCeisFWejHF6KkrPtZCGiGt7lbLjGhDEu4DN5SBriFo03FiyEDbE23CqmDGSrN+VQ05U4esIMCL",
+	"slKrXAt9xKagrdF3VYJrJe33qvlcC2P/BZ4X+4+yUrNCrPQ0IcYtQZIsRWzoB6L1np7t0D0lOHSH9Rfd",
+	"WYqNjK87FBhSg8kSda/DwRtDbR02ysigmk5Y85fyVhQKA4c7UEVgddfg9qyUXLTsakZ+1Azi6ykvc8ML",
+	"CsBDVEzNvRB/oNmCG7Hmm1hnoMwSq6xY8qTKerg6gSqmZFDx9YTqnCYhMyYPOAT213mRp6jXrCZSmUls",
+	"KETX5vmirkTLLW5/g1Ai3VtLfstzFIZ4JbzWO5BokvGlaBq8LBvD2r9zOUHfASRPxb+C3dZzpRKmymkq",
+	"8VWtilu67Ksz7C/gDoSphtT11g8uPBC/ML5GhlV0VXwqc1w2wLuBlE0RLQFetYQ5WeVa48N4sQ2bgFch",
+	"0yAT1cQRNV52lZGBFvA6DTrxris/Nri1VrlecQPhU/qhLCekTFtV4+3J+6tX5xdn//Pli8nb84n9a/Lq",
+	"5cmLlxftX8/e/uvJ67MXk//x4Wry8/nFm5Or9h2vX/715PTf7A3tX04u/+3Nm5dXF2enXb++f3v5/t27",
+	"84urly8mV+d/e/l2cvL6r+cXZ1ev3vRN4uTd2eRvL//NbjyqvREdzlU1y7NM2APy9txO9v3bF4Nk8Obl",
+	"1atz+5VXk5PXr88/vHwRsQaj1KTgFTCNWlK+qMgmK5HlfEIKVmW3FrgjvGjr4Lx88deXk5/fvz29Ojt/",
+	"O3l5cXFuV1HnC2l3yLLQ1gFyynvr8tmL1y8nV2dvXp6/v9rW/izHsjxieMsrEDiWWfyrZxY/O/o4Qxr8",
+	"H5fnbwfJ4IKvqXL2wq9UBFhyGg7oabV6q8xpxCX8lfCpwQHzVpmf6aScVqv3jQ85rVbhbc4tdObPhrsS",
+	"vfykLKMBT8ryTL4HznC5kWn0C4S4O/6+iHhCuBZxhAviCG+VOfHH/rXlB6+Ubl49wyMevSVceecZAV17",
+	"6flAgAQJX+rBXd54HgCXToAFvHAcAMuziQG8pPOPqCh0/P3uwlUa7dKdfTemPfpvwsnHy2V56s/9W2Uv",
+	"vXLoG45UPlz9jOGIZPBaLHi6wdN6ojerlV3YlE5vOCBX6kbIk2KhqtwsV2Gok3dnCIFDhmwgg5/j4xmW",
+	"9g0kvjXWn2yVK6Ve08mMXvzGHswrPJcX3IjX/li2SfVMWuWRF5aI8Cj+TWx0k1Cd2d28epWvhKohAIBH",
+	"LoKlAVWs68AfDc7rikFd+IhdiFJwQ0XSms+pngQUSA9BBC4ydMP67B+QZ/C8qoxV05wGM8WiA6YN34Aa",
+	"1mAWaMZ63626sf+BBJ3fPZduDhpFhrz3ZclvBQaJMJsRdSGCZprC/k5ZAU4fVIWwGGjU4NcwMNYYSoWK",
+	"vX3LiJ0uRXpjH4EKOW18OMpUPIU4yi7RczQ4cQkj+UK60lbOyiq/5UZAUhqlUC2UyhIw9UjGQ4aFXbvG",
+	"k/aJCCawUuBiaSzGiF1SXRvMGcaptcAVroRxxY07RR2uNM2vljdSrSWiJIAZ6SbHWVnPilwvoYDvRmxc",
+	"+paC/E3n9YckSvZ+30lEQh/n4XczxlSauqWb/iR4JSq0McA9Z5d8xN4IiQYzPj7aoUF0bxQQ7JJXInOz",
+	"vmuzpKJY2wP9RdvQUoqOBm8VSyuRCWlyq9CnfGX3135YPA6UJ/IyvxGbKbyI09fY641FO2K0WKP76EVh",
+	"eQJB2g9ja74J5bpwmiGH2e01PuOCuESto6YabscONgCkTIA/N9T2AfCKA82AIbEICm+RCjOLRyy4YXBO",
+	"pxdvGHjbR+wEolK0YA57CnjR1CenTClcJRULAY5cLkZbZkQrbYXw4tolhfganMeIvbbs0RrIj3lZalj+",
+	"TsunZ2xgSeEBpDcMi0j4/DiLJn5bFIXEl27bYPaVreyZ+JO2K/Pxm1wVMSL+LalQP86oswtRCsyA1sLo",
+	"VrE85GXDliSucD58d1mbjoJQ9nD67v0VgzV8/FtarT5PH406rc17r2MuGdhAI+aQRjCFdLEQ2YidesIS",
+	"+O1mCbhm9iC62unYQA1ZGWsqPBWUm+GhOiwjIdkJa2d1U0glbEyArKcRm5JTZgSRb8QT8i4gwdC1klDm",
+	"pmDklXCBxN40gLadvXviDpTPMkBXZvBF0zWVqmeFOMYkFY5pvcCuAE90CICiGAbtXOtOWwbn7mMUXip2",
+	"TdRV+YzYhy+bQTD8CDKRF4UAIYDCclYbyJiFCaSO6+Q6PiHIJTElFRJbtKa0qE6vSgRGCPiRQNQzIexx",
+	"lRnyZDiiyBHIVxP2YkrZ84ZEOwAOKWN1nU2huHe3oYDxLJLGIcFiGekWiOaow0eBs3XJw4Sq40POdp65",
+	"ZGatWAZL3GLwvBJ2yRbKGCtPfhKLPIIp2PacdGhwdFPjYQyHBxzHKCzueFCMigWQTqMet8zR4FKtxExl",
+	"G9gI92VxyjQvKsGzTWDIbZCViD2P2h43XEAYn/QOa11HR4ucqK5ie7aBJHhKipxVgt/oSAsirX7U75E6",
+	"GkzDL1694gBWAB7EgE0ApAs3txALEtYBY4CU82bDXqiV3QSHFLO/IAKPcLgVyUUrZqraavZSIfxsp8hZ",
+	"jXqcYHRwXUJGJtIil5YlXNoz5ctJ0YRvQ3M1ycpVKm0YX1RCjPpdY23B1E6/d/Lc5ZCG0iH6aGuK2U+v",
+	"ZQFRCEeDwOnh2XWuhTVdlKLA6lxVqzAkHORZNHmA3LTTtu+nkgLASeFI1B63Fthjq+ZgOur09pFtWJah",
+	"jiDS8mZiwYlXRVIDcQkKYQJsSSvleCVgG/bdoZjhe7C34/jbR91O08DSYUx4scMkAWxcS16GW6M5poIY",
+	"d3XU60wNIjbLITMqVFXYsb+A/I5jMz1hkD0bK1uk+HLPCWhMimSN+vy7rQNCmZ4M6M4suUS1X2RfdmZA",
+	"oYBYJsK3wUtHfa7pqJbFxf3RJia9LdIS951MFxgjSkjCWcj0MTPVJrLgwtLysnygSTlGadEArhr1+Ohj",
+	"oN5gWieQjZIEc9JxAZRSln3SBYIztEp+H+UlAP8uPfThqO1MPhpcKYXA7CQU9D5q0KgnBgTWofhkWKHU",
+	"jWZFfiNYxdcULX1IEIIJ+3utLPUsc21UtUlAuzeGp8uVkOZRJNcoZOi4DukjaV1B5TNW9ElEhOsMuRwN",
+	"pv66UVNWCO4QumHfUe0CNxIwJ+AHlLtj100XXC9R3ZGMBmWqyhfIL7a9+E1JDdcqPCD+mzDMCTLaKVgF",
+	"xNRBUN2KihdhMzqDWUQ5dN3zzJiFoyTKC2AmkKVTCTYTlgVSRn2TJyIc1IhdCJ4hYDvaZMQnSiuwAp/c",
+	"CrlFtoKqi4yqCl32ozsNOky6++1+jXwEmPx1VmUWUAdvtAskJ4xH0XJ/4lZCklIwpQ2Lgd19djwMPNoV",
+	"JiEXI7oqHmj0b6Wkf3BpufVMsLkw6dKeUwcQLwM6Jar/oUKAvFFfaGa0YpTgEYpx6rHwJbvLIXDq+RaW",
+	"//REnbZVTqsUgQeMa1I/gXanDhj1alOKI9bGvASlYDukHDDeVMV8KwevaOqmdxWZTi9bwN12P1JqQWTv",
+	"WlOrAl90WwU+hjWG7TIBM8YBotVpKgQW+LfDfXQEGy5B50zKF5KbuoJQO/f5cQ2HIW4RkD760Fao4nDJ",
+	"5vmtYNQBhfGFim0w/x7AK/Mk713BeawZo6+1I5YNlIOFsr+Dbjoj344zYa0lwMzl1vgx6KZTMkC9Jw6I",
+	"DnFZ6fW6UaNKa+a14rgNgxXK0Tm8FVU+z2Mm4ikgT5ejngB+hKRqX5YBXBzm1az5BmhTVEteWqVRpLWJ",
+	"5hnpsN3TrDYAMIasGLjiTCAdkgPYcv2+6X5u5oe4dBzIlnvh2mBspRKKT8ZyRVljZSvgCmAqGCghUpzP",
+	"B0e/bCe9+Cv4ZHzFp5J9bGKIcLlpT+gdWjW7Z5WEOfnKUVDFnOJL2MaMU1pKmHWUO/bkcLxPnvIXfFcb",
+	"G8X+qqQYqvlWGhiqH3NL3StrF8OkGpWx4aNhfgzy2uN62Xj5OooJ/pUXNRVUzzFPMoKPMIQv4WRAI/ST",
+	"sNkGsBEo9dYp/KRFriUwTzccDA7hMihhtmcS7NhrySMEjBXPREK8Ud1CPT92faJR3EQCpKSy6gjlYnel",
+	"3EZgb3djKvhl8lBy93/OcH1z36e6kOVeCV6Y5XaGZ6g5c9lU6ubuPNodcEkBfKqjIujb5PJtzaE/i667",
+	"IMvd3/U9bxWC4HR/SpQ5GtAGJ1mlyrKrHuzrTg2zFcCi7Jjh3qnGmUgBsCUmAlBEB/Y32Z3Nb/L0pgvT",
+	"9Wfnoyz5QiShDDrX6Hi3nEFJQKJs13A0oVn3wRamSUSf0LtM0NFhV8MzSowNKapmWYl7JKpae/k9FoTe",
+	"heXs2uuIPe+v97mtjbUXvwOHSPwcd6/SN8l8/0oYuNMuv+2UPYzk8KOkG+42aXlyryX4hj1E7g4g3Bbw",
+	"R9ccvgTtNjL0uykT/TTYJkIxEFXkCDomJ4C39Il8rXDfsvsbOL7TRuuMVvp747fWJ42ffv8FCL7tch9A",
+	"5MglKKQNVI5jNrWDTwHvlUIQEAGH1H2qBNwKfKDdnAZ3cXBOA4LPmldZq3R3zyY8/zUATnYVhXRygaYq",
+	"0St4dwuWhtK/3QoC1GvUM8E/SJqtTlx56C6db5DsRApc8fIXXLmPVuGPfhzqm7wcqhI/ZlgqS+uV7+fT",
+	"/HJvGfzez8eBtpu/kAYOXcLgwCYEOeWdVwTiHr/26Q4TYl/cxAjuq69kDq1LKlsbNQtqQfsltdRrtV0K",
+	"wnnAxOVFQQbRTi0WH0AhA1YOlxt6rlcJbxHwdr003NhB6e0xnZ69e0C4a4/Rgra/e7yt9XP3feysUIHg",
+	"/6ISGC5XUqCfGjikczHPNuwUkeEATB9jAtywQnBtEIl27qs8p1ZWcn0D+WfXcorzmW5XKvf2M0js2BgD",
+	"KcStKLbdirrIS30toRcVcHA7xVWurf08ckw/140OnYXgtwR27g6sc77VhD0fk3mLdJLWhftVbV85VuOk",
+	"KVmJoy81BhsV5J8DHmt/u9IRw+12PhiHbe6iR8exzxbTfNAXj0BGPRwirt/byxq9gLv8vFuJE70YK7n2",
+	"hjUEH63sHrF3vALfA9JKlCOCqZdaBQLIM7ay8mAr63bU12W03TS0r8vD9fXl/gKW/HSzgsubfU3xK65v",
+	"/IJZC4JnvdhRGGPCm6jlKllKRS5vKKIOYPcICQq4+D4OiuD4gFPn78babsELZpRqLha+Zvj9wZ2r9Yc3",
+	"aWjTVadespYfOouRT9CtGnmZAqqRWsu7O6H063W/i1gALbv7hFgeTKiPcMAz1cFaHIJ/R3/bAF6Gz2MM",
+	"IGRaWNFQUdLw3sjeUmS9fQD29iTshWAFxSYBnjxKFrvB/sc7EVOW/PDZc+jIpe6DBg5enF5o2e7SSf+r",
+	"qz/fF0W101cRjxW/d3sJHAC++8au8xBv2ZbrZ0ZtKTtYzieeYipWTEAkYUaDux3L++nSO7CpoTPonc4v",
+	"D+4Mt3cuQJWrihB5W2es1bQmGBPkIIg1WvRyrUSW13aTlvkCXncnD4RKqdoBV90DNR36/cdEtz15NoWo",
+	"F2HueETgvI0KE/G15zs7G50M/ycf/vt4+ENXf6PPyWCp1nfBb2GC1jwEw+JFdPWf0KgCyFemouiuxwvk",
+	"1bP1djJdGx4rI/dX6NZC3BQbpuvVilcbjHNCG5k70XW6dokUbNwUWhUUyKM/ShmhL+mYW5Rq0prNk/H4",
+	"m83HLvBE9ztZ7e+Ahl1pwzIMlDUQ/e70aCJEXXhNWIN+csHu0v2GbpMqrBGC3SedOgZBorjNEGSTz1XV",
+	"QtBBToMxaESMHAH8zkyZJZ1jUMuc9kaWA7q2eOU6BYL6AgDpiJ0leNF4ulBSIEAQmW9H8Wju9+hk2veD",
+	"exyK+rbN4cADYhy3zrUKmYzgbNPkyY9TIzuc4lFQpPBdpHbCSW61nfrsJ673tLQIhMk3pZxAo9oOmL+W",
+	"z/nIA+n7xFTAYs6jKrUbCaA60ECCMsoL0N/P5vZ31+HH70kMrWRvbOIqdSGgJIgpP8kiJ9y+3qYo1Dgx",
+	"nvbvtvHonLiOVX3tGlz6X42mMXy9fSCJJBPJWmAWzU6b+CP2kLOEMwesa25C1gWWbGRKtiy9t+dXk8ur",
+	"k4srqETfzSZai5d00WB7jSIKa9FMF2txR+UOH2FPn8iVqBYuPU3N2dTll4HTJc6LuUcLye5jtnNau4Xe",
+	"dm+0nbovGWfbHdP2fKrdR+0+j93rVV2R8Zi53APiLLEruI+q2OZBd3tnts//79jKL8pY8F7rL0lb8A/f",
+	"P3eBHu3api2utlvG7b09LYb3ZWR0p9e9jfS5jYLr8n93ojijvWb4DYTWUUMhzcSnh+4PZPyl4LdEmRFM",
+	"y9aretqiBK3KJU3hF2nDZdZ8SfMQjGhfRxdiYbncJO2G0Z6JomcJqW+qNa1x0dCf3DSpfne6Bn737rQN",
+	"8mF0uLIuX50MD589t5Oy1FANU64FW4pPrRYN88P0IHs6+44/F8++Hz+579+Drujlx9+eP71n+PH507jv",
+	"rZq3Jg3fuhZd7Sy3s4403Ph7Eo8aHei33virmt0Dhng/fmDf+OdqZ+fBut1kEvfh/oV9S9eb9XEiA9wl",
+	"JQyDagwaYD+6Jna0caia2PlIihE7oZqXaxkqaml83y2J6rLXfIOxnpBRuUcAEcJxu+5rI4e2EyrDOLQw",
+	"ujN3dUp5wFPISZ7Sik8TNsUlJ9w4XPbpcejf17wf74JWjPYmBwWKN1FmeFcm4v0I+uu0esTpdMqW/8tP",
+	"TN+p2AGa/fda1IBp3Qiu+sxsq74ThVD/KKSWI4qAhXR2iJRRl2MoBYFEOVWxGc92Nn4cBnI5anTRw9ig",
+	"URDDb3aIxFlTRUzR6A+ZDGi0TgdBiGzdFwSbQxelTPm6/d0Ka7f3eodb62C8V2r1IKvFvZpy7Ov5sxrk",
+	"H+b3U2spqonoRj29gh7totGzzyh0YvgIYq4Btmg7NPZ0d5LTf02w0zKKI+xkie4+8L36xnq7Y4tfZc+7",
+	"3KBuBp6ou/gX8M37pOB9lTy5P3FenF0UlApbq3IuBRUePNDsV1VXUmwYpKxYpk7WQV/fkjul0InvusEL",
+	"3gWDDthuVGoDDQ2KCHPh9OLNEZtmNZapiUkmDLZTSLoafkaFWUqm4phNXWF0LidptZomPh0b3Wzb6cmh",
+	"1/x2j1SovKU7NAKYzcSilnv2lKW+59+oC9RWcK1rrEkrqtvXuNN5MQNgfwIMVEMPCqGP2WvBs4SdOl/+",
+	"FcmB7gb29w2L793P6ksD6NQ3tN/hEAiLUGE2kbV8RDX7MtNsJgq1RgAUSO1UFSJsUcZWqG3vWhyrFEyI",
+	"oO5FFj4BoM/FAKlm0MuTVXWxf1eWvXIF7lYL8PZjtJN8wAeUPCudRv0dW++dcBCa5+9DZJF9Q0rgvdZ9",
+	"P00f3vTFqj41w7jXvL5OD6xgOHd2w+rP4iBx0JXOEVpoEWd1xNvgh42v7pLnsSjp91V3Ku/w6Auopto/",
+	"IdcZUFuuSuL+e1tiJ/TZnd3hAL2pJ9OJdH4HBjW4t9uVhp8suV7uyxlbVOFm2BosCcvQkb3rlvxP2fKs",
+	"4LovzLviGxeBO2KQzpGwSvxKNcK5nGSqnpkE0QYnvDZL92/fDCphK0AgpJrur9p1zfWmCaDh+/Vbgy/e",
+	"q+8a7Fp3yzW7E7vEjf0da3UQk8N3zKQa8oLr7p38Jn6NHd6+hhDobAeGTAnaU4eOaFE/IddlG/QD4zLT",
+	"Qf3Eu3wXot77XCOcRgMjeNglP1kzjldFLiqnb7IlzxivqvxWZK5Bd1E0W37h1AMzBbyIAOOOqUq9LHIf",
+	"d8+a58a1jMbz6eZHfh6AZ5ge2a9TaGWtOXlr6ABNj+CkkfYspK/VPw7Nzl2yCYFJcblBr44otKBu56mS",
+	"aV7gy6LnEDQFnsYZISoETN7jRfpsUSx4nDZU5yluBABfRGMj9KOHSiVQLRjy2PUD8d3fECzSO3+w6Tmx",
+	"ittcrKdHhHwGaINR02rJMpHmGX7krFDpDc28jWCQe/SkisVt3TBDBnLQCtd0rrODeuQLC80KcIcG2P6I",
+	"1hcsblpES0QOWjz+nkEyoMn6DLii05UGaldaV7nZXNojTV4vgLbtMtcdKK+DWERQFqpmJOAK+DVG5gVm",
+	"AWFlHNfPYmlMiZqfvf1vYtP1yr5Rc/vz0mGhE9IDYveGN/Ayt8N+9hAklzBG13vaQQOEi0or/NwYqiQJ",
+	"yLcbmbJKIdiIgxlZC1FiDk/vND8N6SVDHHHXhB0eSl9+phspOPnpgtVNteGrErB+IlyVWxFFTrhml9Zy",
+	"4lXGKAihCUWnge+LX9n7Rf57/HS3PukzNDyed5SXnlJTMqdjQTWrC8Ro9pAaxPs8plwn0WkGtofuh2YO",
+	"3SN0mvBrGSNFUvlus7f3iF14oC1kKiXXGiJClaoXS0h7QfkBkSlqz4+hJK1WjZSYa3kt//KXd9ws9egv",
+	"f2HYqwhQsrBmRjvAtcxj4UGhXSXm+Sc2fTyvJSJZPr49mCb+Pjtjdz+/lqbiwA8QZWvE/qXG1xAY0H6l",
+	"0TjV04CMbSd8iSdOE4JSjI9NzNrhiDegsvW17MHIxm+wUiZTGHEA8TFi7zAO7oCy8srxlQf6TuBtrBKr",
+	"ANeqUWyrET9yJgAhyqjjQEnwg6UYwPmwQl+O2IvWwcejbA8+TLm5CLm8ltP28cUFAFShe52rO7gHAPBD",
+	"Kfy1dBCK4c4lgGggHhmiB0JTP9pSUPYj8qNWWZidATn3BG2C2YC+fxbgC0d9tBLXRAvbTvl+BsfXklpU",
+	"2RELrdqkoWdDGHQId43YSVEAKqM9utiT3qr4QiKM7iqh6iFtzz+oAddy6vE3piP2TsFPt4jpAmQN57SC",
+	"/giEo+6hp68oV1Z8SkWJMhqAxFf2DLu1vJYIpYAoSICACpIdQQXdWX2KVbHYrw19SvOA9RQkIoEE0rHT",
+	"N5p24qriqSX2v/wFFoXWMLDrT81LlkFLCstVQpdKanFsvywnrRUp2X6tPXDNEZP2cKpiU1PxVJS8EhKx",
+	"aLGWNmNKYii3yFMh0XwjZv7m7IpgGlBG66PHj6ERARRHjVS1eEwPPXaN1rGT6sBqZqT7qMqaObeiQjiP",
+	"wcFoPBqDe6gUkpf54GjwZDQeUQLIEhSPx5Oc2n48XjqMmM/JAGDK7e+d+dPndp+lsUTucO48wI/ZwsG1",
+	"Oh0wjREL4IZ1hWWfLgMUcz+3AdudH4+0YIBlzTUraysLoDfDaQwUGtOpXgI8pVEOYxeTCQBjN1fyLBsc",
+	"Daytd2I/1S6J4+O9rpFwy+MPjvedZZBB4AgHFu1wPHa5d0JixLSFMgdZML4Z5k7vSVmCQQrCvBMjAiF/",
+	"fEUAKimIvGJXK2qP7AgFltttG5RzL6A5EqzEx89u/xGmHre/EKbHXR5GBwxA/4rQBSGmhgfUFAFRX5ec",
+	"0kKo7Q1BQPJY1a91BIC5tYEvYGYnZXnvHTwpS4wb/Kn2umufWxvaxLnw6y3VukUIP6tqIUxMABTX4LBc",
+	"rV1PBhTd70b0kR4Mb/vVsNWEuhw2zlv8oSmGR4guS7ZQAizk0JnBio9amrxw7oCALo2gkns2w/Adkg3E",
+	"wEbshF7buqnqJbpr6amurAS5cUTizX7fysOh5KkK+nmAknUUmaPUxaOD87yrze+h2o8ezPUnSpj4WhTo",
+	"MsE+N31KVNv3R9O+g+L2Ta63yfyv+a1ocLnt3htzsJZ7mR1AhQ+JTYHrrxOo6ARBikmBiwMERwxxDEC5",
+	"onMSofdMm2/472m1+vE//vf/ua7H48PnDp8/z+y1KWhSVWiu4MvuQo97GExDhaOCxqqtjgQQdHLIvGDJ",
+	"VRsPs2wPi7VTES7YIYayLWT3mJkjhiqw7Gu55BnGfIOIjvpCnDTkgYf43Acknt0IUWrPChIHE78F2+5y",
+	"B/POg3VqV4eazQ2+zSmBV/wnnZNT7NXQdVbCT9vHQ3pUJYcbTSj2YNvGmwY5D9E5AXPIHZTQ8+GLlENA",
+	"s7/FBh9IEiN2Fbpm9OhtnVrbaTSVP63yFia5S4eLV7W5dyd9HTei/YkXYmuXHv+WZ58fl5WaiX6+dmYI",
+	"RCAkD0Z58SR0m85XGBHQZqjlPWno4BuHIk+IQByTAogOc/LZS8azVS4RfF5B/6VrOVcEWmZfO+XZbZ6K",
+	"aafctG8O33zvvQ+P2s1P/oy0cjedOI1LY0+blJd8lhe5yYWetklI37SxMTzcOjd2Iw3ocLlBlLUMuhsR",
+	"Evq9yezWQ0l2k9obfkN6VQQwtOLVjQbwV4wV6cTn7HFWy/zvNcCal6IymyTCRnc1qQ+0aywPxbMgGK2h",
+	"D0Sqne6I0VV5LZvUB0ljGYLOCZ65pJZcBiqMO0JuHZUeGsWF+Aed7k2nbyCkJLdodYtKZ0L/flLVUb1z",
+	"f4l4o4UL5GovlRYyCZqPK1Bi87woBHo3r0IsDrHhbzAO3qSRv4pIhPny6/+CVOK/rYdadPg9podXat00",
+	"J72TyO63gba43RsO3q1OYO+oQQC5ZONy3IcXP5+y75788PxRszL3iJxUxuH3a9dpKEscgBkYs3GXFiKM",
+	"BH3mbgBq52F1LuxLy6bxEsNshjCbf4JeBPDR/EZIQHSC4plVaTauflgWG/JGg+fzCrL2dF2A1r20/DX0",
+	"fu1ARyKcs4SVeXqDfSugGUcoJ2ZYThykOxZrY/OLDxCQMV19NCKwMvb08BARtgNmWTxCI8mA+ljGt2OP",
+	"3Y0w1xIbpC1zmVVcpuKoMR/00ius6ZuusdBSTwHKIXCVVmO9ZHtW7OGz8ZNHIwa1qIT9ey0x7YAZtUCE",
+	"AIpoFEqjIUVWzYh9wA4iPhIEvoN57ENBTYdyRtahwUiHHHkPSQx/Cjbx9Y2oZh39H21F3Zs9EUjHhuJ7",
+	"bScEtSxbfjHXsmIq+I2GlPXcrUW9rLhzT6EnippnCoQG85Uf2PIY2+P47nopl00yhT6Wlh058VuoxbXk",
+	"OqRf3KEBMd/aevo4rVbD8BkYq5KMFznXvpsuxsy2Xbn+sVNItvwWRBfe8Z9kvr+IMlW6SK71+53u3Njf",
+	"qrZ8XNsk1gjy4B//7v6qZ7pUZgi9v4YuZNerIV15VR6jdw+VTMWjxHer074tXIKsVbda6SW+ZRM1gaRw",
+	"HojRXBqFwoWXJXncaIIT8Fpp/eNBzN29nhbwwpnm0KUuaQwfRLUd9VqGSCz2VHPx2I4OaxA9dLPAx0Dw",
+	"nrA5svTgWSEjBfrFuGyaVKmb3K6AlZRU5aOFaeUooMvQYV9jr8gMfeUihm0ra+PEzrXs8KbRYaYGofN4",
+	"8SEUGXXrzaMeg4geTT8EPSdqagjziyR811l+hYsEvqNTR0n3lVr4NDaD2O/mS0uJe9/tyi3ucfeL6Aj0",
+	"6c9dg/n7cKx3lKD8ZHx49xM/8fTmSl0tBbrIQ/7Y4OiXj43AHxCdJ/7ug2VUj2+vefw9llePKzwmWTil",
+	"VGwH9YY5JYi4F4ONvVCASOzbrXPf3hDjKvxa+g6BbAptyqZE6qQyUeOs0HIS+hY/0NgRuFBOFLm5xE0n",
+	"jJChSRU020+tEPrQ4QF9iDr9o0Y7XEz7RFFO7XKPmBZbvn3HEOCQOIEXWIDVuhGWny0gWu2YAkw/tBIG",
+	"fiLIEREvpcEEb99FLJdRG/kTuWHEEDBS4eIRxFR8ooRHuqKmXivBpXHfQ/xfyXleraZ3ne5LQmNrSetu",
+	"kna35CIc2Aqf+ZZCN5poV3gVebUK3QNpsQcJJd3BhC6FGZ7CZvW9jm5+/BM+Tjd//twU49j7MjTpb3vf",
+	"6fz2nNLG5vSfzytqnesYf7T9oTcs5Fot1TrkRzWoDLq9LS3FukiTT4yDvBx/oBBpnIckDp4u+awQ13Im",
+	"dJ6FwwrpVF0ERZweP2pfze/TcL1eD+1XDuuqENIK7uyeREHtc/ZXAu/F3J98VeYeF4c4lYG8DY7bhM3t",
+	"IR/o6e0UvtDCZF+d70TH/VjIDzYN4zjVjFSl6AfSlrZ2PiSE/kNX+ON1hQgC8b7qwhbx3KUxNEjnmDX6",
+	"tTtQSc40l9lMfWo167mTbv4hhb6yFArr27f/G5nulj+uC4CDy6xLZFeV8I12OdYSNzBRHVJFEuPqhlZ/",
+	"sY/CGyXeGiFPSMhRBqdnaAXEXnFqnyq32gtQWAwcjmh6wq841eMo1aiFWE+9fDGtgSilkV5kf306/qFL",
+	"8F3aVbwvr3tRbS5quQ8zeleJudiLbZ2FslUoHfj4BWfJfsyuU7SbddmnXygJvO5wH15nH/gXrOFphQ5I",
+	"MY56TUIqAmT4RomqccYLIvE4x0sgedigQPGPIVu8n+5fWEOd8s6oYCLqLwtmfIiZ44TmmNGmZKaPwLbR",
+	"WC+yRoGfCQ6RTCtWoVyOyhPgxiiuhYhb19KdrEqwrIaEHOoIjV+tU6j0gOQKPyyH0Ck533NzDFVm66gj",
+	"xZJXK+z+2m6yXCh1A6l2ndQNi/UNWSriy3W50YCQmmmx1my0iwrWZ67t8rCHc6o4erRjz39D1MnPvWrR",
+	"FEu8wdvpKgUpkzFGe4KEtKiFcGdQ8Is4AgL4wqPfNKrXANnrcZgHNDcKzLa2AZ1kKXX2Cmd0ewMSf8i2",
+	"mSa6iL9klfZM+v0Hk/0iJkt4OXucpsczF6XtCXJYEe6GzjX7tc4WjZQjOwH0hKBfBZPOcsmmGATVUw9M",
+	"DQ1RIBZ3BDMEaLWtPsQueAnpCvliOVN1pS0HtZpwoRZQwIR1L0V+I1zLd20oo0WshTYgYKCDR5+8/wm+",
+	"+09GvN8oyAff+p8UaqF3A3xjB6/CKq2IwHxj9zWP+pupCv6GWDvh70WH54+Y6EmjexvN1xL+uhXE6zmh",
+	"qHcfjMfjUJZ351ENqASdEo9K3PLCOG+Rw5VDZ+/KtTDcTtz84NJ1fkfOZrKddFps8DziFwXQCHJruyra",
+	"v9cCmpRQ3RXCuuwZM7Znr+fVtBXAbnLNPORLmEerWLxrMgG+da/5NDB2di3JTS4BlsjDpkR9wbCRY9ds",
+	"mlg3e5q4jTZI3SuFBYDUGA4nGLdC621b1jXH0GItnuFuJMatevxdG4owtoU9fQg2AG5O5PsALrILnaRr",
+	"xiHG2Dflgy+dsm/OE0XavWoV5jmeP08P58/E8Ml36cHwKX92MPx+PhbD7/kT/uzZ/GD2Xda33AEdaT9y",
+	"cDhL/YSwJjZmIMUJJ02pQCGU2Zj+0/HhwUH/aZ7EoExflyT8+kalbQh98FWxubs+rANUaj993YMa/dbT",
+	"gVYrwPSLP+LZuHsSRb7KTePVlOSGj6z4p3xVr8IC418H2ziA27OxdsNUik9m2ghYoH+nscBvfj3ZvM3H",
+	"n95cjjdvDv5lfX6l/v3NC7V+87PqWTvw/vQRw5O7ieFb2lMBb6hD7p9LXIadNQF44BMmUfmEtIFIopOw",
+	"jWU6JMBGgn3LAkWEoXvLZ/vUt84qjYHMeszPNeIjNZbsXDZOrsvGpBbHYEignR4Q2u5aQGsiqeJ2R1XF",
+	"z+DCJkBo2UK/gTJxQtgZdXV8a+L0EEwPBKQz1LOOG54lKwZD4rtduUIYoa+lvRTlblBvZ1VLAxltHtcG",
+	"arNNtZkehe5HzrcDMWnn8AH4pubLC0BaAJfXCsu0M/CfSq8WmZGD5PEgRDBWnBl3HJwzmShd5DqnHkoj",
+	"9mGpMKHHlYzfiLLT63SBO/M1yPjrG0RR58A/2Bwi4LAdp4aKLKkwt3WGLsE6isGULPexlOqI3LTdnT7R",
+	"ab/zZLCfXU/4iMqDsFY3kHKu/TlCU60PnSvBPIh2fXJcnmhNfZ/zSOPbxbiWSkZ+h7VLOYNoQFyrQMqL",
+	"H86D6vECAq8I+QXBCap0sk8/DMBgybVs8olHIV8GMokxRAFfYte+m/xNtfmz8/CddJjANuZy0bmRLbq8",
+	"smzb0S+sDrZ3cSBd24TXjIr+FmNh/fLR6iYOjAv/asFYNS8GqKhfPtpVg+5/tNjNr/tJLK0Z5jpmPNBs",
+	"wY1Y840DzLXfCdl2HgikAUs06NaaaBCwS6zKUpZEWYhtFMaCTaXF6MCv7QkD2kmhBk7aFIYAt+fyoX2Y",
+	"wPeGqWCQH4qSaYlpXB1Z0TR+nLHaobVuQRkgYgiSv26Ahmgr+Cj9ZAuEIrwQysC33xTFCZ3TJDyDjvbO",
+	"/SjUIrQ5J75IeblRdhc2vKTRiDK3x7MaRKF4xma8sMKzQlVF16VlsBrhXmiQV5jX+/nj5/8/AAD//w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

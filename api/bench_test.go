@@ -56,11 +56,11 @@ func (s *stubHandler) last() (*Outcome, any, Caller) {
 }
 
 func (s *stubHandler) HubspotOAuthStart(ctx context.Context, r HubspotOAuthStartRequestObject) (HubspotOAuthStartResponseObject, error) {
-	return HubspotOAuthStart200JSONResponse{Url: "u", AuthUrl: "u", AuthorizeUrl: "u"}, s.saw(ctx, nil, *r.Body)
+	return HubspotOAuthStart200JSONResponse{Body: OAuthStart{Url: "u", AuthUrl: "u", AuthorizeUrl: "u"}}, s.saw(ctx, nil, *r.Body)
 }
 
 func (s *stubHandler) SalesforceOAuthStart(ctx context.Context, r SalesforceOAuthStartRequestObject) (SalesforceOAuthStartResponseObject, error) {
-	return SalesforceOAuthStart200JSONResponse{Url: "u", AuthUrl: "u", AuthorizeUrl: "u"}, s.saw(ctx, nil, *r.Body)
+	return SalesforceOAuthStart200JSONResponse{Body: OAuthStart{Url: "u", AuthUrl: "u", AuthorizeUrl: "u"}}, s.saw(ctx, nil, *r.Body)
 }
 
 func (s *stubHandler) HubspotOAuthCallback(ctx context.Context, r HubspotOAuthCallbackRequestObject) (HubspotOAuthCallbackResponseObject, error) {
@@ -69,6 +69,10 @@ func (s *stubHandler) HubspotOAuthCallback(ctx context.Context, r HubspotOAuthCa
 
 func (s *stubHandler) SalesforceOAuthCallback(ctx context.Context, r SalesforceOAuthCallbackRequestObject) (SalesforceOAuthCallbackResponseObject, error) {
 	return SalesforceOAuthCallback302Response{Headers: BackToTheAppResponseHeaders{Location: "https://app.example.com/"}}, s.saw(ctx, nil, r.Params)
+}
+
+func (s *stubHandler) OAuthConfirm(ctx context.Context, r OAuthConfirmRequestObject) (OAuthConfirmResponseObject, error) {
+	return OAuthConfirm303Response{Headers: BackToTheAppResponseHeaders{Location: "https://app.example.com/"}}, s.saw(ctx, nil, *r.Body)
 }
 
 func (s *stubHandler) ClaimInstall(ctx context.Context, r ClaimInstallRequestObject) (ClaimInstallResponseObject, error) {

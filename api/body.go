@@ -31,7 +31,7 @@ func body(p *responder, v *Validator, most limits) func(http.Handler) http.Handl
 			if rule.batch {
 				limit = most.batch
 			}
-			data, err := readBody(w, r, limit)
+			data, err := readBody(w, r, limit, rule.form)
 			if err != nil {
 				p.fail(w, r, err)
 				return
@@ -47,14 +47,14 @@ func body(p *responder, v *Validator, most limits) func(http.Handler) http.Handl
 			}
 			r.Body = checked
 			r.ContentLength = int64(len(data))
-			r.Header.Set("Content-Type", "application/json")
+			r.Header.Set("Content-Type", map[bool]string{true: formMedia, false: jsonMedia}[rule.form])
 			next.ServeHTTP(w, r)
 		})
 	}
 }
 
 // readBody gives the body of at most limit bytes; an empty one is a failure.
-func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
+func readBody(w http.ResponseWriter, r *http.Request, limit int64, form bool) ([]byte, error) {
 	tooLarge := &Error{Code: CodeRequestTooLarge, Message: fmt.Sprintf("The body is larger than %d bytes", limit),
 		Details: map[string]any{"limit": limit}}
 	if r.ContentLength > limit {
@@ -70,21 +70,24 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, erro
 	case len(bytes.TrimSpace(data)) == 0:
 		return nil, invalid("body", "is required")
 	}
-	return data, mediaType(r.Header)
+	return data, mediaType(r.Header, form)
 }
 
 // mediaType takes JSON under the names that clients give it: supabase-js sends a string as text/plain, and
-// a bare client may say nothing.
-func mediaType(h http.Header) error {
+// a bare client may say nothing. A form has one name.
+func mediaType(h http.Header, form bool) error {
 	if enc := h.Get("Content-Encoding"); enc != "" && !strings.EqualFold(enc, "identity") {
 		return &Error{Code: CodeUnsupportedMediaType, Message: "The body must not be compressed"}
 	}
 	declared := h.Get("Content-Type")
-	if declared == "" {
+	if declared == "" && !form {
 		return nil
 	}
 	name, params, err := mime.ParseMediaType(declared)
-	if err != nil || (name != "application/json" && name != "text/plain" && !strings.HasSuffix(name, "+json")) {
+	if form && (err != nil || name != formMedia) {
+		return &Error{Code: CodeUnsupportedMediaType, Message: "The body must be the form of the page"}
+	}
+	if !form && (err != nil || name != "application/json" && name != "text/plain" && !strings.HasSuffix(name, "+json")) {
 		return &Error{Code: CodeUnsupportedMediaType}
 	}
 	if charset := params["charset"]; charset != "" && !strings.EqualFold(charset, "utf-8") && !strings.EqualFold(charset, "us-ascii") {

@@ -119,6 +119,7 @@ func harden(next http.Handler) http.Handler {
 		h.Set("Cache-Control", "no-store")
 		h.Set("Referrer-Policy", "no-referrer")
 		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("X-Frame-Options", "DENY")
 		h.Set("x-served-by", "crm-connectors")
 		next.ServeHTTP(w, r)
 	})

@@ -36,7 +36,7 @@ func (p *responder) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if wait := retryAfter(e); wait > 0 {
 		h.Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
 	}
-	if e.Status() == http.StatusBadRequest && strings.HasSuffix(x.operation, "OAuthCallback") {
+	if e.Status() == http.StatusBadRequest && (strings.HasSuffix(x.operation, "OAuthCallback") || x.operation == "OAuthConfirm") {
 		h.Set("Content-Type", "text/plain; charset=utf-8")
 		w.WriteHeader(e.Status())
 		_, _ = w.Write([]byte(e.Text()))

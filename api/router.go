@@ -61,6 +61,7 @@ func NewRouter(cfg Config) (http.Handler, error) {
 		findRoute(p, mux, v.spec),
 		authenticate(p, cfg.Auth),
 		parameters(p),
+		withBrowser,
 		body(p, v, limits{body: cfg.MaxBody, batch: cfg.MaxBatchBody}),
 	}
 	var h http.Handler = mux

@@ -97,13 +97,14 @@ func (t *Tokens) person(c claims, refused ErrorCode) (Caller, error) {
 	case t.rules.Audience != "" && !c.audience(t.rules.Audience):
 		return Caller{}, &Error{Code: refused, Err: errors.New("another audience")}
 	}
-	return Caller{Kind: CallerUser, UserID: c.Subject, Workspaces: c.workspaces()}, nil
+	return Caller{Kind: CallerUser, UserID: c.Subject, Email: c.Email, Workspaces: c.workspaces()}, nil
 }
 
 // claims are what is read of a token. user_metadata is not: users edit it themselves.
 type claims struct {
 	jwt.RegisteredClaims
 	Role        string          `json:"role"`
+	Email       string          `json:"email"`
 	AppMetadata json.RawMessage `json:"app_metadata"`
 }
 

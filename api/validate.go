@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net/url"
 	"time"
 
 	"github.com/getkin/kin-openapi/openapi3"
@@ -25,12 +26,14 @@ type bodyRule struct {
 	schema  *openapi3.Schema
 	webhook bool // may be a database webhook around an outcome
 	batch   bool // its items are judged one by one, by the handler
+	form    bool // of a page of ours
 }
 
 const (
 	syncRequestRef  = "#/components/schemas/SyncRequest"
 	batchRequestRef = "#/components/schemas/BatchRequest"
 	jsonMedia       = "application/json"
+	formMedia       = "application/x-www-form-urlencoded"
 )
 
 // NewValidator reads the contract that is compiled in. It fails only if that is broken.
@@ -50,6 +53,10 @@ func NewValidator() (*Validator, error) {
 	for path, item := range spec.Paths.Map() {
 		for method, op := range item.Operations() {
 			if op.RequestBody == nil {
+				continue
+			}
+			if form := op.RequestBody.Value.Content.Get(formMedia); form != nil {
+				v.bodies[op] = bodyRule{v: v, schema: form.Schema.Value, form: true}
 				continue
 			}
 			media := op.RequestBody.Value.Content.Get(jsonMedia)
@@ -77,8 +84,11 @@ func (v *Validator) rule(ref *openapi3.SchemaRef) bodyRule {
 // check gives the body to bind, or an *Error, or errNothingToCarry. eventID is the header Idempotency-Key: it stands for an outcome's
 // source_event_id where the outcome has none.
 func (b bodyRule) check(data []byte, eventID string) (io.ReadCloser, error) {
-	if b.batch {
+	switch {
+	case b.batch:
 		return b.checkBatch(data)
+	case b.form:
+		return b.checkForm(data)
 	}
 	value, err := decodeJSON(data)
 	if err != nil {
@@ -99,6 +109,25 @@ func (b bodyRule) check(data []byte, eventID string) (io.ReadCloser, error) {
 		return nil, e
 	}
 	return newCheckedBody(data, value), nil
+}
+
+// checkForm judges a form, whose fields are text and stand there once.
+func (b bodyRule) checkForm(data []byte) (io.ReadCloser, error) {
+	form, err := url.ParseQuery(string(data))
+	if err != nil {
+		return nil, invalid("body", "must be a form")
+	}
+	value := make(map[string]any, len(form))
+	for name, values := range form {
+		if len(values) != 1 {
+			return nil, invalid("body", "must have each field once")
+		}
+		value[name] = values[0]
+	}
+	if e := b.v.visit(b.schema, value); e != nil {
+		return nil, e
+	}
+	return io.NopCloser(bytes.NewReader(data)), nil
 }
 
 // checkBatch judges the frame of a batch and leaves its items unread: thousands of decoded maps would cost

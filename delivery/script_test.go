@@ -231,9 +231,11 @@ func (b *bench) newEngine(change ...func(*Config)) *Engine {
 	return e
 }
 
+// connect connects an account, also in the place of another.
 func (b *bench) connect(account string, expires time.Time) store.Connection {
 	b.t.Helper()
-	c, err := b.store.Connect(b.t.Context(), store.NewGrant{WorkspaceID: b.workspace, CRM: "hubspot", AccountID: account,
+	former, _ := b.store.Connection(b.t.Context(), b.workspace, "hubspot")
+	c, err := b.store.Connect(b.t.Context(), store.NewGrant{WorkspaceID: b.workspace, CRM: "hubspot", AccountID: account, Replaces: former.AccountID,
 		AccessToken: "access", RefreshToken: "refresh", ExpiresAt: expires}, b.engine.Wake)
 	if err != nil {
 		b.t.Fatal(err)

@@ -55,13 +55,51 @@ func (d *desk) atCRM(authorizeURL, button string) *url.URL {
 
 var hiddenField = regexp.MustCompile(`<input type="hidden" name="([^"]*)" value="([^"]*)">`)
 
-// visit opens an address of the service as a browser does, without a key.
+// visit opens an address of the service as a browser does, without a key, and agrees to every page of the service.
 func (d *desk) visit(address string) reply {
+	d.t.Helper()
+	r := d.look(address)
+	for r.status == http.StatusOK {
+		r = d.answer(r, "allow")
+	}
+	return r
+}
+
+// look opens an address of the service and answers nothing. cookie is what the browser has; empty: nothing.
+func (d *desk) look(address string, cookie ...string) reply {
 	d.t.Helper()
 	req, err := http.NewRequestWithContext(d.t.Context(), http.MethodGet, address, nil)
 	if err != nil {
 		d.t.Fatal(err)
 	}
+	req.Header.Set("Cookie", strings.Join(cookie, "; "))
+	return d.do(req)
+}
+
+// answer presses a button of a page, in the browser that was shown it.
+func (d *desk) answer(page reply, button string) reply {
+	d.t.Helper()
+	cookie, _, _ := strings.Cut(page.header.Get("Set-Cookie"), ";")
+	return d.post(page.form(button), cookie)
+}
+
+// form is the form of a page of the service as a button sends it.
+func (r reply) form(button string) url.Values {
+	form := url.Values{"decision": {button}}
+	for _, m := range hiddenField.FindAllStringSubmatch(string(r.body), -1) {
+		form.Set(html.UnescapeString(m[1]), html.UnescapeString(m[2]))
+	}
+	return form
+}
+
+func (d *desk) post(form url.Values, cookie string) reply {
+	d.t.Helper()
+	req, err := http.NewRequestWithContext(d.t.Context(), http.MethodPost, d.url+"/functions/v1/oauth-confirm", strings.NewReader(form.Encode()))
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.Header.Set("Cookie", cookie)
 	return d.do(req)
 }
 
@@ -69,7 +107,7 @@ func (d *desk) visit(address string) reply {
 func (r reply) backAtApp() *url.URL {
 	r.t.Helper()
 	to, err := url.Parse(r.header.Get("Location"))
-	if err != nil || r.status != http.StatusFound {
+	if err != nil || (r.status != http.StatusFound && r.status != http.StatusSeeOther) {
 		r.t.Fatalf("status %d, Location %q: %s; want a redirect", r.status, r.header.Get("Location"), r.body)
 	}
 	return to

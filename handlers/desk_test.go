@@ -35,6 +35,7 @@ const (
 	appBase     = "https://app.example.com"
 	partnerBase = "https://partner.example.com"
 	serviceKey  = "key-of-a-test"
+	jwtSecret   = "a-shared-secret-of-these-tests-0123456789"
 	hubSpot     = "hubspot"
 	salesForce  = "salesforce"
 )
@@ -183,7 +184,8 @@ func (d *desk) router(o options, hubURL string) http.Handler {
 	if err != nil {
 		d.t.Fatal(err)
 	}
-	router, err := api.NewRouter(api.Config{Handler: h, Auth: &api.Credentials{Keys: api.NewServiceKeys(map[string]string{"test": serviceKey}, "")}, Members: d.store, Log: log})
+	router, err := api.NewRouter(api.Config{Handler: h, Auth: &api.Credentials{Keys: api.NewServiceKeys(map[string]string{"test": serviceKey}, ""),
+		Tokens: api.NewTokens(api.TokenRules{Secret: []byte(jwtSecret)})}, Members: d.store, Log: log})
 	if err != nil {
 		d.t.Fatal(err)
 	}

@@ -36,7 +36,7 @@ func (h *Handlers) ClaimInstall(ctx context.Context, r api.ClaimInstallRequestOb
 			return nil, fail(api.CodeForbidden, "user_id is no member of the workspace.", map[string]any{"field": "user_id"})
 		}
 	}
-	conn, err := h.store.ClaimInstall(ctx, r.Body.InstallId, r.Body.WorkspaceId, user, h.engine.Wake)
+	conn, err := h.store.ClaimInstall(ctx, r.Body.InstallId, r.Body.WorkspaceId, user, text(r.Body.ReplaceAccount), h.engine.Wake)
 	if err != nil {
 		return nil, installFailure(err)
 	}
@@ -46,7 +46,11 @@ func (h *Handlers) ClaimInstall(ctx context.Context, r api.ClaimInstallRequestOb
 }
 
 func installFailure(err error) error {
+	var other *store.OtherAccountError
 	switch {
+	case errors.As(err, &other):
+		return fail(api.CodeOAuthAccountMismatch, "The workspace is connected to another account. Send replace_account with its id to replace it.",
+			map[string]any{"crm": other.CRM, "account_id": other.AccountID})
 	case errors.Is(err, store.ErrNotFound):
 		return fail(api.CodeInstallNotFound, "", nil)
 	case errors.Is(err, store.ErrInstallNotPending):

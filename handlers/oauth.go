@@ -29,26 +29,29 @@ type consentReader interface {
 
 // HubspotOAuthStart begins connecting a workspace to HubSpot.
 func (h *Handlers) HubspotOAuthStart(ctx context.Context, r api.HubspotOAuthStartRequestObject) (api.HubspotOAuthStartResponseObject, error) {
-	link, err := h.start(ctx, connectors.HubSpot, r.Body)
+	link, cookie, err := h.start(ctx, connectors.HubSpot, r.Body)
 	if err != nil {
 		return nil, err
 	}
-	return api.HubspotOAuthStart200JSONResponse{AuthorizeUrl: link, Url: link, AuthUrl: link}, nil
+	return api.HubspotOAuthStart200JSONResponse{Body: api.OAuthStart{AuthorizeUrl: link, Url: link, AuthUrl: link},
+		Headers: api.HubspotOAuthStart200ResponseHeaders{SetCookie: cookie}}, nil
 }
 
 // SalesforceOAuthStart begins connecting a workspace to Salesforce.
 func (h *Handlers) SalesforceOAuthStart(ctx context.Context, r api.SalesforceOAuthStartRequestObject) (api.SalesforceOAuthStartResponseObject, error) {
-	link, err := h.start(ctx, connectors.Salesforce, r.Body)
+	link, cookie, err := h.start(ctx, connectors.Salesforce, r.Body)
 	if err != nil {
 		return nil, err
 	}
-	return api.SalesforceOAuthStart200JSONResponse{AuthorizeUrl: link, Url: link, AuthUrl: link}, nil
+	return api.SalesforceOAuthStart200JSONResponse{Body: api.OAuthStart{AuthorizeUrl: link, Url: link, AuthUrl: link},
+		Headers: api.SalesforceOAuthStart200ResponseHeaders{SetCookie: cookie}}, nil
 }
 
-func (h *Handlers) start(ctx context.Context, crm connectors.CRM, body *api.OAuthStartRequest) (string, error) {
+// start gives the address for the browser and, if the flow is bound to the browser that asks, the cookie for it.
+func (h *Handlers) start(ctx context.Context, crm connectors.CRM, body *api.OAuthStartRequest) (link string, cookie *string, err error) {
 	connector, ours, err := h.installation(crm)
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
 	var workspace uuid.UUID // none: the install is claimed afterwards
 	if body.WorkspaceId != nil {
@@ -56,103 +59,135 @@ func (h *Handlers) start(ctx context.Context, crm connectors.CRM, body *api.OAut
 	}
 	app, own, err := h.appOfWorkspace(ctx, crm, ours, workspace)
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
 	back, err := h.redirects.check(text(body.RedirectTo))
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
 	if host := text(body.LoginHost); host != "" {
 		if app.LoginURL, err = loginURL(connector, host); err != nil {
-			return "", err
+			return "", nil, err
+		}
+	}
+	browser := ""
+	if ownPage(ctx, ours) {
+		if browser, cookie, err = browserNonce(ctx, ours); err != nil {
+			return "", nil, err
 		}
 	}
 	verifier := oauth2.GenerateVerifier()
-	state, err := h.store.BeginOAuth(ctx, store.OAuthState{WorkspaceID: workspace, CRM: string(crm), UserID: api.CallerFrom(ctx).UserID,
-		RedirectTo: back, LoginURL: app.LoginURL, Verifier: verifier, AppClientID: own}, stateLife)
+	state, err := h.store.BeginOAuth(ctx, store.OAuthState{WorkspaceID: workspace, CRM: string(crm), UserID: api.CallerFrom(ctx).UserID, StartedBy: starter(ctx),
+		RedirectTo: back, LoginURL: app.LoginURL, Verifier: verifier, AppClientID: own}, browser, stateLife)
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
-	link, err := connector.AuthorizeURL(app, state, connectors.NewSecret(verifier))
-	if err != nil {
-		return "", fmt.Errorf("authorize URL of %s: %w", crm, err)
+	if link, err = connector.AuthorizeURL(app, state, connectors.NewSecret(verifier)); err != nil {
+		return "", nil, fmt.Errorf("authorize URL of %s: %w", crm, err)
 	}
-	return link, nil
+	return link, cookie, nil
 }
 
 // HubspotOAuthCallback is where HubSpot sends the browser back to.
 func (h *Handlers) HubspotOAuthCallback(ctx context.Context, r api.HubspotOAuthCallbackRequestObject) (api.HubspotOAuthCallbackResponseObject, error) {
 	to, err := h.callback(ctx, connectors.HubSpot, callback{text(r.Params.Code), text(r.Params.State), text(r.Params.Error), text(r.Params.ErrorDescription)})
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, err
+	case to.page != nil:
+		return api.HubspotOAuthCallback200TexthtmlResponse{OAuthPageTexthtmlResponse: *to.page}, nil
 	}
-	return api.HubspotOAuthCallback302Response{Headers: api.BackToTheAppResponseHeaders{Location: to}}, nil
+	return api.HubspotOAuthCallback302Response{Headers: api.BackToTheAppResponseHeaders{Location: to.address}}, nil
 }
 
 // SalesforceOAuthCallback is where Salesforce sends the browser back to.
 func (h *Handlers) SalesforceOAuthCallback(ctx context.Context, r api.SalesforceOAuthCallbackRequestObject) (api.SalesforceOAuthCallbackResponseObject, error) {
 	to, err := h.callback(ctx, connectors.Salesforce, callback{text(r.Params.Code), text(r.Params.State), text(r.Params.Error), text(r.Params.ErrorDescription)})
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, err
+	case to.page != nil:
+		return api.SalesforceOAuthCallback200TexthtmlResponse{OAuthPageTexthtmlResponse: *to.page}, nil
 	}
-	return api.SalesforceOAuthCallback302Response{Headers: api.BackToTheAppResponseHeaders{Location: to}}, nil
+	return api.SalesforceOAuthCallback302Response{Headers: api.BackToTheAppResponseHeaders{Location: to.address}}, nil
 }
 
 type callback struct{ code, state, err, description string }
 
+// next is what a browser is to do: go to an address, or show a page.
+type next struct {
+	address string
+	page    *api.OAuthPageTexthtmlResponse
+}
+
 // callback spends the state before anything else, so that of any number of callbacks with one state a single one
-// reaches the CRM. From then on the browser always goes back to the app, with what happened.
-func (h *Handlers) callback(ctx context.Context, crm connectors.CRM, q callback) (string, error) {
+// reaches the CRM, and none from another browser than the flow is bound to. A flow that is bound to none asks first. From then on the
+// browser always goes back to the app, with what happened.
+func (h *Handlers) callback(ctx context.Context, crm connectors.CRM, q callback) (next, error) {
 	if q.state == "" || (q.code == "" && q.err == "") {
-		return "", fail(api.CodeOAuthCodeMissing, "Missing code/state", nil)
+		return next{}, fail(api.CodeOAuthCodeMissing, "Missing code/state", nil)
 	}
 	connector, ours, err := h.installation(crm)
 	if err != nil {
-		return "", err
+		return next{}, err
 	}
-	st, err := h.store.TakeOAuthState(ctx, string(crm), q.state)
+	st, err := h.store.TakeOAuthState(ctx, string(crm), q.state, api.BrowserFrom(ctx).Nonce(overTLS(ours)))
 	if errors.Is(err, store.ErrNotFound) {
-		return "", fail(api.CodeOAuthStateInvalid, "Invalid OAuth state", nil)
+		return next{}, fail(api.CodeOAuthStateInvalid, "Invalid OAuth state", nil)
 	}
 	if err != nil {
-		return "", err
+		return next{}, err
 	}
 	if q.err != "" {
 		h.log.Warn().Str("event", "oauth_refused").Str("crm", string(crm)).Stringer("workspace_id", st.WorkspaceID).Str("error", connectors.Quote(q.err)).
 			Str("description", connectors.Quote(q.description)).Msg("the CRM sent the browser back without a code")
-		return refusedBack(connector, st, crm, q), nil
+		return next{address: refusedBack(connector, st, crm, q)}, nil
 	}
-	// The code works once: whoever stops waiting, the exchange is finished and stored.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), exchangeTimeout)
-	defer cancel()
-	return h.exchange(ctx, connector, ours, st, q.code), nil
+	if !st.Bound {
+		st.Stage, st.Code = store.StageConfirm, q.code
+		return h.ask(ctx, ours, st)
+	}
+	return h.exchange(ctx, connector, ours, st, q.code)
 }
 
-// exchange redeems the code with the app that the flow began with, stores the grant, and gives the page to go back to.
-func (h *Handlers) exchange(ctx context.Context, connector connectors.Connector, ours connectors.App, st store.OAuthState, code string) string {
+// exchange redeems the code with the app that the flow began with, stores the grant, and gives the page to go back to. Whoever stops
+// waiting, it is finished: the code works once.
+func (h *Handlers) exchange(ctx context.Context, connector connectors.Connector, ours connectors.App, st store.OAuthState, code string) (next, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), exchangeTimeout)
+	defer cancel()
 	crm := connectors.CRM(st.CRM)
 	app, own, err := h.appOfFlow(ctx, ours, st)
 	if err != nil {
-		return h.notStored(st, err)
+		return next{address: h.notStored(st, err)}, nil
 	}
 	app.LoginURL = st.LoginURL
 	grant, err := connector.Exchange(ctx, app, code, connectors.NewSecret(st.Verifier))
 	if err != nil {
-		return h.exchangeFailed(st, crm, connectors.AsError(err))
+		return next{address: h.exchangeFailed(st, crm, connectors.AsError(err))}, nil
 	}
 	stored := store.NewGrant{WorkspaceID: st.WorkspaceID, CRM: st.CRM, AccountID: grant.AccountID, AccountName: grant.AccountName,
 		UserID: grant.UserID, InstanceURL: grant.InstanceURL, LoginURL: app.LoginURL, Scopes: grant.Scopes,
 		AccessToken: grant.AccessToken.Reveal(), RefreshToken: grant.RefreshToken.Reveal(), ExpiresAt: grant.ExpiresAt, AppClientID: own}
 	if st.WorkspaceID == uuid.Nil {
-		return h.installed(ctx, st, stored)
+		return next{address: h.installed(ctx, st, stored)}, nil
 	}
-	conn, err := h.store.Connect(ctx, stored, h.engine.Wake)
+	return h.connect(ctx, ours, st, stored)
+}
+
+// connect stores the grant, or asks first where it is of another account than the workspace has.
+func (h *Handlers) connect(ctx context.Context, ours connectors.App, st store.OAuthState, g store.NewGrant) (next, error) {
+	conn, err := h.store.Connect(ctx, g, h.engine.Wake)
+	var other *store.OtherAccountError
+	if errors.As(err, &other) {
+		st.Stage, st.Code, st.Verifier, st.Grant, st.Replaces = store.StageReplace, "", "", &g, other.AccountID
+		return h.ask(ctx, ours, st)
+	}
 	if err != nil {
-		return h.notStored(st, err)
+		return next{address: h.notStored(st, err)}, nil
 	}
 	h.log.Info().Str("event", "connected").Str("crm", st.CRM).Stringer("workspace_id", st.WorkspaceID).Stringer("connection_id", conn.ID).
-		Str("account_id", conn.AccountID).Bool("own_app", own != "").Msg("connected")
-	return with(st.RedirectTo, map[string]string{st.CRM + "_success": "1"})
+		Str("account_id", conn.AccountID).Str("replaced", g.Replaces).Bool("own_app", g.AppClientID != "").Msg("connected")
+	return next{address: with(st.RedirectTo, map[string]string{st.CRM + "_success": "1"})}, nil
 }
 
 // notStored sends the browser back from a flow that ends here because of the app or of a fault of ours.

@@ -200,7 +200,7 @@ func TestOfManyCallbacksWithOneStateASingleOneIsExchanged(t *testing.T) {
 			connected := 0
 			for range 20 {
 				r := <-replies
-				if r.status == http.StatusFound {
+				if r.header.Get("Location") != "" {
 					connected++
 					continue
 				}

@@ -32,11 +32,11 @@ func (r redirects) check(to string) (string, error) {
 		return "", refused
 	}
 	u, err := url.Parse(to)
-	if err != nil || u.User != nil || u.Opaque != "" {
+	if err != nil || u.User != nil || u.Opaque != "" || !plainPath(u.Path) {
 		return "", refused
 	}
 	if u.Scheme == "" && u.Host == "" {
-		if !strings.HasPrefix(to, "/") || strings.HasPrefix(to, "//") || strings.HasPrefix(u.Path, "//") {
+		if !strings.HasPrefix(to, "/") || strings.HasPrefix(to, "//") {
 			return "", refused
 		}
 		full := *r.base
@@ -48,6 +48,20 @@ func (r redirects) check(to string) (string, error) {
 		return "", refused
 	}
 	return u.String(), nil
+}
+
+// plainPath refuses what browsers, routers and proxies resolve each in a way of its own: empty segments within a path, and those that climb.
+func plainPath(path string) bool {
+	if path == "" {
+		return true
+	}
+	segments := strings.Split(path, "/")
+	for i, s := range segments {
+		if s == "." || s == ".." || (s == "" && i > 0 && i < len(segments)-1) {
+			return false
+		}
+	}
+	return true
 }
 
 // page is the address of a page of the app.

@@ -20,7 +20,7 @@ func TestBrowsersAreSentBackToTheAppAlone(t *testing.T) {
 		"https://app.example.com%2eevil.example/", "javascript:alert(1)", "JavaScript:alert(1)", "data:text/html,x", "file:///etc/passwd", "mailto:ada@example.com",
 		"/%2fevil.example", "/%2Fevil.example", "%2f%2fevil.example", "/\tevil.example", "\t//evil.example", "/\n/evil.example", "/a\r\nSet-Cookie: a=b", "/a\x7f",
 		" /integrations", " https://evil.example", "integrations", "evil.example", "./x", "../x", "?next=/x", "#x", "/%zz", "https://[::1/", "https://", "ftp://app.example.com/",
-		"/" + strings.Repeat("a", 2000), "/" + strings.Repeat("a", 3000),
+		"/a/..//evil.example", "/../x", "/x/./y", "/x//y", "/" + strings.Repeat("a", 2000), "/" + strings.Repeat("a", 3000),
 	}
 	for _, to := range hostile {
 		r := d.call(http.MethodPost, "/hubspot-oauth-start", map[string]any{"workspace_id": d.workspace, "redirect_to": to})
@@ -47,7 +47,6 @@ func TestBrowsersAreSentBackToTheAppAlone(t *testing.T) {
 		appBase + "/settings?tab=crm":            appBase + "/settings?hubspot_success=1&tab=crm",
 		appBase:                                  appBase + "?hubspot_success=1",
 		partnerBase + "/embed":                   partnerBase + "/embed?hubspot_success=1",
-		"/a/..//evil.example":                    appBase + "/a/..//evil.example?hubspot_success=1", // a browser makes of it a path of the app's origin
 		"/" + strings.Repeat("a", 1900) + "/end": appBase + "/" + strings.Repeat("a", 1900) + "/end?hubspot_success=1",
 	} {
 		back := d.visit(d.atCRM(d.begin(hubSpot, "redirect_to", to), "allow").String()).backAtApp()

@@ -99,12 +99,23 @@ type NewGrant struct {
 	RefreshToken string
 	ExpiresAt    time.Time // zero: unknown
 	AppClientID  string    // of the workspace's own app, if the grant was given to that
+	Replaces     string    // the other CRM account that a person lets it take the place of; empty: of none
+}
+
+// OtherAccountError says that the workspace is connected to another account of the CRM, which nobody has agreed to replace.
+type OtherAccountError struct{ CRM, AccountID, AccountName string }
+
+// Error names both.
+func (e *OtherAccountError) Error() string {
+	return fmt.Sprintf("the workspace is connected to the %s account %s", e.CRM, e.AccountID)
 }
 
 // Connect stores a grant and makes the connection live. Rows that were blocked go on where they were if the
 // CRM account is the one they were made for; rows of another account wait for a person (account_changed), because
 // "absent here" says nothing about the account they were sent to. A drain that still works with another account's
-// tokens claims nothing more. ErrAppGone means that the workspace's own app was changed or deleted meanwhile; nothing is stored then.
+// tokens claims nothing more. Another account than the one that the workspace has, connected or not, is taken where g says that it replaces that
+// one, and else refused with an *OtherAccountError. ErrAppGone means that the workspace's own app was changed or deleted meanwhile. Nothing
+// is stored in either case.
 func (s *Store) Connect(ctx context.Context, g NewGrant, wake Wake) (c Connection, err error) {
 	err = s.inTx(ctx, func(tx pgx.Tx) error {
 		c, err = s.connect(ctx, tx, g, wake)
@@ -146,10 +157,14 @@ func (s *Store) connect(ctx context.Context, tx pgx.Tx, g NewGrant, wake Wake) (
 			drain_epoch = crm_connections.drain_epoch + (crm_connections.account_id <> excluded.account_id)::int,
 			paused_until = null, silent_calls = 0, last_error_code = '', last_error = null, last_error_action = '',
 			connected_at = now(), last_checked_at = now(), updated_at = now()
+			where crm_connections.account_id in ('', excluded.account_id, @replaces)
 		returning `+connectionColumns, pgx.NamedArgs{
 		"workspace": g.WorkspaceID, "crm": g.CRM, "account": g.AccountID, "name": g.AccountName, "user": g.UserID,
 		"instance": g.InstanceURL, "login": g.LoginURL, "scopes": json.RawMessage(scopes), "access": access, "refresh": refresh,
-		"expires": nullTime(g.ExpiresAt), "app": g.AppClientID}))
+		"expires": nullTime(g.ExpiresAt), "app": g.AppClientID, "replaces": g.Replaces}))
+	if errors.Is(err, ErrNotFound) {
+		return Connection{}, otherAccount(ctx, tx, g)
+	}
 	if err != nil {
 		return Connection{}, fmt.Errorf("save connection: %w", err)
 	}
@@ -160,6 +175,17 @@ func (s *Store) connect(ctx context.Context, tx pgx.Tx, g NewGrant, wake Wake) (
 		return Connection{}, err
 	}
 	return c, wake(ctx, tx, c.ID)
+}
+
+// otherAccount says which account the workspace has.
+func otherAccount(ctx context.Context, tx pgx.Tx, g NewGrant) error {
+	other := &OtherAccountError{CRM: g.CRM}
+	err := tx.QueryRow(ctx, `select account_id, account_name from crm_connections where workspace_id = $1 and crm = $2`, g.WorkspaceID, g.CRM).
+		Scan(&other.AccountID, &other.AccountName)
+	if err != nil {
+		return fmt.Errorf("account of the connection: %w", err)
+	}
+	return other
 }
 
 // releaseBlocked lets rows go on where they were. What was in doubt stays so with a cause, for a person may be all that is left to ask.

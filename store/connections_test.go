@@ -252,7 +252,9 @@ func TestAConnectWhoseWakeFailsChangesNothing(t *testing.T) {
 	c := b.connect("hubspot", "hub1")
 	b.fail(c)
 	refused := errors.New("no")
-	_, err := b.Connect(t.Context(), b.grant("hubspot", "hub2"), func(context.Context, pgx.Tx, uuid.UUID) error { return refused })
+	g := b.grant("hubspot", "hub2")
+	g.Replaces = "hub1"
+	_, err := b.Connect(t.Context(), g, func(context.Context, pgx.Tx, uuid.UUID) error { return refused })
 	if got := b.connection(c.ID); !errors.Is(err, refused) || got.Status != store.ConnectionError || got.AccountID != "hub1" {
 		t.Errorf("got %+v, %v", got, err)
 	}

@@ -63,8 +63,8 @@ func (s *Store) SaveInstall(ctx context.Context, g NewGrant, life time.Duration)
 }
 
 // ClaimInstall connects the workspace with the grant of an install, as Connect does, and spends the install: of any number of callers at
-// once, one succeeds. userID is for the record.
-func (s *Store) ClaimInstall(ctx context.Context, id, workspaceID uuid.UUID, userID string, wake Wake) (Connection, error) {
+// once, one succeeds. replaces is as in NewGrant; after an *OtherAccountError the install waits on. userID is for the record.
+func (s *Store) ClaimInstall(ctx context.Context, id, workspaceID uuid.UUID, userID, replaces string, wake Wake) (Connection, error) {
 	var c Connection
 	err := s.inTx(ctx, func(tx pgx.Tx) error {
 		var connection *uuid.UUID
@@ -86,7 +86,7 @@ func (s *Store) ClaimInstall(ctx context.Context, id, workspaceID uuid.UUID, use
 		if err != nil {
 			return err
 		}
-		g.WorkspaceID = workspaceID
+		g.WorkspaceID, g.Replaces = workspaceID, replaces
 		if c, err = s.connect(ctx, tx, g, wake); err != nil {
 			return err
 		}

@@ -129,9 +129,14 @@ func (b *bench) grant(crm, account string) store.NewGrant {
 		AccessToken: "access " + account, RefreshToken: "refresh " + account, ExpiresAt: time.Now().Add(time.Hour)}
 }
 
+// connect connects an account, also in the place of another.
 func (b *bench) connect(crm, account string) store.Connection {
 	b.t.Helper()
-	c, err := b.Connect(b.t.Context(), b.grant(crm, account), b.bell.ring)
+	g := b.grant(crm, account)
+	if former, err := b.Connection(b.t.Context(), b.workspace, crm); err == nil {
+		g.Replaces = former.AccountID
+	}
+	c, err := b.Connect(b.t.Context(), g, b.bell.ring)
 	if err != nil {
 		b.t.Fatalf("connect: %v", err)
 	}

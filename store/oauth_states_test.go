@@ -15,7 +15,7 @@ import (
 func (b *bench) begin(verifier string) string {
 	b.t.Helper()
 	state, err := b.BeginOAuth(b.t.Context(), store.OAuthState{WorkspaceID: b.workspace, CRM: "hubspot", UserID: "user", RedirectTo: "/integrations",
-		LoginURL: "https://login.example.com", Verifier: verifier, AppClientID: "client"}, 10*time.Minute)
+		LoginURL: "https://login.example.com", Verifier: verifier, AppClientID: "client"}, "", 10*time.Minute)
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -25,9 +25,9 @@ func (b *bench) begin(verifier string) string {
 func TestAStateBringsBackWhatTheFlowBeganWith(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	got, err := b.TakeOAuthState(t.Context(), "hubspot", b.begin("verifier"))
+	got, err := b.TakeOAuthState(t.Context(), "hubspot", b.begin("verifier"), "")
 	want := store.OAuthState{WorkspaceID: b.workspace, CRM: "hubspot", UserID: "user", RedirectTo: "/integrations",
-		LoginURL: "https://login.example.com", Verifier: "verifier", AppClientID: "client"}
+		LoginURL: "https://login.example.com", Verifier: "verifier", AppClientID: "client", Stage: store.StageCallback}
 	if err != nil || got != want {
 		t.Errorf("got %+v, %v; want %+v", got, err, want)
 	}
@@ -41,7 +41,7 @@ func TestOfAHundredCallersOneTakesAState(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 100 {
 		wg.Go(func() {
-			switch _, err := b.TakeOAuthState(t.Context(), "hubspot", state); {
+			switch _, err := b.TakeOAuthState(t.Context(), "hubspot", state, ""); {
 			case err == nil:
 				won.Add(1)
 			case errors.Is(err, store.ErrNotFound):
@@ -62,7 +62,7 @@ func TestAStateThatIsUnknownExpiredOrOfAnotherCRMIsNotFound(t *testing.T) {
 	b := setup(t)
 	state := b.begin("verifier")
 	take := func(what, crm, state string) {
-		if _, err := b.TakeOAuthState(t.Context(), crm, state); !errors.Is(err, store.ErrNotFound) {
+		if _, err := b.TakeOAuthState(t.Context(), crm, state, ""); !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("%s: got %v, want ErrNotFound", what, err)
 		}
 	}
@@ -77,10 +77,10 @@ func TestTryingAStateForAnotherCRMDoesNotSpendIt(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	state := b.begin("verifier")
-	if _, err := b.TakeOAuthState(t.Context(), "salesforce", state); !errors.Is(err, store.ErrNotFound) {
+	if _, err := b.TakeOAuthState(t.Context(), "salesforce", state, ""); !errors.Is(err, store.ErrNotFound) {
 		t.Fatalf("got %v, want ErrNotFound", err)
 	}
-	if _, err := b.TakeOAuthState(t.Context(), "hubspot", state); err != nil {
+	if _, err := b.TakeOAuthState(t.Context(), "hubspot", state, ""); err != nil {
 		t.Errorf("got %v, want the state", err)
 	}
 }
@@ -111,7 +111,7 @@ func TestPurgingDeletesExpiredStatesAlone(t *testing.T) {
 	if n, err := b.PurgeOAuthStates(t.Context()); err != nil || n != 2 {
 		t.Errorf("purged %d, %v; want 2", n, err)
 	}
-	if _, err := b.TakeOAuthState(t.Context(), "hubspot", live); err != nil {
+	if _, err := b.TakeOAuthState(t.Context(), "hubspot", live, ""); err != nil {
 		t.Errorf("the live one: %v", err)
 	}
 }

@@ -13,12 +13,15 @@ type sealedColumn struct{ table, column, place string }
 // sealedColumns are all of them; a test compares the list with the database.
 func sealedColumns() []sealedColumn {
 	const owner = `coalesce(t.workspace_id, (select p.id from pending_installs p where p.connection_id = t.id and p.status = 'pending'))::text`
+	starter := `coalesce(workspace_id, '` + uuid.Nil.String() + `')::text`
 	return []sealedColumn{
 		{"crm_connections", "access_token_ciphertext", `array[` + owner + `, crm, 'access_token']`},
 		{"crm_connections", "refresh_token_ciphertext", `array[` + owner + `, crm, 'refresh_token']`},
 		{"crm_apps", "client_secret_ciphertext", `array[workspace_id::text, crm, 'client_secret']`},
 		{"crm_secrets", "value_ciphertext", `array['crm_secrets', name]`},
-		{"oauth_states", "verifier_ciphertext", `array[coalesce(workspace_id, '` + uuid.Nil.String() + `')::text, crm, 'verifier']`},
+		{"oauth_states", "verifier_ciphertext", `array[` + starter + `, crm, 'verifier']`},
+		{"oauth_states", "code_ciphertext", `array[` + starter + `, crm, 'code']`},
+		{"oauth_states", "grant_ciphertext", `array[` + starter + `, crm, 'grant']`},
 	}
 }
 

@@ -262,7 +262,7 @@ func TestAnInstallThatWaitsToBeClaimedIsSealedAnewForItsId(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := store.New(b.pool, ringOf(t, step(t, promoted.Retire)))
-	c, err := s.ClaimInstall(t.Context(), id, b.workspace, "user", b.bell.ring)
+	c, err := s.ClaimInstall(t.Context(), id, b.workspace, "user", "", b.bell.ring)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,10 +4,9 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"net/url"
-	"strings"
 	"time"
 
+	"crm-connectors/cmd/browse"
 	"crm-connectors/connectors"
 	"crm-connectors/sim"
 	"crm-connectors/sim/simhubspot"
@@ -163,27 +162,12 @@ func (s *service) connect(ctx context.Context, crm string, workspace uuid.UUID) 
 	if err := s.call(ctx, http.MethodPost, "/functions/v1/"+crm+"-oauth-start", map[string]any{"workspace_id": workspace}, &started); err != nil {
 		return err
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, started.AuthorizeURL, nil)
-	if err != nil {
-		return err
-	}
-	browser := &http.Client{CheckRedirect: func(next *http.Request, _ []*http.Request) error {
-		if strings.HasPrefix(next.URL.String(), "https://app.example.com") {
-			return http.ErrUseLastResponse
-		}
-		return nil
-	}}
-	resp, err := browser.Do(req)
-	if err != nil {
-		return err
-	}
-	_ = resp.Body.Close()
-	back, err := url.Parse(resp.Header.Get("Location"))
+	back, err := browse.ToApp(ctx, started.AuthorizeURL, "https://app.example.com")
 	if err != nil {
 		return err
 	}
 	if back.Query().Get(crm+"_success") != "1" {
-		return fmt.Errorf("connect %s: came back with status %d, %s", crm, resp.StatusCode, back.Query().Encode())
+		return fmt.Errorf("connect %s: came back with %s", crm, back.Query().Encode())
 	}
 	return nil
 }

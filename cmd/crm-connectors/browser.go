@@ -9,6 +9,7 @@ import (
 	"html"
 	"io"
 	"net/http"
+	"net/http/cookiejar"
 	"net/url"
 	"regexp"
 	"strings"
@@ -86,48 +87,52 @@ func (c *client) connect(ctx context.Context, crm string, workspace uuid.UUID) e
 	return nil
 }
 
+const maxPages = 3 // the CRM's, ours, and ours when another account is to be replaced
+
 var (
 	formAction = regexp.MustCompile(`(?i)<form[^>]*action="([^"]*)"`)
 	hiddenName = regexp.MustCompile(`(?i)<input[^>]*type="?hidden"?[^>]*name="([^"]*)"[^>]*value="([^"]*)"`)
 	allowValue = regexp.MustCompile(`(?i)<button[^>]*name="([^"]*)"[^>]*value="(allow)"`)
 )
 
-// consent opens a consent page, presses Allow where there is one, and follows the redirects to the app.
+// consent opens a consent page, presses Allow there and on every page that follows, and ends in the app.
 func (c *client) consent(ctx context.Context, authorizeURL string) (*url.URL, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, authorizeURL, nil)
 	if err != nil {
 		return nil, err
 	}
-	target, _, page, err := c.open(req)
+	jar, err := cookiejar.New(nil)
 	if err != nil {
 		return nil, err
 	}
-	allow := allowValue.FindStringSubmatch(page)
-	if allow == nil {
-		return target, nil // no page was shown: the redirects have been followed
-	}
-	form := url.Values{allow[1]: {allow[2]}}
-	for _, m := range hiddenName.FindAllStringSubmatch(page, -1) {
-		form.Set(html.UnescapeString(m[1]), html.UnescapeString(m[2]))
-	}
-	if m := formAction.FindStringSubmatch(page); len(m) == 2 && m[1] != "" {
-		if target, err = target.Parse(html.UnescapeString(m[1])); err != nil {
+	browser := &client{http: &http.Client{Timeout: c.http.Timeout, Jar: jar}}
+	target, status, page, err := browser.open(req)
+	for pressed := 0; err == nil; pressed++ {
+		allow := allowValue.FindStringSubmatch(page)
+		switch {
+		case status >= http.StatusBadRequest && pressed > 0:
+			return nil, errors.New(strings.TrimSpace(page))
+		case allow == nil: // no page was shown: the redirects have been followed
+			return target, nil
+		case pressed == maxPages:
+			return nil, errors.New("it asks again and again")
+		}
+		form := url.Values{allow[1]: {allow[2]}}
+		for _, m := range hiddenName.FindAllStringSubmatch(page, -1) {
+			form.Set(html.UnescapeString(m[1]), html.UnescapeString(m[2]))
+		}
+		if m := formAction.FindStringSubmatch(page); len(m) == 2 && m[1] != "" {
+			if target, err = target.Parse(html.UnescapeString(m[1])); err != nil {
+				return nil, err
+			}
+		}
+		if req, err = http.NewRequestWithContext(ctx, http.MethodPost, target.String(), strings.NewReader(form.Encode())); err != nil {
 			return nil, err
 		}
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		target, status, page, err = browser.open(req)
 	}
-	req, err = http.NewRequestWithContext(ctx, http.MethodPost, target.String(), strings.NewReader(form.Encode()))
-	if err != nil {
-		return nil, err
-	}
-	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	end, status, page, err := c.open(req)
-	if err != nil {
-		return nil, err
-	}
-	if status >= 400 {
-		return nil, errors.New(strings.TrimSpace(page))
-	}
-	return end, nil
+	return nil, err
 }
 
 // open follows redirects and gives where they ended, with the status and text of the page there.

@@ -57,7 +57,7 @@ func apiActions() map[api.ErrorCode]string {
 		api.CodeOAuthStateInvalid: "Start connecting again.", api.CodeOAuthCodeMissing: "Start connecting again.",
 		api.CodeOAuthAccessDenied: "Start connecting again and allow the access.", api.CodeOAuthProviderError: "Read the CRM's words, mend what they name, then start connecting again.",
 		api.CodeOAuthExchangeFailed: "Start connecting again; the log says what the CRM refused.", api.CodeOAuthMissingScopes: "Start connecting again and grant all scopes.",
-		api.CodeOAuthAccountMismatch: "Connect with the account that the workspace is bound to.", api.CodeOAuthAppChanged: "Start connecting again.",
+		api.CodeOAuthAccountMismatch: "Connect with the account that the workspace has, or agree to replace it.", api.CodeOAuthAppChanged: "Start connecting again.",
 		api.CodeNoAuthHeader: "Send the header Authorization: Bearer with a token.", api.CodeInvalidJWTFormat: "Send a JWT of three parts.",
 		api.CodeLegacyJWT: "Send a token that is signed with this service's secret and has not expired.", api.CodeAsymmetricJWT: "Send a token that is signed with a key of the key set and has not expired.",
 		api.CodeUnsupportedTokenAlgorithm: "Sign the token with an algorithm that the service takes.", api.CodeInvalidAPIKey: "Send a valid API key.",

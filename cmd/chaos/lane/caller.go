@@ -9,10 +9,9 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/url"
-	"strings"
 	"time"
 
+	"crm-connectors/cmd/browse"
 	"crm-connectors/sim"
 
 	"github.com/google/uuid"
@@ -53,27 +52,12 @@ func (l *Lane) connect(ctx context.Context, workspace uuid.UUID, crm string) err
 	}
 	ctx, cancel := context.WithTimeout(ctx, callWithin)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, started.AuthorizeURL, nil)
-	if err != nil {
-		return err
-	}
-	browser := &http.Client{CheckRedirect: func(next *http.Request, _ []*http.Request) error {
-		if strings.HasPrefix(next.URL.String(), appURL) {
-			return http.ErrUseLastResponse
-		}
-		return nil
-	}}
-	resp, err := browser.Do(req)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = resp.Body.Close() }()
-	back, err := url.Parse(resp.Header.Get("Location"))
+	back, err := browse.ToApp(ctx, started.AuthorizeURL, appURL)
 	if err != nil {
 		return err
 	}
 	if back.Query().Get(crm+"_success") != "1" {
-		return fmt.Errorf("came back with status %d, %s", resp.StatusCode, back.Query().Encode())
+		return fmt.Errorf("came back with %s", back.Query().Encode())
 	}
 	return nil
 }

@@ -190,6 +190,9 @@ func findNUL(at string, value any) string {
 			}
 		}
 	case map[string]any:
+		if !hasNUL(v) { // so that nearly nothing is sorted
+			return ""
+		}
 		for _, name := range slices.Sorted(maps.Keys(v)) {
 			if found := findNUL(join(at, fieldPath([]string{name})), v[name]); found != "" {
 				return found
@@ -197,6 +200,23 @@ func findNUL(at string, value any) string {
 		}
 	}
 	return ""
+}
+
+// hasNUL says whether findNUL would find anything, in whatever order.
+func hasNUL(value any) bool {
+	switch v := value.(type) {
+	case string:
+		return strings.IndexByte(v, 0) >= 0
+	case []any:
+		return slices.ContainsFunc(v, hasNUL)
+	case map[string]any:
+		for _, child := range v {
+			if hasNUL(child) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func join(at, name string) string {

@@ -8,6 +8,7 @@ import (
 	"encoding/base32"
 	"encoding/hex"
 	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -19,11 +20,14 @@ const markerSecret = "marker"
 // marker is what a write's record is known by in the CRM: the same on every attempt, and of another write or another CRM account
 // never. Without the secret nobody can tell or make one.
 func marker(secret []byte, workspaceID, crm, accountID, key string) string {
-	mac := hmac.New(sha256.New, secret)
+	said := make([]byte, 0, 192)
 	for _, part := range []string{workspaceID, crm, accountID, key} {
-		_, _ = fmt.Fprintf(mac, "%d:%s", len(part), part) // a hash never fails
+		said = append(strconv.AppendInt(said, int64(len(part)), 10), ':')
+		said = append(said, part...)
 	}
-	return strings.ToLower(base32.StdEncoding.EncodeToString(mac.Sum(nil)))[:MarkerLength]
+	mac := hmac.New(sha256.New, secret)
+	_, _ = mac.Write(said) // a hash never fails
+	return strings.ToLower(base32.StdEncoding.EncodeToString(mac.Sum(nil))[:MarkerLength])
 }
 
 // markerKey is the secret of all markers. The first process that needs it makes it, and it stays the same for as long as the

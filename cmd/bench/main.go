@@ -71,6 +71,7 @@ type options struct {
 	scale   float64
 	json    bool
 	curve   bool
+	layouts bool
 	service string
 }
 
@@ -86,6 +87,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	defer w.close()
 	if o.curve {
 		return scaleOut(ctx, w, stdout)
+	}
+	if o.layouts {
+		return partitions(ctx, w, stdout)
 	}
 	var all []figure
 	for _, m := range measures() {
@@ -120,6 +124,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	fs.Float64Var(&o.scale, "scale", 1, "make every run so much smaller or larger")
 	fs.BoolVar(&o.json, "json", false, "print one JSON object a line")
 	fs.BoolVar(&o.curve, "curve", false, "print throughput with 1, 2 and 4 processes, and nothing else")
+	fs.BoolVar(&o.layouts, "partitions", false, "print what the log costs as one table and in monthly partitions, and nothing else")
 	fs.StringVar(&o.service, "service", "", "`FILE` of the service's binary; empty: build it")
 	if err := fs.Parse(args); err != nil {
 		return o, err

@@ -50,28 +50,11 @@ func drainOpts(crm connectors.CRM) *river.InsertOpts {
 
 // Wake is store.Wake: it makes sure that a drain of the connection will see what the transaction commits. One that runs looks again under the
 // connection's lock before it ends, and one that is about to run has not looked yet: in both cases, which are nearly all, nothing is
-// written, so that callers of one connection do not wait for each other. One that sleeps is pulled forward, unless it comes when the connection has rested.
+// written, so that callers of one connection do not wait for each other. One that sleeps is pulled forward, unless it comes when the connection
+// has rested. The database does it by itself, for accepting an outcome waits for no answer in its middle.
 func (e *Engine) Wake(ctx context.Context, tx pgx.Tx, connectionID uuid.UUID) error {
-	var id *int64
-	var crm connectors.CRM
-	var state *rivertype.JobState
-	var rests bool
-	err := tx.QueryRow(ctx, `
-		select c.crm, j.id, j.state::text, coalesce(c.paused_until > now() and j.scheduled_at <= c.paused_until + interval '1 second', false)
-		from crm_connections c left join `+store.JobSchema+`.river_job j
-			on j.kind = 'crm.drain' and j.args->>'connection_id' = c.id::text and j.state in ('available', 'pending', 'running', 'scheduled', 'retryable')
-		where c.id = $1 limit 1`, connectionID).Scan(&crm, &id, &state, &rests)
-	switch {
-	case err != nil:
-		return fmt.Errorf("look for a drain: %w", err)
-	case state == nil:
-		if _, err := e.river.InsertTx(ctx, tx, drainArgs{ConnectionID: connectionID}, drainOpts(crm)); err != nil {
-			return fmt.Errorf("enqueue drain: %w", err)
-		}
-	case *state == rivertype.JobStateRetryable, *state == rivertype.JobStateScheduled && !rests:
-		if _, err := e.river.JobRetryTx(ctx, tx, *id); err != nil && !errors.Is(err, rivertype.ErrNotFound) {
-			return fmt.Errorf("pull drain forward: %w", err)
-		}
+	if _, err := tx.Exec(ctx, `select `+store.JobSchema+`.crm_wake($1)`, connectionID); err != nil {
+		return fmt.Errorf("wake: %w", err)
 	}
 	return nil
 }

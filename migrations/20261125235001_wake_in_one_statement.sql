@@ -1,12 +1,12 @@
 -- +goose Up
 
--- What the delivery's Wake does, as one statement, so that accepting an outcome needs no answer in its middle: the caller holds the
--- connection's row, and a drain of it will see what the transaction commits. The job is the one that River itself would make; a test
--- holds them equal.
+-- Makes sure that a drain of the connection will see what the transaction commits, as one statement, so that accepting an outcome needs no answer
+-- in its middle. The caller holds the connection's row. The job is the one that River itself would make; a test holds them equal.
 -- +goose StatementBegin
 create function river.crm_wake(connection uuid) returns void language plpgsql as $$
 declare
   drain river.river_job;
+  own_queue text;
   rests boolean;
 begin
   select j.* into drain from river.river_job j
@@ -15,18 +15,21 @@ begin
   if drain.state in ('available', 'pending', 'running') then
     return;                                              -- it has not looked yet, or looks again before it ends
   end if;
+  select 'drain_' || c.crm, c.paused_until > now() and drain.scheduled_at <= c.paused_until + interval '1 second' into own_queue, rests
+    from crm_connections c where c.id = connection;
+  if own_queue is null then
+    return;                                              -- the connection is gone
+  end if;
   if drain.id is null then
     insert into river.river_job (args, kind, max_attempts, queue, state, unique_key, unique_states)
-      values (jsonb_build_object('connection_id', connection), 'crm.drain', 25, 'default', 'available',
+      values (jsonb_build_object('connection_id', connection), 'crm.drain', 25, own_queue, 'available',
         sha256(convert_to('&kind=crm.drain&args={"connection_id":"' || connection || '"}', 'UTF8')), B'11110001')
       on conflict do nothing;
     if found then
-      perform pg_notify('river.river_insert', '{"queue": "default"}');
+      perform pg_notify('river.river_insert', '{"queue": "' || own_queue || '"}');
     end if;
     return;
   end if;
-  select c.paused_until > now() and drain.scheduled_at <= c.paused_until + interval '1 second' into rests
-    from crm_connections c where c.id = connection;
   if drain.state = 'scheduled' and rests then
     return;                                              -- it comes when the connection has rested
   end if;

@@ -271,3 +271,18 @@ func TestAClaimSkipsARowThatSomebodyHolds(t *testing.T) {
 	}
 	wantObjects(t, "claimed", b.claim(c.ID, 10), "free")
 }
+
+func TestRowsInDoubtAreClaimedAKindAtATimeAndOneThatTookDownWorkersAlone(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	c := b.connect("hubspot", "hub1")
+	writes := b.append(b.outcome("e1", contact(ada), task("t1"), task("t2"), task("bad"), task("t3")))
+	b.exec(`update crm_write_log set status = 'in_doubt', next_attempt_at = now() - make_interval(mins => 10 - seq::int)`)
+	b.exec(`update crm_write_log set reclaims = 2 where id = $1`, writes[3].ID)
+	wantObjects(t, "the contact first", b.claimDoubtful(c.ID, 10), ada)
+	wantObjects(t, "then tasks", b.claimDoubtful(c.ID, 10), "t1", "t2", "t3")
+	wantObjects(t, "and the one that took down workers", b.claimDoubtful(c.ID, 10), "bad")
+	b.exec(`update crm_write_log set status = 'in_doubt', lease_until = null, next_attempt_at = now() - make_interval(mins => 10 - seq::int) where object_type = 'task'`)
+	b.exec(`update crm_write_log set next_attempt_at = now() - interval '1 hour' where id = $1`, writes[3].ID)
+	wantObjects(t, "alone where it is due first", b.claimDoubtful(c.ID, 10), "bad")
+}

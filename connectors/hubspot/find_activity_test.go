@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -14,7 +15,22 @@ import (
 	"crm-connectors/sim/simhubspot"
 )
 
+// find looks for a write by itself, and holds that against what comes of it among others.
 func (b *bench) find(w connectors.Write) connectors.Finding {
+	b.t.Helper()
+	f := b.findAlone(w)
+	other := w
+	other.ID, other.Marker = "other", "othermarkerothermarkerothe"
+	among := b.FindAll(context.Background(), b.account, []connectors.Write{other, w})[1]
+	got, want := among.Finding, f
+	got.Calls, want.Calls = nil, nil
+	if among.Err != nil || !reflect.DeepEqual(got, want) {
+		b.t.Errorf("found %+v, %v among others and %+v alone", got, among.Err, want)
+	}
+	return f
+}
+
+func (b *bench) findAlone(w connectors.Write) connectors.Finding {
 	b.t.Helper()
 	f, err := b.Find(context.Background(), b.account, w)
 	if err != nil {
@@ -94,7 +110,7 @@ func TestAnActivityAmongManyIsFoundInChunks(t *testing.T) {
 		call.URL = strings.Replace(call.URL, "?limit=500", "?limit=90", 1) // as if there were thousands
 		return newClient(t).Do(ctx, call)
 	}))
-	if f := b.find(w); f.Ref.ID != want || !f.Complete {
+	if f := b.findAlone(w); f.Ref.ID != want || !f.Complete {
 		t.Errorf("got %+v, want %s", f, want)
 	}
 	if len(first) != 3 || !slices.IsSortedFunc(first, func(x, y string) int { return compareIDs(y, x) }) || pages != 3 {
@@ -139,7 +155,7 @@ func TestARecordThatIsDeletedDuringTheLookIsFoundInTheBin(t *testing.T) {
 					b.sim.Archive(tasksType, id)
 				}
 			}, b.http)
-			if f := b.find(w); f.Ref.ID != id || !f.Complete {
+			if f := b.findAlone(w); f.Ref.ID != id || !f.Complete {
 				t.Errorf("got %+v, want %s, complete: it was made once and is not made again", f, id)
 			}
 		})

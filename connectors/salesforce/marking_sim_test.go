@@ -51,11 +51,20 @@ func (o *org) asRep(r connectors.Ref, fields map[string]any) {
 	}
 }
 
+// find looks for a write by itself, and holds that against what comes of it among others.
 func (o *org) find(w connectors.Write) connectors.Finding {
 	o.t.Helper()
 	f, err := o.c.Find(o.t.Context(), o.account, w)
 	if err != nil {
 		o.t.Fatalf("Find: %v", err)
+	}
+	other := w
+	other.ID, other.Marker = "other", "othermarkerothermarkerothe"
+	among := o.c.FindAll(o.t.Context(), o.account, []connectors.Write{other, w})[1]
+	got, want := among.Finding, f
+	got.Calls, want.Calls = nil, nil
+	if among.Err != nil || !reflect.DeepEqual(got, want) {
+		o.t.Errorf("found %+v, %v among others and %+v alone", got, among.Err, want)
 	}
 	return f
 }

@@ -127,7 +127,7 @@ func TestAContactUpdateThatMayStillLandHoldsTheNewerOne(t *testing.T) {
 func TestTheDrainOfADeadProcessIsTakenOverWithinALease(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(c *Config) {
-		c.Lease = store.Lease{Hold: 300 * time.Millisecond, Send: 200 * time.Millisecond}
+		c.Lease = store.Lease{Hold: 2 * time.Second, Send: time.Second}
 		c.SweepEvery = 50 * time.Millisecond
 	})
 	w := b.append("ada", "task")[0]

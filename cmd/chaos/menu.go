@@ -45,10 +45,10 @@ func faultMenu(beyond bool, on tier) []func(*rand.Rand) fault {
 	menu := []func(*rand.Rand) fault{
 		killFault, killAtCallFault, killAtCallFault, pauseFault, cutRequestFault,
 		cutAnswerFault,
-		crmFault("slow commit", func(r *rand.Rand) sim.Fault {
+		lateFault("slow commit", func(r *rand.Rand) sim.Fault {
 			return sim.Fault{Kind: sim.FaultCommitSlow, LatencyMS: 200 + r.IntN(latest)}
 		}),
-		crmFault("late commit", func(r *rand.Rand) sim.Fault {
+		lateFault("late commit", func(r *rand.Rand) sim.Fault {
 			return sim.Fault{Kind: sim.FaultCommitLate, LatencyMS: 20 + r.IntN(latest)}
 		}),
 		crmFault("commit, then cut", func(*rand.Rand) sim.Fault { return sim.Fault{Kind: sim.FaultCutAfter} }),
@@ -93,6 +93,15 @@ func crmFault(name string, make func(*rand.Rand) sim.Fault) func(*rand.Rand) fau
 			f.Path = "/crm/|/services/data"
 		}
 		return fault{kind: crm + " " + name, do: func(ctx context.Context, t *trial, _ *rand.Rand) error { return t.bench.lane.Fault(ctx, crm, f) }}
+	}
+}
+
+// lateFault is a CRM's fault by which a copy may come after the service has looked.
+func lateFault(name string, make func(*rand.Rand) sim.Fault) func(*rand.Rand) fault {
+	return func(r *rand.Rand) fault {
+		f := crmFault(name, make)(r)
+		f.unseen = true
+		return f
 	}
 }
 

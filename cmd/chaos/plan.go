@@ -44,8 +44,8 @@ type fault struct {
 	deed  func(t *trial, e lane.Event, r *rand.Rand) (cut.Verdict, func(context.Context) error)
 	spoil bool // a copy that the CRM makes by itself: the service must tell it
 
-	// unseen is what may take a write away from the service before it has looked for it. Of a copy that the CRM made the comparison of the next
-	// day would tell then, which a plan within the bounds does not wait for: it has one of the two.
+	// unseen is what may take a write away from the service before it has looked for it, or a copy past its look. Of a copy that the CRM made the
+	// comparison of the next day would tell then, which a plan within the bounds does not wait for: it has one of the two.
 	unseen bool
 }
 

@@ -47,8 +47,11 @@ func (l *Lane) connect(ctx context.Context, workspace uuid.UUID, crm string) err
 		Message      string `json:"message"`
 	}
 	status, err := l.Call(ctx, l.Replicas()[0], http.MethodPost, "/"+crm+"-oauth-start", map[string]any{"workspace_id": workspace}, &started)
-	if err != nil || status != http.StatusOK {
-		return fmt.Errorf("start: %d %s: %w", status, started.Message, err)
+	if err != nil {
+		return fmt.Errorf("start: %w", err)
+	}
+	if status != http.StatusOK {
+		return fmt.Errorf("start: %d %s", status, started.Message)
 	}
 	ctx, cancel := context.WithTimeout(ctx, callWithin)
 	defer cancel()

@@ -30,6 +30,9 @@ func access() map[string]rule {
 		"SalesforceOAuthCallback": back,
 		"OAuthConfirm":            back,
 
+		"EraseWorkspace": {},
+		"EraseContact":   {},
+
 		"Sync":      handedIn,
 		"SyncCrm":   handedIn,
 		"SyncBatch": handedIn,

@@ -885,6 +885,19 @@ type ConnectionSettings struct {
 // - `pending_claim`: installed from a marketplace, not yet claimed by a workspace
 type ConnectionStatus string
 
+// ContactErased What this call erased.
+type ContactErased struct {
+	// Cancelled Of them, those that will not be made now
+	Cancelled int  `json:"cancelled"`
+	Ok        bool `json:"ok"`
+
+	// Pending Writes that a worker holds, left as they are
+	Pending int `json:"pending"`
+
+	// Writes Writes whose content is gone
+	Writes int `json:"writes"`
+}
+
 // ContactInput Who it is about. A field that is left out is never emptied in the CRM.
 type ContactInput struct {
 	Company *string `json:"company,omitempty"`
@@ -1291,6 +1304,16 @@ type TaskInput struct {
 // Example: 6a0d3f2e-5b1c-4d8e-9f00-1a2b3c4d5e6f
 type Uuid = openapi_types.UUID
 
+// WorkspaceErased What this call erased.
+type WorkspaceErased struct {
+	Connections int  `json:"connections"`
+	Ok          bool `json:"ok"`
+
+	// Revoked Of the connections, those that their CRM has confirmed
+	Revoked int `json:"revoked"`
+	Writes  int `json:"writes"`
+}
+
 // Write One object's journey into one CRM.
 type Write struct {
 	Action WriteAction `json:"action"`
@@ -1499,6 +1522,11 @@ type ConnectionId = Uuid
 // DryRun defines model for DryRun.
 type DryRun = bool
 
+// ErasedWorkspace A UUID in its 36 characters.
+//
+// Example: 6a0d3f2e-5b1c-4d8e-9f00-1a2b3c4d5e6f
+type ErasedWorkspace = Uuid
+
 // IdempotencyKey defines model for IdempotencyKey.
 type IdempotencyKey = string
 
@@ -1658,6 +1686,12 @@ type SyncBatchParams struct {
 	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
+// EraseContactParams defines parameters for EraseContact.
+type EraseContactParams struct {
+	// Email The contact's address
+	Email Email `form:"email" json:"email"`
+}
+
 // ListWritesParams defines parameters for ListWrites.
 type ListWritesParams struct {
 	// WorkspaceId The workspace
@@ -1789,6 +1823,12 @@ type ServerInterface interface {
 	// SyncBatch Hand in up to 1000 outcomes for one CRM
 	// (POST /sync/{target}/batch)
 	SyncBatch(w http.ResponseWriter, r *http.Request, target TargetCrm, params SyncBatchParams)
+	// EraseWorkspace Erase a workspace
+	// (DELETE /workspaces/{id})
+	EraseWorkspace(w http.ResponseWriter, r *http.Request, id ErasedWorkspace)
+	// EraseContact Erase what is kept about one contact
+	// (DELETE /workspaces/{id}/contacts)
+	EraseContact(w http.ResponseWriter, r *http.Request, id ErasedWorkspace, params EraseContactParams)
 	// ListWrites A workspace's writes, newest first
 	// (GET /writes)
 	ListWrites(w http.ResponseWriter, r *http.Request, params ListWritesParams)
@@ -1924,6 +1964,18 @@ func (_ Unimplemented) SyncCrm(w http.ResponseWriter, r *http.Request, target Ta
 // SyncBatch Hand in up to 1000 outcomes for one CRM
 // (POST /sync/{target}/batch)
 func (_ Unimplemented) SyncBatch(w http.ResponseWriter, r *http.Request, target TargetCrm, params SyncBatchParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// EraseWorkspace Erase a workspace
+// (DELETE /workspaces/{id})
+func (_ Unimplemented) EraseWorkspace(w http.ResponseWriter, r *http.Request, id ErasedWorkspace) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// EraseContact Erase what is kept about one contact
+// (DELETE /workspaces/{id}/contacts)
+func (_ Unimplemented) EraseContact(w http.ResponseWriter, r *http.Request, id ErasedWorkspace, params EraseContactParams) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
@@ -2734,6 +2786,74 @@ func (siw *ServerInterfaceWrapper) SyncBatch(w http.ResponseWriter, r *http.Requ
 	handler.ServeHTTP(w, r)
 }
 
+// EraseWorkspace operation middleware
+func (siw *ServerInterfaceWrapper) EraseWorkspace(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id ErasedWorkspace
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", chi.URLParam(r, "id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.EraseWorkspace(w, r, id)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// EraseContact operation middleware
+func (siw *ServerInterfaceWrapper) EraseContact(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id ErasedWorkspace
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", chi.URLParam(r, "id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params EraseContactParams
+
+	// ------------- Required query parameter "email" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "email", r.URL.Query(), &params.Email, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "email"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "email", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.EraseContact(w, r, id, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // ListWrites operation middleware
 func (siw *ServerInterfaceWrapper) ListWrites(w http.ResponseWriter, r *http.Request) {
 
@@ -3147,6 +3267,12 @@ func HandlerWithOptions(si ServerInterface, options ChiServerOptions) http.Handl
 	})
 	r.Group(func(r chi.Router) {
 		r.Post(options.BaseURL+"/sync/sweep", wrapper.Sweep)
+	})
+	r.Group(func(r chi.Router) {
+		r.Delete(options.BaseURL+"/workspaces/{id}", wrapper.EraseWorkspace)
+	})
+	r.Group(func(r chi.Router) {
+		r.Delete(options.BaseURL+"/workspaces/{id}/contacts", wrapper.EraseContact)
 	})
 	r.Group(func(r chi.Router) {
 		r.Get(options.BaseURL+"/writes", wrapper.ListWrites)
@@ -3744,6 +3870,51 @@ func (response SyncBatch202JSONResponse) VisitSyncBatchResponse(w http.ResponseW
 	return err
 }
 
+type EraseWorkspaceRequestObject struct {
+	Id ErasedWorkspace `json:"id"`
+}
+
+type EraseWorkspaceResponseObject interface {
+	VisitEraseWorkspaceResponse(w http.ResponseWriter) error
+}
+
+type EraseWorkspace200JSONResponse WorkspaceErased
+
+func (response EraseWorkspace200JSONResponse) VisitEraseWorkspaceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type EraseContactRequestObject struct {
+	Id     ErasedWorkspace `json:"id"`
+	Params EraseContactParams
+}
+
+type EraseContactResponseObject interface {
+	VisitEraseContactResponse(w http.ResponseWriter) error
+}
+
+type EraseContact200JSONResponse ContactErased
+
+func (response EraseContact200JSONResponse) VisitEraseContactResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListWritesRequestObject struct {
 	Params ListWritesParams
 }
@@ -3895,6 +4066,12 @@ type StrictServerInterface interface {
 	// SyncBatch Hand in up to 1000 outcomes for one CRM
 	// (POST /sync/{target}/batch)
 	SyncBatch(ctx context.Context, request SyncBatchRequestObject) (SyncBatchResponseObject, error)
+	// EraseWorkspace Erase a workspace
+	// (DELETE /workspaces/{id})
+	EraseWorkspace(ctx context.Context, request EraseWorkspaceRequestObject) (EraseWorkspaceResponseObject, error)
+	// EraseContact Erase what is kept about one contact
+	// (DELETE /workspaces/{id}/contacts)
+	EraseContact(ctx context.Context, request EraseContactRequestObject) (EraseContactResponseObject, error)
 	// ListWrites A workspace's writes, newest first
 	// (GET /writes)
 	ListWrites(ctx context.Context, request ListWritesRequestObject) (ListWritesResponseObject, error)
@@ -4537,6 +4714,59 @@ func (sh *strictHandler) SyncBatch(w http.ResponseWriter, r *http.Request, targe
 	}
 }
 
+// EraseWorkspace operation middleware
+func (sh *strictHandler) EraseWorkspace(w http.ResponseWriter, r *http.Request, id ErasedWorkspace) {
+	var request EraseWorkspaceRequestObject
+
+	request.Id = id
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.EraseWorkspace(ctx, request.(EraseWorkspaceRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "EraseWorkspace")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(EraseWorkspaceResponseObject); ok {
+		if err := validResponse.VisitEraseWorkspaceResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// EraseContact operation middleware
+func (sh *strictHandler) EraseContact(w http.ResponseWriter, r *http.Request, id ErasedWorkspace, params EraseContactParams) {
+	var request EraseContactRequestObject
+
+	request.Id = id
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.EraseContact(ctx, request.(EraseContactRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "EraseContact")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(EraseContactResponseObject); ok {
+		if err := validResponse.VisitEraseContactResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // ListWrites operation middleware
 func (sh *strictHandler) ListWrites(w http.ResponseWriter, r *http.Request, params ListWritesParams) {
 	var request ListWritesRequestObject
@@ -4653,267 +4883,278 @@ func (sh *strictHandler) RetryWrite(w http.ResponseWriter, r *http.Request, id W
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7L39ctvIkif6KnV5N8L2GZCm5I/ulqJjRy27j7XHtjySPI7ZlpcsAkUSLbAKB1UQzenwjX2afbB5khuV",
-	"mfUBEKAot93TO3H+6bZAoFCoysrv/OVvg1StSiWFNHpw9NtgKXgmKvjnSVGotf1HJnRa5aXJlRwcDa6W",
-	"gq2EWapMM7PkhpllrlnJzZItuR4NkoH4xFdlIQZHg3fnl1cJO393dXb+9nKQDHS6FCtux1zxT6+FXJjl",
-	"4OhgPE4GZlPaB7SpcrkYfP6cDH6q1FqL6lSpm1xsT2M6mbxS2gzTajVRvDbLKXs4jf5Y52apasOuXl8+",
-	"OmKcVVxmasVueVELmrcoCo2zn+G72LxSK6bMUlSarZd5IVhuWKqkFKnRjLPTizcJm6uKGSGv5SqXtRF6",
-	"xKavjCnPZbGZJmx6yVfiMjfix9f803R0LRsL0p70j3IsU3HM3nGz/PHxMXvDPw1PFuLH5+PxMXOjHrNL",
-	"kdaVOGbx2H3Ledi9nC+rSlWnKhPdO6r5SjCu2TRVmZiyXDKzFGymss2o8aL/Von54Gjw/z4OZPMYf9WP",
-	"wyvsCy/E32uhzVm2/cK3fCVo5Su8y75Q1RUr1KJJQeODH36YPeOHw+/SAzH8LnsyHn7Pnz0bPpmPZz+k",
-	"B9mheDrvJazD77tW4kKYanMyN6LantkrtWYrLjdMi1RJS+GKrXluGpN61nhfLvNVvRocHfh35dKIhagG",
-	"n+3bSl7xlTDuTJXlabXq3oLTizeNT9e8EHquqlQMkkFu77KHbJAMJF/Z39NqNUgGdgHzSmSDI1PVYt+t",
-	"spOwsztF2s6V7NonO6vU3/FAszxrzPAgO5w/58/EcJw+ezZ8mh7+MPx+/mxm92o+zr4Xh3x80D13GOjL",
-	"pv6+zjOY+4tqc1HL7Vm/K7hkCs6NiSk7qzaTqpZN4mYvc3vcmZrbayuWayakqhfLxo7j/OA7/l6LahM+",
-	"hAZtkGAm5rwuzOBozgstPFnMlCoElzD3s0ysSmWETDd/E5vtb7g03FKfZTVTreoqFRNxK6SZ5NmUrZei",
-	"EvAJqjapWgnLeJlUUiRMK2RunFWWzIENhmVA7s4W+S2cP7q6rnJgYx/suNcyHljCSc2NZvD6BAdPVS2N",
-	"bvM2cWuGB+Onh27H8WVhqaJvHtqPvh//Oj+pzbKff1m2ZQ+r+JQuuVyIxszScebPUGv/7HONmfS8GXjb",
-	"9qs/LDewjqcXb9iC3womFaMhw+t5mgqtJ5mQuch65iFg/H0n8iKeRC87Jzo/vXjzQLO1qjLd3C+ZDWsr",
-	"9XBizMojVeX/zmGcHdOcxO/bY8qXhps+sWN/cmoE/FkZtuKtBdTmqenbQBjhjlm8q8S8i9tPLWv/8WA8",
-	"BR6vWV1aEjJCevb/cGyvPB8/Qqm/dIfFXtXCmEIkjMuMcanXVmk4HI9ZDqxkw5b8Voyu5TnwlxKmIGQq",
-	"NOOVYPlCqkpk7TNEE+o7QvQhPSfnWffJueLVQpi9xc6ynulSmW6+bWCs3y12cEqXG5luz+mETfVGppbT",
-	"NTWB+fP0cP5MDJ98lx4Mn/JnB8Pv52Mx/J4/4c+ezQ9m32UH32TSXuB8UNWNLnkq+mTl2t3QmPhzPs6e",
-	"zA/F8NnsIB0+zb4Xwx/m4/HwgB/OnqRPs2fi+byHuP2Ak68hMD9Y0u2du/1xW8Q/nX03E+P5ePiD1bqe",
-	"8ic/2Mmnw+fZwfyHmRjzg4NvJuI/4/NCm59UlgtQoBxDqew1EJypkkZIY//Jy7LIU+Bfj3/VyBv3e2MY",
-	"ltTW8Pow/c/JwJLsV32xHXDXK+GKLpXU+P0/8fTmSl0txUlZbm+k/ZXl0jKxpWC8LBNUAKbX9Xj8JE2r",
-	"FfxDTHQNMunHgylTFd0DvN1aMMjkwRDwf0XvmQLH2xoSHx8ksQn5WuGidJ3yki8EqV12pk0eZEypjx4/",
-	"5mU5oqujVK0eg2ZdwZD6vxOjCt+yk94iPvl0/MPzbUbpxdU7vhCt/TXik3m8NKuiubFNraWL+35Our8b",
-	"dTR9g1pYKSqtJCMh6IzRmZirSjAuN2aZywWopqTdZHbXKlEWPAWNIlryU5z1EEzG3GyG71SRp5vuQw9z",
-	"KRTPrPoIb0nsa+bWZMmYVKBpooSz8nGuqhUrhL0dVFB7fWZJLhBcYxtJER7qKmUPrH76YN8tOhh3y7JL",
-	"YYbBI9B1sGgpHjfdB7AT9qy9UFJ85cOrra7fsdVvld+3QsyNMyXtKh5Zddpq55bp2htQl8jYwyn9a/oo",
-	"Yblha64ZZ1m1YVUt2UNvwzxKmKpAVa8E3ETbZ1+S8qrasIdTUjGmj6ySQZ//L7WoRfZVF+AkTUVpRNa1",
-	"BFdBYQKlBxXSQi2AdNZ5UbCZgAlbBZSoyCokdih6CZjNKZgcr/NVDjMuK1WKypBM4Hqi5vYflj65sYTH",
-	"jRiafGUFcYuIEktmjZtzaZ4/HWxb706Sbev8ebpkvCjUmstUHLGM58UmYbO60iaxh2ACV5qODLjUNZ1a",
-	"44bcOZ+GcPgFJ0eP40d99M+o2a8iNXZ0EhPNBUuLHG3J7Y87R4bsFY8Hmqm1tB816pp8WgluRDbhZv/1",
-	"T1ETvVNPTAaFWuRyslTa3GeiR2Qgl0KVhWA6X0iWyxE7mWkyYQWrdc0LZkfu/KxKZHklUjOpq6KDcypL",
-	"tZVY5NqISmTByLZmIEeenvKisLwxYemSVzw1ogIbwv9lX+wXrK7yrnmg6X/Xap2U5SXeaMmpzKIdaVOu",
-	"wBOIBMBykCNgeIm0EshuCq4NK2vTmN+ODW2RJXqlaOKtlewh0Ne57jrVZQn/z41Y6T2WwA5Go/Oq4put",
-	"mcGAPVNwKph9b5bldr148S6aD7ly2sJ8nosiQ2meAxMGj0mG4hHcm3N7QO1a7n0ET3TTpZCbY3bpfYFA",
-	"WNrKBoPeOV2vRMVuBPCbWCN59iwZrHLpRWpiFXQjKvuO//XL/zP8/z7+03/b2s5k8GlItw3RZXA0WNXa",
-	"WIovq1waPitEIGLt/exwCDWcb/w0JKl9Pm/EzgwKQW5lIOk9OV4zVoahCiKt0GR6Ced8wXPZINGSa21n",
-	"3FyFg/Hh0/+cZdjFvH5WVbylvADfHRELsIlX9eyyVKabl9mLMnKYoJdOKmBoCdO1lU+aTY3QZhTcyFaF",
-	"nl5LVbGpU6pXm/bvI/aBPiXf5pUtb0XH+G0afJIMZF0UdrmcwrfF5RpW7r7GbHyyW2ZyOFttYuw5/Zee",
-	"zTa3acimfujpUVPegM+Vg8CxVoxVj9VaXsshm+ZSG14UoFBNjxohJJIUuWbxTQ+0HQaetVoyPmPHN4rN",
-	"7Cptvyg6JSmX7gW4P7JeNVYF7PPwNmuiWy34Y8dWnGit0hxue81notAdIRKkTCRaXJQCbk1I9G1YJXjm",
-	"lD2OqlviTb3wBhc/zAXjzHB9A1aNKgr0w9kvtVoqT439IRO8GF3Lcyk8v+Ug0e2/wIoqeC7j8ZFcm3wX",
-	"h5/QuB3uwsTdYt/X+bud6c4B4Iaexz93UaAxYlV2icDwwx7aKgiGvSXmKS+KbZFpR6m16PwsIbMevQI1",
-	"qxAxrWqp7ZblSK6WEEXFshwF4X5aYnBCdE5maUw50YabWvfOBx2x3kAiJ+2oc/Fucnkn76F9+pu99XMy",
-	"oBhJl5plydMezJVgRgWGTNpywkhJS1gtyaBP2FzV0go60lIhfGP/Z6nE/p7LSabqWZ/CCvpLpz5x5WMA",
-	"qaoqgUyA5RlGsu0G6bosVdU9MkiYe2n4bbWLiJjWuDFiWERHvh/7z8ffaIu2eLQWMkOeaTfaLh+w0nkO",
-	"l52yAaa0vrHq+lKATz53rKMSDcZpx7N0at/XxSR/4iZdnhnR41CfcwOOLSV9HO3YCoVMfJraF9oVB8+N",
-	"Y5G0eQmmH4y3lUXhgk+7qNNOCKNUny2/z8Sn6OBElF4WXO7PJt4VXHaxiXD0dj3tV+oSb7cPom9/Pzmf",
-	"DNB7sPd0wcV9pyWAq+M/oovm2jPvojtOng+gPd3t6ABKJMVueuScrEzzjWbr5ebYO25AtAN5NJ91Hp8j",
-	"SzNSigxC2w16dfMAc2tODgEXmO4l4H1NniYpEkF3LMhLni5BKEs2Pce7pgm75UUOvI7NNnaVRDG39O03",
-	"s7nwVu1eqCFd/FUrObrg6zdCa74Q5Ls5w0fRQ7jKpfv7jj33E+/dbfLkbUnhCq7vT4OBPdxFh27krimB",
-	"fN6aCyZedUrEVceevMmLIqdYZkP09msRlar7grWQ4wUarCX3PNPM8BshLZPrEx2dR2d8D8ncWjH6fjdN",
-	"/w74/O5lLPksL3K3gNvpPqquWCVSa+TB2TWqyBqJYHAgLWE7TRZ9l6DIc6v1cKusl6WQOhhm+EVWjeXk",
-	"5QXfitIGJNK1nAlrXcK9JhcVmlpaKSkqeIGuK+F8M9Vtngp2I9Vah2PkxRiKEPsBXpx1ab48s6P0aCvW",
-	"vshWucy1qbhRLh8GBKe1LzIFygJnbtq5qI7Z9N355RX7j//9fx6XlbrNNQSHMiU0LoodYFFxadBZqrsO",
-	"fqQ1tyQM7uF9FFra6c2d584NnbhF2Uk5m+1jCG6fXZpW5BdaqiLTQGUrbvXgY2e2hDQe3D3yYBrxCeyd",
-	"G7GBtWy6ke1RrnMzwbG6Th19wV0BT7jryj5sVysX1f7re5V3nEzPwWGs3Qt6lXdlYwzZVEhwJMRqGxE7",
-	"CjbNOKVmsFSVGxKu3N7P0eokC9kdaKvDweLrY6RJ8tKBsk15TFYzpy3hc0vcHOI0MLgWvEqX0yMQuqgr",
-	"w5Vo4MTaPemSFXyh2Uwsc5lh4hkEe3J76OVCVLF171nCUmnPKhx/YAuF+SWc4oINWe9WCGQ9B3UaJrTL",
-	"qD8teL6KxH3LF2VJlUxxy/9aTsw4WWWLp5Bb4R76HAUtJ8RMe8+Q47YhNyh4XnLt/B0YNJJqDSzT30rT",
-	"Yiu+ARHl3AOp1ctH7AMqamj9wFPXEjbLfqsL1bnVb/u8nh4+PRxDWmM7hflOP1etRdVpof2sKksLK6Bu",
-	"ZPap3TN9zDhbidXMJyiGVRixM9wVlDluuugeTly6Um5FkJXRpHAqdNDwSjTZyg/pQfYdf3Y4HM+eiOHT",
-	"+XM+/D47PBg+E0/nT/jh7CAdZ414RQ3etfYnx57V8fAHPpyfDH/++Nv3n4fxn0/v8+fB4ef7uWc5e//+",
-	"7IVdryfPIw9tYnmqne9X8ThGhN8arZPz2c3EKF8rCuCTa+9xhO5/6NRNJHHjNNQGA78ZJM3vas6u88P8",
-	"HR3OKzzAnQRPPsQHmi3rGYWhgj/cCsJqwWWunauiU710L+iL0hIzSGtt1EpUFDhBPoePdg9blpMd0Zmr",
-	"7qAjKoQoCcgR4XlUS+I7t8OWE7g7wtpSYPcS0TlFYqK/dwcEHbcNAcBKzaKZ19LkBX3Y/j48vwLfKD58",
-	"zzMjU9Ed0IXE5zggY7mwq1CISbFzh+x6TdKlSG/u+aHw4F6+nXDOvIenyFe50Tvo3gpR2ErN84zxmapN",
-	"vNUPdEhhsMwSTkdDQ9/pCo0TMjqU95LXWmQTIJt+Gb/0LrnaV1oQqZmlkPsTmk5VKfQ+TMC+EmwSVGf2",
-	"N0e0MCaXC92TEuDMYxDTQUHB4I579g4reT8KCK603y/FtqRX4uL3zqyOuLhf5tbB3i0YfOJ8Wzp05wWi",
-	"NeqUGbAlpfhkelgjhSo6hkCDXHRLjrSzjOASgrqoOpWVWlR81TK+KjGvhF5OQKWaVOJW3YAmfkdGBNYD",
-	"4GwT9+W7V607JSIQ1T3M4iCi7zKL4+F3T++SCPoraTT7c3wdvXhnYpq7zx4TXkn3TCexSbF2DhQpRKYx",
-	"2YD8slgrsxFmxM7BBtz272AIZ2/e6eb2Aed1j21pnFD3hXfsVL/72h/i6ZHzXc8LtQZDFd3UR03eCRq2",
-	"XSh47phNgwALHm10Wuc6Hn22aQwEt5RCZrlcTMDQmR45VUiQ742jt8SA1ZaAUboRBs0idCbzoIY1LGT/",
-	"4kHiq2ri+VgjNn53t8mM4d0zWdb3TQr6sFSk4oHMHbF2lhBYmJBgoSmlRaxKk4ssKtgZdRlXrYO2Krnc",
-	"tNOQnz3bwxAVK45ieWc1J9z0ORnM80oHLfveVu+vajYxuSlEV3XmnU8DiX3xu8slpfs2sr/vfLB1AHG5",
-	"es6ZJZO+FOshm9alFpWZHrlMBvQxr3iG2dMUCIYTgdHhiZLFBhxOlOcgPuXaaEsskBxknwIK4prI7OHU",
-	"R5Gnj2AkHHVrJJSmioZkc54XlJEypdlNYA6W06j5fNo4VvghA5fyCYMPXLoh/tV5kLrKjk4cibvBQ81R",
-	"VPTaNdwLbviMa/FBzJYKzdpOln5Zl3Afy+gBtsYnWKm00SN2No/95pTLgxvLpsqHr+jMNooiEyYKLRpu",
-	"d/RR5toe9hcvX7+8eklJzViWiQn0moSGyKBMzOdnj67lz3UFrvwbsekoD2tF4Ipsgu/tVkMrtabkoGPw",
-	"dzAl2dnby5cXV11MZYuk7xg6jInfudeYvbV5ycDgg70K+G+eRvAbBsng/bsXJ1cvB8kAZ9BBJ63zC7+6",
-	"V3Ud4xdePHwTL+n+6s1Xz4SrVnd8cJdXqttdZF+ECm+X/ewjUc6uo5vjIJBma1EUkUa+0xXl3tY1/5dO",
-	"gLX4imTAqxnPskpozEjDtLCp3ax/hiRGU2TTpl7PM/7PUZlRO4fxadOx+b+ur/U/Xw8ePkqOjrEICiug",
-	"rq9/ub7+eH19ff3xt4Pk+dPP/7zPrf90fT3a477Rx98Ok/t6QlvL4fOQYC3iD3b4EB1RfahTsaKirsQo",
-	"KhJbYVCeisFWejHF6KkrPtZCGiGt7lbLjGhDEu4DN5SBriFo03FiyEDbE23CqmDGSrN+VQ05U4esIMCL",
-	"slKrXAt9xKagrdF3VYJrJe33qvlcC2P/BZ4X+4+yUrNCrPQ0IcYtQZIsRWzoB6L1np7t0D0lOHSH9Rfd",
-	"WYqNjK87FBhSg8kSda/DwRtDbR02ysigmk5Y85fyVhQKA4c7UEVgddfg9qyUXLTsakZ+1Azi6ykvc8ML",
-	"CsBDVEzNvRB/oNmCG7Hmm1hnoMwSq6xY8qTKerg6gSqmZFDx9YTqnCYhMyYPOAT213mRp6jXrCZSmUls",
-	"KETX5vmirkTLLW5/g1Ai3VtLfstzFIZ4JbzWO5BokvGlaBq8LBvD2r9zOUHfASRPxb+C3dZzpRKmymkq",
-	"8VWtilu67Ksz7C/gDoSphtT11g8uPBC/ML5GhlV0VXwqc1w2wLuBlE0RLQFetYQ5WeVa48N4sQ2bgFch",
-	"0yAT1cQRNV52lZGBFvA6DTrxris/Nri1VrlecQPhU/qhLCekTFtV4+3J+6tX5xdn//Pli8nb84n9a/Lq",
-	"5cmLlxftX8/e/uvJ67MXk//x4Wry8/nFm5Or9h2vX/715PTf7A3tX04u/+3Nm5dXF2enXb++f3v5/t27",
-	"84urly8mV+d/e/l2cvL6r+cXZ1ev3vRN4uTd2eRvL//NbjyqvREdzlU1y7NM2APy9txO9v3bF4Nk8Obl",
-	"1atz+5VXk5PXr88/vHwRsQaj1KTgFTCNWlK+qMgmK5HlfEIKVmW3FrgjvGjr4Lx88deXk5/fvz29Ojt/",
-	"O3l5cXFuV1HnC2l3yLLQ1gFyynvr8tmL1y8nV2dvXp6/v9rW/izHsjxieMsrEDiWWfyrZxY/O/o4Qxr8",
-	"H5fnbwfJ4IKvqXL2wq9UBFhyGg7oabV6q8xpxCX8lfCpwQHzVpmf6aScVqv3jQ85rVbhbc4tdObPhrsS",
-	"vfykLKMBT8ryTL4HznC5kWn0C4S4O/6+iHhCuBZxhAviCG+VOfHH/rXlB6+Ubl49wyMevSVceecZAV17",
-	"6flAgAQJX+rBXd54HgCXToAFvHAcAMuziQG8pPOPqCh0/P3uwlUa7dKdfTemPfpvwsnHy2V56s/9W2Uv",
-	"vXLoG45UPlz9jOGIZPBaLHi6wdN6ojerlV3YlE5vOCBX6kbIk2KhqtwsV2Gok3dnCIFDhmwgg5/j4xmW",
-	"9g0kvjXWn2yVK6Ve08mMXvzGHswrPJcX3IjX/li2SfVMWuWRF5aI8Cj+TWx0k1Cd2d28epWvhKohAIBH",
-	"LoKlAVWs68AfDc7rikFd+IhdiFJwQ0XSms+pngQUSA9BBC4ydMP67B+QZ/C8qoxV05wGM8WiA6YN34Aa",
-	"1mAWaMZ63626sf+BBJ3fPZduDhpFhrz3ZclvBQaJMJsRdSGCZprC/k5ZAU4fVIWwGGjU4NcwMNYYSoWK",
-	"vX3LiJ0uRXpjH4EKOW18OMpUPIU4yi7RczQ4cQkj+UK60lbOyiq/5UZAUhqlUC2UyhIw9UjGQ4aFXbvG",
-	"k/aJCCawUuBiaSzGiF1SXRvMGcaptcAVroRxxY07RR2uNM2vljdSrSWiJIAZ6SbHWVnPilwvoYDvRmxc",
-	"+paC/E3n9YckSvZ+30lEQh/n4XczxlSauqWb/iR4JSq0McA9Z5d8xN4IiQYzPj7aoUF0bxQQ7JJXInOz",
-	"vmuzpKJY2wP9RdvQUoqOBm8VSyuRCWlyq9CnfGX3135YPA6UJ/IyvxGbKbyI09fY641FO2K0WKP76EVh",
-	"eQJB2g9ja74J5bpwmiGH2e01PuOCuESto6YabscONgCkTIA/N9T2AfCKA82AIbEICm+RCjOLRyy4YXBO",
-	"pxdvGHjbR+wEolK0YA57CnjR1CenTClcJRULAY5cLkZbZkQrbYXw4tolhfganMeIvbbs0RrIj3lZalj+",
-	"TsunZ2xgSeEBpDcMi0j4/DiLJn5bFIXEl27bYPaVreyZ+JO2K/Pxm1wVMSL+LalQP86oswtRCsyA1sLo",
-	"VrE85GXDliSucD58d1mbjoJQ9nD67v0VgzV8/FtarT5PH406rc17r2MuGdhAI+aQRjCFdLEQ2YidesIS",
-	"+O1mCbhm9iC62unYQA1ZGWsqPBWUm+GhOiwjIdkJa2d1U0glbEyArKcRm5JTZgSRb8QT8i4gwdC1klDm",
-	"pmDklXCBxN40gLadvXviDpTPMkBXZvBF0zWVqmeFOMYkFY5pvcCuAE90CICiGAbtXOtOWwbn7mMUXip2",
-	"TdRV+YzYhy+bQTD8CDKRF4UAIYDCclYbyJiFCaSO6+Q6PiHIJTElFRJbtKa0qE6vSgRGCPiRQNQzIexx",
-	"lRnyZDiiyBHIVxP2YkrZ84ZEOwAOKWN1nU2huHe3oYDxLJLGIcFiGekWiOaow0eBs3XJw4Sq40POdp65",
-	"ZGatWAZL3GLwvBJ2yRbKGCtPfhKLPIIp2PacdGhwdFPjYQyHBxzHKCzueFCMigWQTqMet8zR4FKtxExl",
-	"G9gI92VxyjQvKsGzTWDIbZCViD2P2h43XEAYn/QOa11HR4ucqK5ie7aBJHhKipxVgt/oSAsirX7U75E6",
-	"GkzDL1694gBWAB7EgE0ApAs3txALEtYBY4CU82bDXqiV3QSHFLO/IAKPcLgVyUUrZqraavZSIfxsp8hZ",
-	"jXqcYHRwXUJGJtIil5YlXNoz5ctJ0YRvQ3M1ycpVKm0YX1RCjPpdY23B1E6/d/Lc5ZCG0iH6aGuK2U+v",
-	"ZQFRCEeDwOnh2XWuhTVdlKLA6lxVqzAkHORZNHmA3LTTtu+nkgLASeFI1B63Fthjq+ZgOur09pFtWJah",
-	"jiDS8mZiwYlXRVIDcQkKYQJsSSvleCVgG/bdoZjhe7C34/jbR91O08DSYUx4scMkAWxcS16GW6M5poIY",
-	"d3XU60wNIjbLITMqVFXYsb+A/I5jMz1hkD0bK1uk+HLPCWhMimSN+vy7rQNCmZ4M6M4suUS1X2RfdmZA",
-	"oYBYJsK3wUtHfa7pqJbFxf3RJia9LdIS951MFxgjSkjCWcj0MTPVJrLgwtLysnygSTlGadEArhr1+Ohj",
-	"oN5gWieQjZIEc9JxAZRSln3SBYIztEp+H+UlAP8uPfThqO1MPhpcKYXA7CQU9D5q0KgnBgTWofhkWKHU",
-	"jWZFfiNYxdcULX1IEIIJ+3utLPUsc21UtUlAuzeGp8uVkOZRJNcoZOi4DukjaV1B5TNW9ElEhOsMuRwN",
-	"pv66UVNWCO4QumHfUe0CNxIwJ+AHlLtj100XXC9R3ZGMBmWqyhfIL7a9+E1JDdcqPCD+mzDMCTLaKVgF",
-	"xNRBUN2KihdhMzqDWUQ5dN3zzJiFoyTKC2AmkKVTCTYTlgVSRn2TJyIc1IhdCJ4hYDvaZMQnSiuwAp/c",
-	"CrlFtoKqi4yqCl32ozsNOky6++1+jXwEmPx1VmUWUAdvtAskJ4xH0XJ/4lZCklIwpQ2Lgd19djwMPNoV",
-	"JiEXI7oqHmj0b6Wkf3BpufVMsLkw6dKeUwcQLwM6Jar/oUKAvFFfaGa0YpTgEYpx6rHwJbvLIXDq+RaW",
-	"//REnbZVTqsUgQeMa1I/gXanDhj1alOKI9bGvASlYDukHDDeVMV8KwevaOqmdxWZTi9bwN12P1JqQWTv",
-	"WlOrAl90WwU+hjWG7TIBM8YBotVpKgQW+LfDfXQEGy5B50zKF5KbuoJQO/f5cQ2HIW4RkD760Fao4nDJ",
-	"5vmtYNQBhfGFim0w/x7AK/Mk713BeawZo6+1I5YNlIOFsr+Dbjoj344zYa0lwMzl1vgx6KZTMkC9Jw6I",
-	"DnFZ6fW6UaNKa+a14rgNgxXK0Tm8FVU+z2Mm4ikgT5ejngB+hKRqX5YBXBzm1az5BmhTVEteWqVRpLWJ",
-	"5hnpsN3TrDYAMIasGLjiTCAdkgPYcv2+6X5u5oe4dBzIlnvh2mBspRKKT8ZyRVljZSvgCmAqGCghUpzP",
-	"B0e/bCe9+Cv4ZHzFp5J9bGKIcLlpT+gdWjW7Z5WEOfnKUVDFnOJL2MaMU1pKmHWUO/bkcLxPnvIXfFcb",
-	"G8X+qqQYqvlWGhiqH3NL3StrF8OkGpWx4aNhfgzy2uN62Xj5OooJ/pUXNRVUzzFPMoKPMIQv4WRAI/ST",
-	"sNkGsBEo9dYp/KRFriUwTzccDA7hMihhtmcS7NhrySMEjBXPREK8Ud1CPT92faJR3EQCpKSy6gjlYnel",
-	"3EZgb3djKvhl8lBy93/OcH1z36e6kOVeCV6Y5XaGZ6g5c9lU6ubuPNodcEkBfKqjIujb5PJtzaE/i667",
-	"IMvd3/U9bxWC4HR/SpQ5GtAGJ1mlyrKrHuzrTg2zFcCi7Jjh3qnGmUgBsCUmAlBEB/Y32Z3Nb/L0pgvT",
-	"9Wfnoyz5QiShDDrX6Hi3nEFJQKJs13A0oVn3wRamSUSf0LtM0NFhV8MzSowNKapmWYl7JKpae/k9FoTe",
-	"heXs2uuIPe+v97mtjbUXvwOHSPwcd6/SN8l8/0oYuNMuv+2UPYzk8KOkG+42aXlyryX4hj1E7g4g3Bbw",
-	"R9ccvgTtNjL0uykT/TTYJkIxEFXkCDomJ4C39Il8rXDfsvsbOL7TRuuMVvp747fWJ42ffv8FCL7tch9A",
-	"5MglKKQNVI5jNrWDTwHvlUIQEAGH1H2qBNwKfKDdnAZ3cXBOA4LPmldZq3R3zyY8/zUATnYVhXRygaYq",
-	"0St4dwuWhtK/3QoC1GvUM8E/SJqtTlx56C6db5DsRApc8fIXXLmPVuGPfhzqm7wcqhI/ZlgqS+uV7+fT",
-	"/HJvGfzez8eBtpu/kAYOXcLgwCYEOeWdVwTiHr/26Q4TYl/cxAjuq69kDq1LKlsbNQtqQfsltdRrtV0K",
-	"wnnAxOVFQQbRTi0WH0AhA1YOlxt6rlcJbxHwdr003NhB6e0xnZ69e0C4a4/Rgra/e7yt9XP3feysUIHg",
-	"/6ISGC5XUqCfGjikczHPNuwUkeEATB9jAtywQnBtEIl27qs8p1ZWcn0D+WfXcorzmW5XKvf2M0js2BgD",
-	"KcStKLbdirrIS30toRcVcHA7xVWurf08ckw/140OnYXgtwR27g6sc77VhD0fk3mLdJLWhftVbV85VuOk",
-	"KVmJoy81BhsV5J8DHmt/u9IRw+12PhiHbe6iR8exzxbTfNAXj0BGPRwirt/byxq9gLv8vFuJE70YK7n2",
-	"hjUEH63sHrF3vALfA9JKlCOCqZdaBQLIM7ay8mAr63bU12W03TS0r8vD9fXl/gKW/HSzgsubfU3xK65v",
-	"/IJZC4JnvdhRGGPCm6jlKllKRS5vKKIOYPcICQq4+D4OiuD4gFPn78babsELZpRqLha+Zvj9wZ2r9Yc3",
-	"aWjTVadespYfOouRT9CtGnmZAqqRWsu7O6H063W/i1gALbv7hFgeTKiPcMAz1cFaHIJ/R3/bAF6Gz2MM",
-	"IGRaWNFQUdLw3sjeUmS9fQD29iTshWAFxSYBnjxKFrvB/sc7EVOW/PDZc+jIpe6DBg5enF5o2e7SSf+r",
-	"qz/fF0W101cRjxW/d3sJHAC++8au8xBv2ZbrZ0ZtKTtYzieeYipWTEAkYUaDux3L++nSO7CpoTPonc4v",
-	"D+4Mt3cuQJWrihB5W2es1bQmGBPkIIg1WvRyrUSW13aTlvkCXncnD4RKqdoBV90DNR36/cdEtz15NoWo",
-	"F2HueETgvI0KE/G15zs7G50M/ycf/vt4+ENXf6PPyWCp1nfBb2GC1jwEw+JFdPWf0KgCyFemouiuxwvk",
-	"1bP1djJdGx4rI/dX6NZC3BQbpuvVilcbjHNCG5k70XW6dokUbNwUWhUUyKM/ShmhL+mYW5Rq0prNk/H4",
-	"m83HLvBE9ztZ7e+Ahl1pwzIMlDUQ/e70aCJEXXhNWIN+csHu0v2GbpMqrBGC3SedOgZBorjNEGSTz1XV",
-	"QtBBToMxaESMHAH8zkyZJZ1jUMuc9kaWA7q2eOU6BYL6AgDpiJ0leNF4ulBSIEAQmW9H8Wju9+hk2veD",
-	"exyK+rbN4cADYhy3zrUKmYzgbNPkyY9TIzuc4lFQpPBdpHbCSW61nfrsJ673tLQIhMk3pZxAo9oOmL+W",
-	"z/nIA+n7xFTAYs6jKrUbCaA60ECCMsoL0N/P5vZ31+HH70kMrWRvbOIqdSGgJIgpP8kiJ9y+3qYo1Dgx",
-	"nvbvtvHonLiOVX3tGlz6X42mMXy9fSCJJBPJWmAWzU6b+CP2kLOEMwesa25C1gWWbGRKtiy9t+dXk8ur",
-	"k4srqETfzSZai5d00WB7jSIKa9FMF2txR+UOH2FPn8iVqBYuPU3N2dTll4HTJc6LuUcLye5jtnNau4Xe",
-	"dm+0nbovGWfbHdP2fKrdR+0+j93rVV2R8Zi53APiLLEruI+q2OZBd3tnts//79jKL8pY8F7rL0lb8A/f",
-	"P3eBHu3api2utlvG7b09LYb3ZWR0p9e9jfS5jYLr8n93ojijvWb4DYTWUUMhzcSnh+4PZPyl4LdEmRFM",
-	"y9aretqiBK3KJU3hF2nDZdZ8SfMQjGhfRxdiYbncJO2G0Z6JomcJqW+qNa1x0dCf3DSpfne6Bn737rQN",
-	"8mF0uLIuX50MD589t5Oy1FANU64FW4pPrRYN88P0IHs6+44/F8++Hz+579+Drujlx9+eP71n+PH507jv",
-	"rZq3Jg3fuhZd7Sy3s4403Ph7Eo8aHei33virmt0Dhng/fmDf+OdqZ+fBut1kEvfh/oV9S9eb9XEiA9wl",
-	"JQyDagwaYD+6Jna0caia2PlIihE7oZqXaxkqaml83y2J6rLXfIOxnpBRuUcAEcJxu+5rI4e2EyrDOLQw",
-	"ujN3dUp5wFPISZ7Sik8TNsUlJ9w4XPbpcejf17wf74JWjPYmBwWKN1FmeFcm4v0I+uu0esTpdMqW/8tP",
-	"TN+p2AGa/fda1IBp3Qiu+sxsq74ThVD/KKSWI4qAhXR2iJRRl2MoBYFEOVWxGc92Nn4cBnI5anTRw9ig",
-	"URDDb3aIxFlTRUzR6A+ZDGi0TgdBiGzdFwSbQxelTPm6/d0Ka7f3eodb62C8V2r1IKvFvZpy7Ov5sxrk",
-	"H+b3U2spqonoRj29gh7totGzzyh0YvgIYq4Btmg7NPZ0d5LTf02w0zKKI+xkie4+8L36xnq7Y4tfZc+7",
-	"3KBuBp6ou/gX8M37pOB9lTy5P3FenF0UlApbq3IuBRUePNDsV1VXUmwYpKxYpk7WQV/fkjul0InvusEL",
-	"3gWDDthuVGoDDQ2KCHPh9OLNEZtmNZapiUkmDLZTSLoafkaFWUqm4phNXWF0LidptZomPh0b3Wzb6cmh",
-	"1/x2j1SovKU7NAKYzcSilnv2lKW+59+oC9RWcK1rrEkrqtvXuNN5MQNgfwIMVEMPCqGP2WvBs4SdOl/+",
-	"FcmB7gb29w2L793P6ksD6NQ3tN/hEAiLUGE2kbV8RDX7MtNsJgq1RgAUSO1UFSJsUcZWqG3vWhyrFEyI",
-	"oO5FFj4BoM/FAKlm0MuTVXWxf1eWvXIF7lYL8PZjtJN8wAeUPCudRv0dW++dcBCa5+9DZJF9Q0rgvdZ9",
-	"P00f3vTFqj41w7jXvL5OD6xgOHd2w+rP4iBx0JXOEVpoEWd1xNvgh42v7pLnsSjp91V3Ku/w6Auopto/",
-	"IdcZUFuuSuL+e1tiJ/TZnd3hAL2pJ9OJdH4HBjW4t9uVhp8suV7uyxlbVOFm2BosCcvQkb3rlvxP2fKs",
-	"4LovzLviGxeBO2KQzpGwSvxKNcK5nGSqnpkE0QYnvDZL92/fDCphK0AgpJrur9p1zfWmCaDh+/Vbgy/e",
-	"q+8a7Fp3yzW7E7vEjf0da3UQk8N3zKQa8oLr7p38Jn6NHd6+hhDobAeGTAnaU4eOaFE/IddlG/QD4zLT",
-	"Qf3Eu3wXot77XCOcRgMjeNglP1kzjldFLiqnb7IlzxivqvxWZK5Bd1E0W37h1AMzBbyIAOOOqUq9LHIf",
-	"d8+a58a1jMbz6eZHfh6AZ5ge2a9TaGWtOXlr6ABNj+CkkfYspK/VPw7Nzl2yCYFJcblBr44otKBu56mS",
-	"aV7gy6LnEDQFnsYZISoETN7jRfpsUSx4nDZU5yluBABfRGMj9KOHSiVQLRjy2PUD8d3fECzSO3+w6Tmx",
-	"ittcrKdHhHwGaINR02rJMpHmGX7krFDpDc28jWCQe/SkisVt3TBDBnLQCtd0rrODeuQLC80KcIcG2P6I",
-	"1hcsblpES0QOWjz+nkEyoMn6DLii05UGaldaV7nZXNojTV4vgLbtMtcdKK+DWERQFqpmJOAK+DVG5gVm",
-	"AWFlHNfPYmlMiZqfvf1vYtP1yr5Rc/vz0mGhE9IDYveGN/Ayt8N+9hAklzBG13vaQQOEi0or/NwYqiQJ",
-	"yLcbmbJKIdiIgxlZC1FiDk/vND8N6SVDHHHXhB0eSl9+phspOPnpgtVNteGrErB+IlyVWxFFTrhml9Zy",
-	"4lXGKAihCUWnge+LX9n7Rf57/HS3PukzNDyed5SXnlJTMqdjQTWrC8Ro9pAaxPs8plwn0WkGtofuh2YO",
-	"3SN0mvBrGSNFUvlus7f3iF14oC1kKiXXGiJClaoXS0h7QfkBkSlqz4+hJK1WjZSYa3kt//KXd9ws9egv",
-	"f2HYqwhQsrBmRjvAtcxj4UGhXSXm+Sc2fTyvJSJZPr49mCb+Pjtjdz+/lqbiwA8QZWvE/qXG1xAY0H6l",
-	"0TjV04CMbSd8iSdOE4JSjI9NzNrhiDegsvW17MHIxm+wUiZTGHEA8TFi7zAO7oCy8srxlQf6TuBtrBKr",
-	"ANeqUWyrET9yJgAhyqjjQEnwg6UYwPmwQl+O2IvWwcejbA8+TLm5CLm8ltP28cUFAFShe52rO7gHAPBD",
-	"Kfy1dBCK4c4lgGggHhmiB0JTP9pSUPYj8qNWWZidATn3BG2C2YC+fxbgC0d9tBLXRAvbTvl+BsfXklpU",
-	"2RELrdqkoWdDGHQId43YSVEAKqM9utiT3qr4QiKM7iqh6iFtzz+oAddy6vE3piP2TsFPt4jpAmQN57SC",
-	"/giEo+6hp68oV1Z8SkWJMhqAxFf2DLu1vJYIpYAoSICACpIdQQXdWX2KVbHYrw19SvOA9RQkIoEE0rHT",
-	"N5p24qriqSX2v/wFFoXWMLDrT81LlkFLCstVQpdKanFsvywnrRUp2X6tPXDNEZP2cKpiU1PxVJS8EhKx",
-	"aLGWNmNKYii3yFMh0XwjZv7m7IpgGlBG66PHj6ERARRHjVS1eEwPPXaN1rGT6sBqZqT7qMqaObeiQjiP",
-	"wcFoPBqDe6gUkpf54GjwZDQeUQLIEhSPx5Oc2n48XjqMmM/JAGDK7e+d+dPndp+lsUTucO48wI/ZwsG1",
-	"Oh0wjREL4IZ1hWWfLgMUcz+3AdudH4+0YIBlzTUraysLoDfDaQwUGtOpXgI8pVEOYxeTCQBjN1fyLBsc",
-	"Daytd2I/1S6J4+O9rpFwy+MPjvedZZBB4AgHFu1wPHa5d0JixLSFMgdZML4Z5k7vSVmCQQrCvBMjAiF/",
-	"fEUAKimIvGJXK2qP7AgFltttG5RzL6A5EqzEx89u/xGmHre/EKbHXR5GBwxA/4rQBSGmhgfUFAFRX5ec",
-	"0kKo7Q1BQPJY1a91BIC5tYEvYGYnZXnvHTwpS4wb/Kn2umufWxvaxLnw6y3VukUIP6tqIUxMABTX4LBc",
-	"rV1PBhTd70b0kR4Mb/vVsNWEuhw2zlv8oSmGR4guS7ZQAizk0JnBio9amrxw7oCALo2gkns2w/Adkg3E",
-	"wEbshF7buqnqJbpr6amurAS5cUTizX7fysOh5KkK+nmAknUUmaPUxaOD87yrze+h2o8ezPUnSpj4WhTo",
-	"MsE+N31KVNv3R9O+g+L2Ta63yfyv+a1ocLnt3htzsJZ7mR1AhQ+JTYHrrxOo6ARBikmBiwMERwxxDEC5",
-	"onMSofdMm2/472m1+vE//vf/ua7H48PnDp8/z+y1KWhSVWiu4MvuQo97GExDhaOCxqqtjgQQdHLIvGDJ",
-	"VRsPs2wPi7VTES7YIYayLWT3mJkjhiqw7Gu55BnGfIOIjvpCnDTkgYf43Acknt0IUWrPChIHE78F2+5y",
-	"B/POg3VqV4eazQ2+zSmBV/wnnZNT7NXQdVbCT9vHQ3pUJYcbTSj2YNvGmwY5D9E5AXPIHZTQ8+GLlENA",
-	"s7/FBh9IEiN2Fbpm9OhtnVrbaTSVP63yFia5S4eLV7W5dyd9HTei/YkXYmuXHv+WZ58fl5WaiX6+dmYI",
-	"RCAkD0Z58SR0m85XGBHQZqjlPWno4BuHIk+IQByTAogOc/LZS8azVS4RfF5B/6VrOVcEWmZfO+XZbZ6K",
-	"aafctG8O33zvvQ+P2s1P/oy0cjedOI1LY0+blJd8lhe5yYWetklI37SxMTzcOjd2Iw3ocLlBlLUMuhsR",
-	"Evq9yezWQ0l2k9obfkN6VQQwtOLVjQbwV4wV6cTn7HFWy/zvNcCal6IymyTCRnc1qQ+0aywPxbMgGK2h",
-	"D0Sqne6I0VV5LZvUB0ljGYLOCZ65pJZcBiqMO0JuHZUeGsWF+Aed7k2nbyCkJLdodYtKZ0L/flLVUb1z",
-	"f4l4o4UL5GovlRYyCZqPK1Bi87woBHo3r0IsDrHhbzAO3qSRv4pIhPny6/+CVOK/rYdadPg9podXat00",
-	"J72TyO63gba43RsO3q1OYO+oQQC5ZONy3IcXP5+y75788PxRszL3iJxUxuH3a9dpKEscgBkYs3GXFiKM",
-	"BH3mbgBq52F1LuxLy6bxEsNshjCbf4JeBPDR/EZIQHSC4plVaTauflgWG/JGg+fzCrL2dF2A1r20/DX0",
-	"fu1ARyKcs4SVeXqDfSugGUcoJ2ZYThykOxZrY/OLDxCQMV19NCKwMvb08BARtgNmWTxCI8mA+ljGt2OP",
-	"3Y0w1xIbpC1zmVVcpuKoMR/00ius6ZuusdBSTwHKIXCVVmO9ZHtW7OGz8ZNHIwa1qIT9ey0x7YAZtUCE",
-	"AIpoFEqjIUVWzYh9wA4iPhIEvoN57ENBTYdyRtahwUiHHHkPSQx/Cjbx9Y2oZh39H21F3Zs9EUjHhuJ7",
-	"bScEtSxbfjHXsmIq+I2GlPXcrUW9rLhzT6EnippnCoQG85Uf2PIY2+P47nopl00yhT6Wlh058VuoxbXk",
-	"OqRf3KEBMd/aevo4rVbD8BkYq5KMFznXvpsuxsy2Xbn+sVNItvwWRBfe8Z9kvr+IMlW6SK71+53u3Njf",
-	"qrZ8XNsk1gjy4B//7v6qZ7pUZgi9v4YuZNerIV15VR6jdw+VTMWjxHer074tXIKsVbda6SW+ZRM1gaRw",
-	"HojRXBqFwoWXJXncaIIT8Fpp/eNBzN29nhbwwpnm0KUuaQwfRLUd9VqGSCz2VHPx2I4OaxA9dLPAx0Dw",
-	"nrA5svTgWSEjBfrFuGyaVKmb3K6AlZRU5aOFaeUooMvQYV9jr8gMfeUihm0ra+PEzrXs8KbRYaYGofN4",
-	"8SEUGXXrzaMeg4geTT8EPSdqagjziyR811l+hYsEvqNTR0n3lVr4NDaD2O/mS0uJe9/tyi3ucfeL6Aj0",
-	"6c9dg/n7cKx3lKD8ZHx49xM/8fTmSl0tBbrIQ/7Y4OiXj43AHxCdJ/7ug2VUj2+vefw9llePKzwmWTil",
-	"VGwH9YY5JYi4F4ONvVCASOzbrXPf3hDjKvxa+g6BbAptyqZE6qQyUeOs0HIS+hY/0NgRuFBOFLm5xE0n",
-	"jJChSRU020+tEPrQ4QF9iDr9o0Y7XEz7RFFO7XKPmBZbvn3HEOCQOIEXWIDVuhGWny0gWu2YAkw/tBIG",
-	"fiLIEREvpcEEb99FLJdRG/kTuWHEEDBS4eIRxFR8ooRHuqKmXivBpXHfQ/xfyXleraZ3ne5LQmNrSetu",
-	"kna35CIc2Aqf+ZZCN5poV3gVebUK3QNpsQcJJd3BhC6FGZ7CZvW9jm5+/BM+Tjd//twU49j7MjTpb3vf",
-	"6fz2nNLG5vSfzytqnesYf7T9oTcs5Fot1TrkRzWoDLq9LS3FukiTT4yDvBx/oBBpnIckDp4u+awQ13Im",
-	"dJ6FwwrpVF0ERZweP2pfze/TcL1eD+1XDuuqENIK7uyeREHtc/ZXAu/F3J98VeYeF4c4lYG8DY7bhM3t",
-	"IR/o6e0UvtDCZF+d70TH/VjIDzYN4zjVjFSl6AfSlrZ2PiSE/kNX+ON1hQgC8b7qwhbx3KUxNEjnmDX6",
-	"tTtQSc40l9lMfWo167mTbv4hhb6yFArr27f/G5nulj+uC4CDy6xLZFeV8I12OdYSNzBRHVJFEuPqhlZ/",
-	"sY/CGyXeGiFPSMhRBqdnaAXEXnFqnyq32gtQWAwcjmh6wq841eMo1aiFWE+9fDGtgSilkV5kf306/qFL",
-	"8F3aVbwvr3tRbS5quQ8zeleJudiLbZ2FslUoHfj4BWfJfsyuU7SbddmnXygJvO5wH15nH/gXrOFphQ5I",
-	"MY56TUIqAmT4RomqccYLIvE4x0sgedigQPGPIVu8n+5fWEOd8s6oYCLqLwtmfIiZ44TmmNGmZKaPwLbR",
-	"WC+yRoGfCQ6RTCtWoVyOyhPgxiiuhYhb19KdrEqwrIaEHOoIjV+tU6j0gOQKPyyH0Ck533NzDFVm66gj",
-	"xZJXK+z+2m6yXCh1A6l2ndQNi/UNWSriy3W50YCQmmmx1my0iwrWZ67t8rCHc6o4erRjz39D1MnPvWrR",
-	"FEu8wdvpKgUpkzFGe4KEtKiFcGdQ8Is4AgL4wqPfNKrXANnrcZgHNDcKzLa2AZ1kKXX2Cmd0ewMSf8i2",
-	"mSa6iL9klfZM+v0Hk/0iJkt4OXucpsczF6XtCXJYEe6GzjX7tc4WjZQjOwH0hKBfBZPOcsmmGATVUw9M",
-	"DQ1RIBZ3BDMEaLWtPsQueAnpCvliOVN1pS0HtZpwoRZQwIR1L0V+I1zLd20oo0WshTYgYKCDR5+8/wm+",
-	"+09GvN8oyAff+p8UaqF3A3xjB6/CKq2IwHxj9zWP+pupCv6GWDvh70WH54+Y6EmjexvN1xL+uhXE6zmh",
-	"qHcfjMfjUJZ351ENqASdEo9K3PLCOG+Rw5VDZ+/KtTDcTtz84NJ1fkfOZrKddFps8DziFwXQCHJruyra",
-	"v9cCmpRQ3RXCuuwZM7Znr+fVtBXAbnLNPORLmEerWLxrMgG+da/5NDB2di3JTS4BlsjDpkR9wbCRY9ds",
-	"mlg3e5q4jTZI3SuFBYDUGA4nGLdC621b1jXH0GItnuFuJMatevxdG4owtoU9fQg2AG5O5PsALrILnaRr",
-	"xiHG2Dflgy+dsm/OE0XavWoV5jmeP08P58/E8Ml36cHwKX92MPx+PhbD7/kT/uzZ/GD2Xda33AEdaT9y",
-	"cDhL/YSwJjZmIMUJJ02pQCGU2Zj+0/HhwUH/aZ7EoExflyT8+kalbQh98FWxubs+rANUaj993YMa/dbT",
-	"gVYrwPSLP+LZuHsSRb7KTePVlOSGj6z4p3xVr8IC418H2ziA27OxdsNUik9m2ghYoH+nscBvfj3ZvM3H",
-	"n95cjjdvDv5lfX6l/v3NC7V+87PqWTvw/vQRw5O7ieFb2lMBb6hD7p9LXIadNQF44BMmUfmEtIFIopOw",
-	"jWU6JMBGgn3LAkWEoXvLZ/vUt84qjYHMeszPNeIjNZbsXDZOrsvGpBbHYEignR4Q2u5aQGsiqeJ2R1XF",
-	"z+DCJkBo2UK/gTJxQtgZdXV8a+L0EEwPBKQz1LOOG54lKwZD4rtduUIYoa+lvRTlblBvZ1VLAxltHtcG",
-	"arNNtZkehe5HzrcDMWnn8AH4pubLC0BaAJfXCsu0M/CfSq8WmZGD5PEgRDBWnBl3HJwzmShd5DqnHkoj",
-	"9mGpMKHHlYzfiLLT63SBO/M1yPjrG0RR58A/2Bwi4LAdp4aKLKkwt3WGLsE6isGULPexlOqI3LTdnT7R",
-	"ab/zZLCfXU/4iMqDsFY3kHKu/TlCU60PnSvBPIh2fXJcnmhNfZ/zSOPbxbiWSkZ+h7VLOYNoQFyrQMqL",
-	"H86D6vECAq8I+QXBCap0sk8/DMBgybVs8olHIV8GMokxRAFfYte+m/xNtfmz8/CddJjANuZy0bmRLbq8",
-	"smzb0S+sDrZ3cSBd24TXjIr+FmNh/fLR6iYOjAv/asFYNS8GqKhfPtpVg+5/tNjNr/tJLK0Z5jpmPNBs",
-	"wY1Y840DzLXfCdl2HgikAUs06NaaaBCwS6zKUpZEWYhtFMaCTaXF6MCv7QkD2kmhBk7aFIYAt+fyoX2Y",
-	"wPeGqWCQH4qSaYlpXB1Z0TR+nLHaobVuQRkgYgiSv26Ahmgr+Cj9ZAuEIrwQysC33xTFCZ3TJDyDjvbO",
-	"/SjUIrQ5J75IeblRdhc2vKTRiDK3x7MaRKF4xma8sMKzQlVF16VlsBrhXmiQV5jX+/nj5/8/AAD//w==",
+	"7L19c9u4lif8VfDo2aokdyjFdl66265bO24nufHeJM7YzqRmr7ISREIS2xTAS4BWNF15aj/NfrD5JE/h",
+	"nAMQpEBZTic9vVP3n+6YIkEQODjv53d+HaRqVSoppNGD418HS8EzUcE/T4tCre0/MqHTKi9NruTgeHC9",
+	"FGwlzFJlmpklN8wsc81KbpZsyfVokAzEZ74qCzE4Hry/uLpO2MX76/OLd1eDZKDTpVhxO+aKf34j5MIs",
+	"B8eHBwfJwGxK+4A2VS4Xgy9fksHPlVprUZ0pdZOL7WlMJ5PXSpthWq0mitdmOWUPp8Ef69wsVW3Y9Zur",
+	"R8eMs4rLTK3YLS9qQfMWRaFx9jN8F5tXasWUWYpKs/UyLwTLDUuVlCI1mnF2dvk2YXNVMSPkWK5yWRuh",
+	"R2z62pjyQhabacKmV3wlrnIj/vyGf56OxrK1IN1J/1keyFScsPfcLP/8+IS95Z+Hpwvx5+cHByfMjXrC",
+	"rkRaV+KEhWP3LedRfDlfVpWqzlQm4juq+Uowrtk0VZmYslwysxRsprLNqPWi/1aJ+eB48P8+bsjmMf6q",
+	"HzevsC+8FH+vhTbn2fYL3/GVoJWv8C77QlVXrFCLNgUdHP700+wZPxr+kB6K4Q/Zk4Phj/zZs+GT+cHs",
+	"p/QwOxJP572EdfRjbCUuhak2p3Mjqu2ZvVZrtuJyw7RIlbQUrtia56Y1qWet9+UyX9WrwfGhf1cujViI",
+	"avDFvq3kFV8J485UWZ5Vq/gWnF2+bX265oXQc1WlYpAMcnuXPWSDZCD5yv6eVqtBMrALmFciGxybqhb7",
+	"bpWdhJ3dGdJ2rmRsn+ysUn/HA83yrDXDw+xo/pw/E8OD9Nmz4dP06Kfhj/NnM7tX84PsR3HEDw7jc4eB",
+	"vm7qH+o8g7m/qDaXtdye9fuCS6bg3JiQsrNqM6lq2SZu9jK3x52pub22YrlmQqp6sWztOM4PvuPvtag2",
+	"zYfQoC0SzMSc14UZHM95oYUni5lSheCSTiPXIvuoqhtd8rTnTK79z+GiP+cH2ZP5kRg+mx2mw6fZj2L4",
+	"0/zgYHjIj2ZP0qfZM/F8/v0W/TwTq1IZIdPNX8Vme95XhttjY3nkVKu6SsVE3AppJnk2ZeulqASsvapN",
+	"qlbCSgwmlRQJ0wq5MmeVPZ/Av5v9Q7HEFvktMA66uq5y4L8f7bhjGQ4sgcXkRjN4fYKDp6qWRneZsrg1",
+	"w8ODp0du1fBlzboF3zy0H30/xntxWptlP+O1/NZyGfE5XXK5aO91epD5w98hPPtcayY9bwamvP3qj8sN",
+	"rOPZ5Vu24LeCScVoyOb1PE2F1pNMyFxkPfMQMP6+E3kRTqJXDtEBPbt8+0DbU5Dp9n7JbFhbcY0TY1aQ",
+	"qir/dw7j7JjmJHzfHlO+Mtz0yUv7k9N/4M/KsBXvLKA2T03fBsIId8zifSXmMTE1tTLpz4cHUxBOmtWl",
+	"JSEjpJdbDw/slecHj1BdWbrDYq9qYUwhEsZlxrjUa6vtHB0csBx44IYt+a0YjeUFMMYSpiBkKjTjlWD5",
+	"QqpKZN0zRBPqO0L0IT0n51n85FzzaiHM3vJyWc90qUyc9xkY6zfLS5zS1Uam23M6ZVO9kanldG0VZv48",
+	"PZo/E8MnP6SHw6f82eHwx/mBGP7In/Bnz+aHsx+yw+8yac+0vZzpE/K/XdJ0iNsPOPkWQuejJd3eudsf",
+	"t3WTp7MfZuJgfjD8yaqLT/mTn+zk0+Hz7HD+00wc8MPD76abfMHnhTY/qywXoPk5hlLZayA4UyWNkMb+",
+	"k5dlkafAvx7/opE37vfGZljSt5vXN9P/kgwsyX7TF9sBd70SruhSSY3f/zNPb67V9VKcluX2RtpfWS4t",
+	"E1sKxssyQQVgOq4PDp6kabWCf4iJrkEm/flwylRF9wBvt6YXMnmwYPxfwXumwPG2hsTHB0lo+75RuCix",
+	"U17yhSB90c60zYOMKfXx48e8LEd0dZSq1WMwCSoYUv93YlTNt+ykt4BPPj346fk2o/Ti6j1fiM7+GvHZ",
+	"PF6aVdHe2LbWEuO+X5L4d6OOpm9QCytFpZVkJASdFT0Tc1UJxuXGLHO5AJ2atJvM7lolyoKnoFEES36G",
+	"sx6CrZubzfC9KvJ0Ez/0MJdC8cyqj/CWxL5mbm2tjEkFmiZKOCsf56pasULY20EFtddnluQagmttI2nw",
+	"Q12l7IHVTx/su0WHB3FZdiXMsHFlxA4WLcXjtt8DdsKetRdKim98eLU1UiJb/U75fSvE3Dgb2K7isVWn",
+	"rXZuma69AXWJjD2c0r+mjxKWG7bmmnGWVRtW1ZI99MbXo4SpClT1SsBNtH32JSmvqg17OCUVY/rIKhn0",
+	"+f9Si1pk33QBTtNUlEZksSW4bhQmUHpQIS3UAkhnnRcFmwmYsFVAiYqsQmKHopeAvZ+CyfEmX+Uw47JS",
+	"pagMyQSuJ2pu/2HpkxtLeNyIoclXVhB3iCixZNa6OZfm+dPBttvBSbJtnT9Pl4wXhVpzmYpjlvG82CRs",
+	"VlfaJPYQTOBK2wMDl2LTqTVuyJ3zaQmHv+Hk6HH8qE/+GTX7RaTGjk5ior1gaZGjLbn9cRfIkL3i8UAz",
+	"tZb2o0axyaeV4EZkE272X/8UNdE79cRkUKhFLidLpc19JnpMBnIpVFkIpvOFZLkcsdOZJhNWsFrXvGB2",
+	"5OhnVSLLK5GaSV0VEc6pLNVWYpFrIyqRNUa2NQM58vSUF4XljQlLl7ziqREV2BD+L/tiv2B1lcfmgab/",
+	"Xat1WpZXeKMlpzILdqRLuQJPIBIAy0GOgOEl0koguym4NqysTWt+Oza0Q5boTqOJd1ayh0Df5Dp2qssS",
+	"/p8bsdJ7LIEdjEbnVcU3WzODAXum4FQw+94sy+168eJ9MB/yQXWF+TwXRYbSPAcmDB6TDMUj+GXn9oDa",
+	"tdz7CJ7qtkshNyfsyjsxgbC0lQ0G3Yq6XomK3QjgN6FG8uxZMljl0ovUxCroRlT2Hf/rb//P8P/79E//",
+	"bWs7k8HnId02RJfB8WBVa2MpvqxyafisEA0Rax8ggEOo4XzjpyFJ7fN5I3ZuUAhyKwNJ78nxmrEyDFUQ",
+	"aYUm00s45wueyxaJllxrO+P2KhweHD39z1mGXczrlarCLeUF+O6IWIBNvK5nV6UycV5mL8rAYYJeOqmA",
+	"oSVM11Y+aTY1QptR4/+2KvR0LFXFpk6pXm26v4/YR/qUfJtXdrwVkfG7NPgkGci6KOxyOYVvi8u1rNx9",
+	"jdnwZHfM5OZsdYmx5/RfeTbb3qYhm/qhp8dteQM+Vw4Cx1oxVj1WazmWQzbNpTa8KEChmh63Yl8kKXLN",
+	"wpseaDsMPGu1ZHzGjm8Um9lV2n5RcEpSLt0LcH9kvWqtCtjnzdusiW614E+RrTjVWqU53PaGz0ShI7Ed",
+	"pEwkWlyUAm5NSPRtWCV45pQ9jqpb4k295g0u8JkLxpnh+gasGlUU6IezX2q1VJ4a+0MmeDEaywspPL/l",
+	"INHtv8CKKnguw/GRXNt8F4ef0LgRd2HibrHvi/5uZ7pzALih5/EvMQo0RqzKmAhsfthDWwXBsLfEPONF",
+	"sS0y7Si1FtHPEjLr0StQs2pCvVUttd2yHMnVEqKoWJajINxPS2ycENHJLI0pJ9pwU+ve+aAj1htI5KQd",
+	"RRfvJpd38h7ap7/aW78kA4qRxNQsS572YK4EM6phyKQtJ4yUtITVkgz6hM1VLa2gIy0Vwjf2f5ZK7O+5",
+	"nGSqnvUprKC/RPWJax8DSFVVCWQCLM8wBG83SNdlqar4yCBh7qXhd9UuImJa49aIzSI68v3Ufz7+Slu0",
+	"xaO1kBnyTLvRdvmAlc5zuOyUDTCl9Y1V15cCfPK5Yx2VaDFOO56lU/u+GJP8mZt0eW5Ej0N9zg04tpT0",
+	"cbQTKxQy8XlqX2hXHDw3jkXS5iWYN3GwrSwKF3zaRZ12Qhil+mL5fSY+BwcnoPSy4HJ/NvG+4DLGJpqj",
+	"t+tpv1JXeLt9EH37+8n5ZIDeg72nCy7uOy0BXB3/ETGa6848RnecPB9Aezru6ABKJMVueuycrEzzjWbr",
+	"5ebEO25AtAN5tJ91Hp9jSzNSigxi8i16dfMAc2tODgEXUe8l4H1NnjYpEkFHFuQlT5cglCWbXuBd04Td",
+	"8iIHXsdmG7tKophb+vab2V54q3Yv1JAu/qKVHF3y9VuhNV8I8t2c46PoIVzl0v19x577iffuNnnytqRw",
+	"Bdf3p8GGPdxFh27k2JRAPm/NBTPGohJxFdmTt3lR5BTLbInefi2iUnVfsBaS00CDteSeZ5oZfiOkZXJ9",
+	"oiN6dA7uIZk7K0bf76bp3wGfH1/Gks/yIncLuJ2npOqKVSK1Rh6cXaOKrJXBBgfSErbTZNF3CYo8t1oP",
+	"t8p6WQqpG8MMv8iqsZy8vOBbUdqARBrLmbDWJdxrclGhqaWVkqKCF+i6Es43U93mqWA3Uq11c4y8GEMR",
+	"Yj/Ai7OY5sszO0qPtmLti2yVy1ybihvlEnlAcFr7IlOgLHDmpp2L6oRN319cXbP/+N//53FZqdtcQ3Ao",
+	"U0LjotgBFhWXBp2lOnbwA625I2FwD++j0NJOb+48d27oxC3KTsrZbB9DcPvs0rQCv9BSFZkGKltxqwef",
+	"OLOlSePB3SMPphGfwd65ERtYy7Yb2R7lOjcTHCt26ugL7gp4wl3X9mG7Wrmo9l/f6zxyMj0Hh7F2L+h1",
+	"HsvGGLKpkOBICNU2InYUbJpxSs1gqSo3JFy5vZ+j1UkWsjvQVoeDxdcnSJPkpQNlm/KYrGZOW8Lnlrg5",
+	"xGlgcC14lS6nxyB0UVeGK8HAibV70iUr+EKzmVjmMsOMOQj25PbQy4WoQuves4Sl0p5VOP7AFgrzSzjF",
+	"BVuy3q0QyHoO6jRMaJdRf1bwfBWI+44vypIqmeKW/3WcmGGyyhZPIbfCPfQ5ClpOiJn2niHHbZvcoMbz",
+	"kmvn78CgkVRrYJn+VpoWW/ENiCjnHkitXj5iH1FRQ+sHnhpL2Cz7rS5U51a/6/N6evT06ADyMbu513f6",
+	"uWotqqiF9kpVlhZWQN3I7FO7Z/qEcbYSq5nPrGxWYcTOcVdQ5rjpons4celKuRVBVkaTwqnQQcMr0WYr",
+	"P6WH2Q/82dHwYPZEDJ/On/Phj9nR4fCZeDp/wo9mh+lB1opX1OBd635y6Fk9GP7Eh/PT4atPv/74ZRj+",
+	"+fQ+fx4efbmfe5azDx/OX9j1evI88NAmlqfa+X4Tj2NA+J3RopzPbiZG+TpRAJ8VfI8jdP9Dp24CiRvm",
+	"z7YY+M0gaX9Xe3bRD/N3RJxXeICjBE8+xAeaLesZhaEaf7gVhNWCy1w7V0VUvXQv6IvSEjNIa23USlQU",
+	"OEE+h4/Ghy3LyY7ozHU86IgKIUoCckR4HtWR+M7tsOUEjkdYOwrsXiI6p0hM8PfugKDjtk0AsFKzYOa1",
+	"NHlBH7a/D8+vwHeKD9/zzMhUxAO6kPgcBmQsF3alFSEpRnfIrtckXYr05p4fCg/u5dtpzpn38BT5Kjd6",
+	"B91bIQpbqXmeMT5TtQm3+oFuUhgss4TT0dLQd7pCw4SMiPJe8lqLbAJk0y/jl94lV/sSESI1sxRyf0LT",
+	"qSqF3ocJ2FeCTYLqzP7miBbG5HKhe1ICnHkMYrpRUDC44569w0rejwIaV9pvl2Jb0itx8XtnVgdc3C9z",
+	"52DvFgw+cb4rHeJ5gWiNOmUGbEkpPpse1kihisgQaJCLuORIo2UEVxDURdWprNSi4quO8VWJeSX0cgIq",
+	"1aQSt+oGNPE7MiKwHgBnm7gv371q8ZSIhqjuYRY3Ivouszgcfvf0roigv5FGsz/H18GLdyamufvsMeGV",
+	"dM9EiU2KtXOgSCEyjckG5JfFWpmNMCN2ATbgtn8HQzh78043t484r3tsS+uEui+8Y6f63df+EE+Pne96",
+	"Xqg1GKropj5u807QsO1CwXMnbNoIsMajjU7rXIejzzatgeCWUsgsl4sJGDrTY6cKCfK9cfSWGLDaEjBK",
+	"N8KgWYTOZN6oYS0L2b94kPiqmnA+1ogN3x03mTG8i/VlvXLF8nlrZwq4LZLkY4Wr/aa+9LVVwgz4ANCT",
+	"mBcFfOlMQA2MNWyjPtq4Pu+/KzJfKlpBeqd4LDimEjR4XeSeVyL6xiYMEx0YHRmUUmq124WS4m5vLpgc",
+	"NHQSrFbzJT3EbffmXJb1fRO2Pi4Vqd+gD41YN4MLFgOSXzSlG4lVaXKRBcVUo5jh22GCq5LLTTdF/Nmz",
+	"PZwEYsVRZdpZIgw3fUkG87zSjQV0b4/EL2o2MbkpRKzk986n4fh/9bvLJaVitzLz73ywQ0K4XDvIpC/9",
+	"fcimdalFZabHLssE/f9w8qwEoCA9cCuM3E+ULDbgDKQTKz7n2mhLLJC4ZZ9yxwnJ7OHUR/inj2AkHHVr",
+	"JNR0FA3J5jwvKFtoSrObwBysFFDz+bTF8vBDBi4dFwYfuFRQ/CvK5GIlYaeOxN3gTT1YUEkdG+4FN3zG",
+	"tfgoZkuFLCoqbq/qEu5jGT3A1vgEK5U2esTO52FMg/KscGPZVPnQIp3ZVsFqwkShRSskgv7jXNvD/uLl",
+	"m5fXLynhHEtmsbhBk0AXGZTw+dz50Vi+qisIs9yITaR0rxMdLbIJvjduIlRqTYlbJ+CLYkqy83dXLy+v",
+	"Y0xli6TvGLoZE79zrzF76yaTgcEHe42jXz2N4DcMksGH9y9Or18OkgHOIEInnfMLv7pXxY7xCy+6v4sH",
+	"e3/V85tnKVarOz445jHsE/3OGIn5NnyU0NncdHMYoNNsLYoisJZ2ugnd22Lzf+kEWIevSAa8mvEsq4TG",
+	"bEFM2ZvazfpnSDA1RTZt21w84/8clIB180uftp3O/2s81v88Hjx8lByfYIEaVqeNx38bjz+Nx+Pxp18P",
+	"k+dPv/zzPrf+03g82uO+0adfj5L7eqk7y+FzxGAtwg92oCORjAuoIbKioq7EKCjgW2HCBBXqrfRiipFt",
+	"VxiuhVXUrF5dy4xoQxKYCDdUHaAhoBY5MWQ87wlhYlUwY6VZv6qGnCkiKwhFpazUKtdCH7MpaGv0XZXg",
+	"Wkn7vWo+18LYf4FXzP6jrNSsECs9TYhxS5AkSxE6YRqi9V647bQKSj6Jp1ws4hmkrWy8OxQYMlHIS+Be",
+	"h4O3hto6bJQtQ/W2sOYv5a0oFAZ1d0DVwOquwSVdKbno+DwY+bgzyH1IeZkbXlByBCj6au6F+APNFtyI",
+	"Nd+EOgNl/VhlxZInoR7A1QlUmCWDiq8nZDBMmqylvMGIsL/OizxFvWY1kcpMQiMuuDbPF3UlOiEL+xuE",
+	"eeneWvJbnqMwxCvNa71zjyYZXgqmwcuyNaz9O5cT9OtAYlv4Kxg2PVcqYaqcphJe1aq4pcu+csb+Aq5a",
+	"mGpTVtD5wYVuwheG15xJ1VwVn8sclw1AlCCdVgRLgFctYU5Wudb4MF7sQlrgVcgCyUQ1cUSNl13VakML",
+	"eJ0GnXi3oh8bXI6rXK+4gdA2/VCWE1Kmrarx7vTD9euLy/P/+fLF5N3FxP41ef3y9MXLy+6v5+/+9fTN",
+	"+YvJ//h4PXl1cfn29Lp7x5uXfzk9+zd7Q/eX06t/e/v25fXl+Vns1w/vrj68f39xef3yxeT64q8v301O",
+	"3/zl4vL8+vXbvkmcvj+f/PXlv9mNR7U3oMO5qmZ5lgl7QN5d2Ml+ePdikAzevrx+fWG/8npy+ubNxceX",
+	"LwLWYJSaFLwCplFLyuUV2WQlspxPSMGq7NYCd4QXbR2cly/+8nLy6sO7s+vzi3eTl5eXF3YVdb6Qdocs",
+	"C+0cIKe8dy6fv3jzcnJ9/vblxYfrbe3PcizLI4a3vAKBY5nFv3pm8crRxznS4P+4ung3SAaXfE1VzZd+",
+	"pQIwmbPmgJ5Vq3fKnAVcwl9pPrVxjr1T5hWdlLNq9aH1IWfVqnmbc9md+7PhrgQvPy3LYMDTsjyXH4Az",
+	"XG1kGvwCPpPI35cBT2iuBRzhkjjCO2VO/bF/Y/nBa6XbV8/xiAdvaa6894yArr30fKCBa2m+1APvvPU8",
+	"AC6dAgt44TgAls4TA3hJ5x8Ra+j4+92FqzTalTv7bkx79N82Jx8vl+WZP/fvlL302iGjOFL5eP0KQ0XJ",
+	"4I1Y8HSDp/VUb1Yru7Apnd7mgFyrGyFPi4WqcrNcNUOdvj9HeCIyZBsyeBUez2Zp30JSYmv9yVa5VuoN",
+	"nczgxW/twbzGc3nJjXjjj2WXVM+lVR55YYkIj+JfxUa3CdWZ3e2r1/lKqBqCM3jkAsggUMViB/54cFFX",
+	"DGr2R+xSlIIbKmDXfE61PqBAengocJGhi9xnZoE8g+dVZaya5jSYKRaEMG34BtSwFrNAM9b71dWN/Q8k",
+	"T/3mucQ5aBC1896XJb8V6NjFTFPUhQg2awr7O2UFOH1QFcJCrVGLX8PAWP8pFSr29i0jdrYU6Y19BKoX",
+	"tfGhQlPxFGJcu0TP8eDUJfPkC+nKjjkrq/yWGwEJg5TetlAqS8DUIxkP2S927VpP2icC7MlKgYultRgj",
+	"dkU1hzBnGKfWAle4EsYVnu4UdbjSNL9a3ki1lohgAWakmxxnZT0rcr2E4sobsXGpdQpya11EBhJc2Yd9",
+	"JxEIfZyH380Q72rqlm76s+CVqNDGAPecXfIReyskGsz4+GiHBhHfKCDYJa9E5mZ912ZJRXHQB/qrtqGj",
+	"FB0P3imWViIT0uRWoU/5yu6v/bBwHCgd5WV+IzZTeBGnr7HXW4t2zGixRvfRi5rlaQjSfhhb801TSg2n",
+	"GfLL3V7jMy7ATtQ6aqvhduzGBoB0FvDnNnWXAIrjAE1gSCxQw1ukwqzvEWvcMDins8u3DLztI3YKEUNa",
+	"MIcLBrxo6hOHphRKlIo1wadcLkZbZkQnpYiw/LrlnvganMeIvbHs0RrIj3lZalj+qOXTMzawpOYBpDcM",
+	"i0j4/DDDKXxbECHGl27bYPaVncym8JO2URPwm1yFN8JILglEIcx2tAtRCsxO18LoDpAB5MzDliQO1KD5",
+	"7rI2kWJd9nD6/sM1gzV8/Gtarb5MH42i1ua91zGXDGygEXMoMJjeu1iIbMTOPGEJ/HazBMw5exBdXXto",
+	"oDYZM2sqChaUN+NhVCwjIdkJa2d1U0jzbE2ArKcRm5JTZgRZCYj15F1AgqFrJaGsWsHIK+GCvL0pGl07",
+	"e/fEHWCiZYCuBOSrpmsqVc8KcYIJRBxTroFdAUjtEFBqMUQdXeuoLYNz9zEKLxVjE3UVWCP28etm0Bh+",
+	"BGfJi0KAEEBhOasNZDPDBFLHdXIdnhDkkpguDElHWlPKWtSrEgBFArYnEPVMCHtcZYY8GY4ocgTy1TR7",
+	"MaXKBkOiHcCglLG6zqZQ3LvbUMB4FknjkGCxjHQL4HQU8VHgbF1iNyEe+XQAO89cMrNWLIMl7jB4Xgm7",
+	"ZAtljJUnP4tFHkBIbHtOIhoc3dR6GFMVGozNIGXB8aAQsQzgtkY9bpnjwZVaiZnKNrAR7svCdHZeVIJn",
+	"m4YhdwFwAvY86nrccAFhfNI7rHUdHC1yorpq+tkGChQoYXVWCX6jAy2ItPpRv0fqeDBtfvHqFQcgCfAg",
+	"NrgRQLpwcwdNImERiAmknLcb9kKt7CY4FJ/9BRF4hJtbkVy0YqaqrWYvFWIaR0XOatTjBKOD65JlMpEW",
+	"ubQs4cqeKV/qiyZ8FzatTVauimzD+KISYtTvGusKpm5phJPnLr+3Keuij7ammP30WhYQhXA0CJwenl3n",
+	"WljTRSkKrM5VtWqGhIM8CyYPcKh22vb9VO4BGDYcidpjCgN77NSDTEdRbx/ZhmXZ1HgEWt5MLDjxqkBq",
+	"IGZEIUwDKdNJB18J2IZ9dyhk+B6I7yT89lHcadqwdBgTXuzwYgC32JKX4dZoDqkgxMQd9TpTGxGb5ZC1",
+	"1lS82LG/gvxOQjM9YZDZHCpbpPhyzwloTIpkjfr8u50DQlm4DOjOLLlEtV9kX3dmQKGAWCZC68FLR32u",
+	"6aDOyMX90SYmvS3QEvedTAwoEyUkYWBk+oSZahNYcM3S8rJ8oEk5RmnRAhUb9fjoQxDlxrROIBslacxJ",
+	"xwVQSln2SRcIatIq+X2Ul0BPAelhKUddZ/Lx4FopRPsnoaD3UYNGPTEgsA7FZ8MKpW40K/IbwSq+pmjp",
+	"Q4J3TNjfa2WpZ5lro6pNAtq9MTxdroQ0jwK5RiFDx3VIH0nrCqrSsdpSIlpfNORyPJj660ZNWSG4Q0+H",
+	"fUe1C9xIwJyAH1Dujl03XXC9RHVHMhqUqSpfIL/Y9uK3JTVcq/CA+G/CMCfIaKdgFRBTB0F1KypeNJsR",
+	"DWYR5dB1zzNDFo6SKC+AmUCWTiXYTFgWSNUObZ6IUF0jdil4hl0A0CYjPlFagdXwya2QW2ArqLrIqOLT",
+	"Zaa606CbScff7tfIR4DJX2dVZgEYBUa7QHLCeBAt9yduJSQpBVPasBB031cuwMCjXWEScjGiq+KBRv9W",
+	"SvoHl5TrORcmXdpz6sD7ZYMciup/U71B3qivNDM6MUrwCIU9BLAoKbvLIXDm+RaWZvVEnbZVTqsUgQeM",
+	"a1I/gXanDrT2elOKY9bFIwWlYDuk3ODvqYr5/iBe0dRt7yoynV62gLvtfqTUgsDetaZWBb7orgp8AmsM",
+	"22UaPB8HVlenqRAIvtAN99ERbLkEnTMpX0hu6gpC7dznx7UchrhFQProQ1uhisMlm+e3glFbHcYXKrTB",
+	"/HsAS86TvHcF56FmjL7WSCwbKAeLmH8D3UQj344zYR0sQADm1vgx6KZTsoHhTxxIIGLm0ut1q36Y1sxr",
+	"xWGLDCuUg3N4K6p8nodMxFNAni5HPQH8AOXWviwDKD/Mq1nzDdCmqJa8tEqjSGsTzDPQYePTrDYA/oas",
+	"GLjiTCAdkgPYcv2+6X5p54e4dBzIlnvheqtspRKKz8ZyRVlj1TFgPmAqGCghUlzMB8d/20568VfwyfCK",
+	"TyX71MZ34XLTndB7tGp2zypp5uSrekEVc4ov4U4zTmkpzayD3LEnRwf75Cl/xXd1cWvsr0qKoZpvpYGh",
+	"+jG31L2ydjFMqlW13Hw0zI9BXntYyxwuXyRD/195UVOx+xzzJANoD0PYH04GtEI/CZttALeCUm+dwk9a",
+	"5FoC83TDweAQLoMqAnsmwY4dSx6gk6x4JhLijeoWsBawlRiN4ibSwH0qq45QLnYs5TYA4rsb78Ivk4f5",
+	"u/9zhuub+z4VQ/17LXhhltsZnk09oMumUjd359HugLJqgMEi1VrfJ5dvaw79WXTxYjl3f+x73ikEKIp/",
+	"SpA52iBBTrJKlWWsVu/bTg2zFcCijMxw71TjTKQAphMSASiiA/ubjGfzmzy9ieHtvnI+ypIvRNKUqEOV",
+	"jkK0WSUBJbRbw9GGzd0H95kmEXxC7zJBt41dXfQoMbZJUTXLStwjUdXayx+wWPcunG3X+kjseX+9z21d",
+	"HMTwHThE4ue4e5W+S+b7N8Innsb8tlP2MJDDj5I4FHHS8eSOJfiGPXzxDpDiDihLbA5fg0QcGPpxykQ/",
+	"DbbwUAxEFTmCTsgJ4C19Il8r3Lfs/hbG8rTV1qST/t76rfNJB09//Ap05W65D6Cl5BIU0hZiygmb2sGn",
+	"gMVLIQiIgEPqPlVpbgU+0G5OG3dx45wGdKU1r7JOWfWeDZL+a4DP7CoKiXKBtirRK3h3C5aW0r/dpgPU",
+	"a9QzwT9Imq1OXOnuLp1vkOxEcVzx8m+4cp+swh/8ONQ3eTlUJX7MsFSW1ivfa6n95d4y+K2fjwNtN+Yh",
+	"DRw6uMGBTQgOzDuvCGA/fO3THSbEvpiWARRbX8kcWpdUtjZqFzuD9ktqqddqYwrCRYNXzIuCDKKdWiw+",
+	"gEIGrBwuN/RcrxLeIeDtWna4MULp3TGdnr17QLhrj9EabX/3eFvr5+77FK1QgeD/ohIYLldSoJ8aOKRz",
+	"Mc827AxR+6DRAcYEuGGF4NogSvDcV3lOrazk+gbyz8ZyivOZblcq9/aaSOzYGAMpxK0ott2KushLPZbQ",
+	"Jww4uJ3iKtfWfh45pp/rVtvXQvBbAqJ3B9Y532rqCxCSeYd0ks6F+1VtXztW46QpWYmjrzUGWxXkXxqs",
+	"3P4euCOG2+18MA533kWPTkKfLab5oC8eQaZ6OERYv7eXNXoJd/l5dxInduEUOMMago9Wdo/Ye16B7wFp",
+	"JcgRwdRLrRoCyDO2svJgK+t21NcBttvQta8Dx3h8tb+AJT/drODyZl9T/JrrG79g1oLgWS+uF8aY8CZq",
+	"h0uWUpHLG4qoQyMChGuFngU+DoqNCwBD0N+Ntd2CF8wo1V4sfM3wx8M7V+t3b6DRpauoXrKWH6PFyKfo",
+	"Vg28TA3ilFrLu7vU9Ot1v4lYAMk8fkIsDyZETjjgmYpheRSxbhgusk9GGD6PMYAm08KKhoqShvdGXZci",
+	"6+3RsLcnYS90MSg2aaDjg2SxG+xNvRPNZsmPnj2HbmnqPkjt4MXphf2Nl076X139+b4It1FfRThW+N7t",
+	"JXDNCdw3xs5DuGVbrp8ZtQyNsJzPPMVUrJCASMKMBnc7lvfTpXfghkPX1judXx54G26PLkCVq4rQkjtn",
+	"rNNQqDEmyEEQarTo5VqJLK/tJi3zBbzuTh4IlVK1AxW7B6J9Wq0mLaLbnjybQtSL8JA8WnPeRYUJ+Nrz",
+	"nV2nTof/kw///WD4U6z31JdksFTru6DRMEFr3gTDwkV09Z/QRMRD68Tr8Rry6tl6O5nYhofKyP0VurUQ",
+	"N8WG6Xq14tUG45zQ4udOdJ3YLpGCjZtCq4ICefR7KSP0JZG5Bakmndk8OTj4bvOxCzzR/U5W+zsglVfa",
+	"sAwDZS20xTs9mggf2LymWYN+csHO3/2GbpsqrBGCnUGdOgZBorAFFGSTz1XVQdBBToMxaETzHAH8zkyZ",
+	"JZ1jUMuc9kaWA7q2eOW6OIL6AuD1iGsmeNF6ulBSIEAQmW/H4Wju9+Bk2veDexyK+rbN4YYHhBh70bVq",
+	"MhnB2abJkx+mRkac4kFQpPAdvnZCfW61BPviJ673tLQIhMk3DJ1AE+EIBGPH53zsmxz4xFTAyc6DKrUb",
+	"CaA60NyDMsoL0N/P5/Z3133J70kIrWRvbOMqxRBQEsT7n2SBE25fb1MQapwYT/t323h0Tlw3sb5WGi79",
+	"r0bTGL7ePpAEkolkLTCLdhdU/BH7+1nCmQMOOTdN1gWWbGRKdiy9dxfXk6vr08trqETfzSY6i5fEaLC7",
+	"RgGFdWgmxlrcUbnDR9jTw3MlqoVLT1NzNnX5ZeB0CfNi7tHeM37Mdk5rt9Db7lu3U/cl42y7m92eT3V7",
+	"3N3nsXu9KhYZD5nLPSDOEruC+6iKXR50t3dm+/z/hq38qowF77X+mrQF//D9cxfo0dg2bXG13TJu7+3p",
+	"MLyvI6M7ve5dFNZthGKX/7sTYRvtNcNvILSOGgppJj49dH+Q6a8FJibKDGBatl7V07Km0apc0hR+kTZc",
+	"Zu2XtA/BiPZ1dCkWlstN0jjE+UwUPUtIPW0BQRUWDf3JbZPqN6dr4HfvTtsgH0bElXX1+nR49Oy5nZSl",
+	"hmqYci3YUnzutM+YH6WH2dPZD/y5ePbjwZP7/j2IRS8//fr86T3Dj8+fhj2J1bwzafjWtYi1Gt3OOtJw",
+	"429JPLrayPTU9abbeuMvanYPiOj9+IF94x+r1aAHUneTSdyH+xf2LV1v1sepbOAuKWEYVGPQAPvRNRGk",
+	"16FqYlcqKUbslGpexrKpqKXxfScrqste8w3GepqMyj0CiBCO23VfFzm0m1DZjEMLo6O5q1PKA55CTvKU",
+	"VnyasCkuOeHG4bJPT5reiu378S5ok2lvclCgeBNlhscyEe9H0N+mDSdOJypb/i8/MX2nYgeg+d9rUQPe",
+	"eCu46jOzrfpOFEK9vZBajikC1qSzQ6SMOlBDKQgkyqmKzXi2synnsCGX41aHQ4wNGgUx/Hb3Tpw1VcQU",
+	"rd6dyYBGizoImsjWfUGwOXS4ypSv29+tsMa91zvcWocHe6VWD7Ja3Kthyr6eP6tB/m5+P7WWopqIOOrp",
+	"NfTPF61+ikahE8NHEHMNsEXbobGnu5Oc/muCnZZBHGEnS3T3ge/VNz3cHVv8Jnsec4O6GXiijvEv4Jv3",
+	"ScH7Jnlyf+C8OLsoH13s+bc2W2g3R9m/a0IvdDL2aAhRFVrtGrC9nqsGhKKpahXmmEf7J+zTEiH8lGZ+",
+	"OxVGlK3bnyAFlW880OwXVVdSbBgk/ljRSDZWX2eeO2X5qe8rwwseA5MHhDwqWIKWHUWAXHF2+faYTbMa",
+	"i/3EJBMGG4YksZa2QXmbkqk4YVNXXp7LSVqtpolPakdn5XaSNzWij3YBhvplukMjDNxMLGq5Z9dk6uz/",
+	"nfqcbYUoY2NNOrHxvta0zhfctD1IQAxp6LIi9Al7I3iWsDMXEbkmabrdquJrkgv27tj2tWkI1Bm3323T",
+	"EBZh62wCn8MxIR/ITLOZKNQaYWQgQVZViFNGeW8NQkBscaxqNSGCuhdZ+DSKPkcNJOxBt1pW1cX+fYf2",
+	"yri4W7nC20/Q2vRhM1CVrYwf9fckvnfaRuK6tu9FZIGVSKr0vdZ9P3sJ3vTVBhO1FLnXvL5Nl7fG/RDt",
+	"99afC0PiIJYU0zSJI87qiLfFD1tf3Su6Tr3U6fH4R00gePQF1KTtn9bszNAthy9x/73t2VP67Gj/Q8DA",
+	"6skXI8vJQWoN7u28puEnS66X+3LGDlW4GXYGS5pliORAuyX/Qzb1K7juC5av+MbFMY8ZJMUkrBK/UKV1",
+	"LieZqmcmQczGCa/N0v3btztL2ApwHKky/pv2FXQdfhro9f06CsIX79VZEHYt3lTQ7sQucWN/x4onRDbx",
+	"PWGpEr/gOr6T38U7dJcKHBQ5bDe8Q6YEDdibnn9BVybXRx70A+Py+0H9xLt8L6fe+1w7oVYbKHjYpZBZ",
+	"Y5hXRS4qp2+yJc8Yr6r8VmSuBX1RtJva4dQbZgqoGw0YPiZ89bLIfZxma54b1xQdz6ebH3nLAORiemy/",
+	"TqGtuubk86IDND2Gk0bas5Ae8eCkaefvUnYIkovLDfrGRKEF9fNPlUzzAl8WPIfQM/A0zgixNWDyHnXT",
+	"59xi2ei0pTpPcSMAPiQYGwE0PeAsQZPBkCeuq4rvb4iQm96Fhm39iVXc5mI9PSb8OMBsDNqyS5aJNM/w",
+	"I2eFSm9o5l0ciNxjUFUsbFyIeUauSR62VXTj93kUm5YPuEMDbCJF6wt+C1pES0QOoD38nkEyoMm2WvRF",
+	"40JapHWVm82VPdLkOwSA4JjTw0EbO6BKhLahmlCC/4BfQ3xjYBZgv+O4fhZLY0rU/OztfxWb2Cv7Rs3t",
+	"z0uHKE94GYiA3LyBl7kd9osHcrmCMWLv6YZeEHQrrfBzQ8CXpMEP3siUVQohWxxYy1qIEjOheqf5eUgv",
+	"GeKIuybsUGX6slzdSE2ohC5Y3VQbvioBMSlAp7kVQfyJa3ZlLSdeZYxCOZqwiFooyfiVvV/kv8dPd+uT",
+	"vkBL73mkSPeMWrs5HQtqgl04S7OH66VqZejlOglOM7A9dD+0MxEfodOEj2WIt0lF0O3u9SN26eHKkKmU",
+	"XGuIq1WqXiwheQjlB8T3QICMJQbktFq1EovGciz/9Kf33Cz16E9/YtjxCbDGsPJIO9i6zCMKQrliJeb5",
+	"ZzZ9PK8l+pEe3x5OE3+fnbG7n4+lqTjwA8QqG7F/qfE1BKm0X4E5TvWswRe3E77CE6cJhypEGSdm7dDY",
+	"W4Djeix7kMbxG6yUyRTGbUB8jNh7zCZwcGN55fjKA30nfDnW2lWADtYqWaauqDMBOFtGnTSUBD9YigG0",
+	"FCv05Yi96Bx8PMr24MOU24uQy7Gcdo8vLgBgM93rXN3BPaCNAQAKjKUDomzuXAIUCaK6IQYjtEakLQVl",
+	"PyA/ajiGOS5QuUAAMZhT6buQAUpz0I0sca3IsHmX7wpxMpbU6MuOWGjVJQ09G8KgQ7hrxE6LArAt7dEF",
+	"0E9Q8YVEMOJVQjVY2p5/UAPGcupRTKYj9l7BT7eIjANkDee0gi4ThEbvAbyvKeNYfE5FiTIa4NhX9gy7",
+	"tRxLBKRALCnAkQXJjtCM7qw+xdpi7HqHPqV5g5jVSESCWqRjp2807cR1xVNL7H/6EywKrWHDrj+3L1kG",
+	"LSm4WQldKqnFif2ynLRWpGT7tfbAtUdMusOpik1NxVNR8kpIRPTFiuSMKYkB8SJPhUTzjZj52/NrArtA",
+	"Ga2PHz+Gdg5QYjZS1eIxPfR4laMpjf1oB1YzI91HVdbMuRUVgqIMDkcHowNwD5VC8jIfHA+ejA5GlEaz",
+	"BMXj8SSn5imPlw5p50syALB3+3s0C/3C7rM0lsgdWqCHSTJbaMJWpwOmMWINRGRdYfGsy6PFDNpt2Hvn",
+	"xyMtGMBtc83K2soC6HBxFsKthnSqlwDyaZRDKsaUDEAqzpU8zwbHA2vrndpPtUvi+Hiva6S55bEPx5xn",
+	"kIfhCAcW7ejgwGUwColx5w5WH+QS+ZaiO70nZQkGKQjzKNIGAif5ugpUUhC/xq5W0ADcEQost9s2KIpf",
+	"QIspWIlPX9z+I9g/bn8hTI+7vBkdkBT9K5peEiE1PKDWEoidu+SUXEPNgwhIk4eqfq0DGNGtDXwBMzst",
+	"y3vv4GlZYtzgD7XXsX3ubGgbLcSvt1TrDiG8UtVCmJAAKK7BYbk6u54MKEcijoskPaTg9qthqwm7utk4",
+	"b/E3rUU8znZZsoUSYCE3/S2s+KilyQvnDmgwuhGac8+WIr7PtIEY2Iid0ms7N1W9RDeWnurKSpAbRyTe",
+	"7PcNURzWoKqgKwooWceBOUq9UCKc531tfgvVfvKQuD9T2sm3okCXT/el7VOiCsnfm/YdoLlvFb5N5n/J",
+	"b0WLy213MJmDtdzL7ABwfUhsClx/UbinU4R6JgUuDBAcM0SDAOWKzkmAgTRtv+G/p9Xqz//xv//PuD44",
+	"OHruuhzkmb02BU2qalpU+OJF97qxhME01IkqaE/b6esAQSeHbwyWXLXxYNX2sFg7FUGXHe4q28LHD5k5",
+	"ItECyx7LJc8w5tuI6KC7xmlLHnig1H2g9tmNEKX2rCBxYPtb4PcuAzOPHqwzuzrUsm/wfU4JvOI/6Zyc",
+	"YceL2Flpfto+HtJjUzn0beoFALZtuGmQ8xCcEzCH3EFpJ4/cWzmEngC32CYFSWLErpveIz16W1RrO2sl",
+	"f/xBlbdmkrt0uHBV23t32te3JNifcCG2dunxr3n25XFZqZno52vnhqAYmhTMoLqAhG7b+QojAmZPbrQo",
+	"5k5DB984lMpCBOKEFEB0mJPPXjKerXKJEP4KuliN5VwR9Jt97ZRnt3kqplG5ad/cfPO997551G5+8kek",
+	"lbvpxGlcGjsDpbzks7zITS70tEtC+qaLMOJB67mxG2lAh8sNYtVl0COK8OTvTWa3HpAzTmpv+Q3pVQFM",
+	"04pXNxogdDFWpBOf+chZLfO/1wAOX4rKbJIAYd5V9j7Qrj0/lCCDYLSGPhCpdrojRlflWLapD1LvMoTu",
+	"EzxzSS25bKgw7Ku5dVR6aBQX4h90ujedvoWQktyi1S0qnQn920lVB1Xj/YX2rUY4kL24VFrIpNF8XJkX",
+	"m+dFIdC7ed3E4hBh/wbj4G0a+YsIRJgvYv8vSCX+23qoRTe/h/TwWq3b5qR3Etn9NtBcOL7h4N2KwqMH",
+	"bRbIJRsWNT+8fHXGfnjy0/NH7frmY3JSGdcFQbt+TVniYODAmA173RBhJOgzdwNQUxSrc2F3XzYNlxhm",
+	"M4TZ/BN0dICP5jdCAi4WlCCtSrNxVdiy2JA3Gjyf15C1p+sCtO6l5a9NB90IxhShxSWszNMb7P4BLU2a",
+	"omyGRdmNdMeSd2wh8hECMibWjSSAfGNPj44Qp7xBfgtHaCUZUDfQ8HbsVLwRZiyxzdwyl1nFZSqOW/NB",
+	"L73CysjpGstV9RQAMRqu0mlPmGzPij18dvDk0YhBRS8hKI8lph0woxaIs0ARjUJpNKTIqhmxj9iHxUeC",
+	"wHcwD30oqOlQzsi6adMSkSMfIInhD8Emvr0R1UYj+L2tqHuzJ4I62VB8r+uEoMZvy6/mWlZMNX6jIWU9",
+	"x7UoKAHQTaMb6uRoBAKs+foZTInHJkO+R2HKZZtMoRuoZUdO/BZqMZZcN+kXd2hAzDcInz5Oq9Ww+QyM",
+	"VUnGi5xr35MYY2bbrlz/2BkkW34Pomve8Z9kvr8IMlViJNf5/U53buhvVVs+rm0SawV58I9/d3/VM10q",
+	"M4QOakMXsuvVkK69Ko/Ru4dKpuJR4nv+ad9cL0HWqjtlIolvfEWtNCmcB2I0l0ahcOFlSR43muAEvFZa",
+	"//kw5O5eT2tQ15nm0OsvaQ3fiGo76lg2kVjsTOfisZE+dRA9dLPAx0DwnrI5svTGs0JGCnTdcdk0qVI3",
+	"uV0BKympVkoL08lRQJehQxDHjpsZ+spFCH5X1saJnbGMeNPoMFOb1VaNDoQig57HedCpETG46YdGzwla",
+	"Q8L8AgkfO8uvcZHAd3TmKOm+UgufxpYa+918ZSlx77tducU97n4RHIE+/Tk2mL8Px3pPCcpPDo7ufuJn",
+	"nt5cq+ulQBd5kz82OP7bp1bgD4jOE3/8YBnV49trH3+PiNbjCg9JFk4plSxC1WZOCSLuxWBjLxTgOvum",
+	"9dw3icS4Ch9L32eRTaHZ25RInVQmaj/WNO6E7s8PNPZVLpQTRW4uYesOI2TT6ktmGBgay48RD+hD1Okf",
+	"tZoKY9oninJqOnzMtNjy7TuGAIfECbyGBVitG5sbsAVEqx1TgOk3DZmBnwhyRIRLaTDB2/diy2XQjP9U",
+	"bhgxBIxUuHgEMRWfKOHxwqg12kpwadz3EP/HQr3pXaf7ijDtOtI6TtLullw0B7bCZ76n0A0mGguvIq9W",
+	"TQ9GWuxBQkl3MKErYYZnsFl9r6ObH/+Mj9PNX760xTh2EHViUC663nc6vz2ntLU5/efzmhoQO8YfbH/T",
+	"YRdyrZZq3eRHtagMeuYtLcW6SJNPjIO8HH+gEK+dN0kcPF3yWSHGciZ0njWHFdKpYgRFnB4/al/N7/Nw",
+	"vV4P7VcO66oQ0gru7J5EQU2I9lcC78Xcn3xT5h4WhziVgbwNjts0m9tDPtAZ3Sl8TSOYfXW+Ux12tSE/",
+	"2LQZx6lmpCoFP5C2tLXzTULoP3SF319XCIAk76subBHPXRpDi3ROWKvrvYPm5Exzmc3U507Lozvp5h9S",
+	"6BtLoWZ9+/Z/I9Pd8sf1UnCgo3WJ7KoSvl0xx1riFrKsw/tIQnTipmFi6KPwRom3RsgT0uQog9OzaajE",
+	"XnNqQiu3mjRQWAwcjmh6wq841ZMg1aiD+08dkTGtgSillV5kf3168FNM8F3ZVbwvr3tRbS5ruQ8zel+J",
+	"udiLbZ03ZatQOvDpK86S/Zhdp2g367JPv1ASeN3RPrzOPvAvWMPTCR2QYhx07IRUBMjwDRJVw4wXwqYg",
+	"x0tD8rBBDcU/hmzxfrp/YQ11yjujgomgSy+Y8U3MHCc0x4w2JTN9DLaNxnqRNQr8THCIZFqxCuVyVJ4A",
+	"NwZxLcQtG0t3sirBshoScqivNn61TqHSA5Ir/LAcQqfkfM/NCVSZrYO+HkterbCHbrdVdaHUDaTaRakb",
+	"Fus7slRE6Yu50YCQ2mmx1my0iwrWZ67t8rCHc6o4erRjz39F7M4vvWrRFEu8wdvpKgUpkzHEzIKEtKAR",
+	"czQo+FUcAWGQ4dHvGtVrQRX2OMwbTDwKzHa2AZ1kKfVHa87o9gYk/pBtM010EX/NKu2Z9PsPJvtVTJbw",
+	"cvY4TY9nLkrbE+SwItwNnWv2S50tWilHdgLoCUG/Ciad5ZJNMQiqpx7eG9rKQCzuGGYIAHVb3Zxd8BLS",
+	"FfLFcqbqSlsOajXhQi2ggAnrXor8RrjG+dpQRotYC21AwEAflD55/zN89x+MeL9TkA++9T8p1ELvBhDM",
+	"CK/CKq2AwHx7/DUPusSpCv6GWDuhGAaH5/eY6GmrBx7N1xL+uhPE6zmhqHcfHhwcNGV5dx7VprYPEmZ2",
+	"FYFcQpRRtxUql5OlAxgrHUI/p1w6rAkm1Rq1GoGBzXaxt/MyU54oxIwwJot4OrwsdTKWUGkPctYeVYyl",
+	"FIUHq0p8qRHCGVF2eAPu5BuUYSaCmkPqdJZTGTvgzo3YhYS+ZeTb5cbdDukcyVii8xsTRSh91aU5OAg0",
+	"0pyMqtOlyE5830qXLt2gBjBXT7VSK2tUgMMOGg64fAQsgYpFZ8eSgjj4Zb7agpLLGzhpo5Q18xWD4s01",
+	"dGQ0I/ZKVU5v1VQdGeFnEIn22QL3ZmqIZdc8/12Vly6CXuSoBQExq2p3DhQ8FxrKwdF5X+W3PN3ET8/j",
+	"EKq/7xgFQX1nRDZRO/u016gwgNFgeOIFtJS1ixDIBRUirJIGiyGk/mDkVj7AWEJCgDUgPI4B6v03YgOl",
+	"mpumV2Yg/R35QsYLmtIFbyBlKf+hnY3ZcyZGY7kr4eCEKnamJYFtuMcPEhaYP/j5eRU5SS7Q0vJaU1Wr",
+	"72a7Go3lPU7Bme8x+xvPQPJrPKeSaICiWy1kHJ7xFj4oQQb8vRbQ14qKTBF8tSuCkz2Pz0t4+sv3zhq0",
+	"X9l/QPGXBEBDwjYsRAnRA+spX5SG8ZmqjWv/43sCR8+wx+WJ2nxU5J0XxsVLHD4thjtXrhXydunCR5ew",
+	"+huqFpLtsotigySOMr0hDgrs9hAFApvtuT1W++x5NR08ULhzzTzoWTOPDlxKbDINDPx+HD1Emdu1JDc5",
+	"ckwPHBb0F8WG0LHZtNHe9nTyttopxlcK1R9qMIsTDFuq9rY/jc2xadUaznA3ovMWIs2uDUU4/MLqnwi3",
+	"AywTLR+A19qFzxXlQj7Lpm/Kh187Zd/kL8g1886FZp4H8+fp0fyZGD75IT0cPuXPDoc/zg/E8Ef+hD97",
+	"Nj+c/ZD1LXeDD7gfOTikwX5CWJMibyDJFyfdqKCkObem//Tg6PCw/zRPQljCb0sSfn2D4m4E//mmPT5i",
+	"HxaBVdzPY+Vh/X7t6WSvFaDahh/x7CA+iSJf5ab1akrzxkdW/HO+qlfNAuNfh0kEzTgm46dSfDbTVsge",
+	"IxytBX77y+nmXX7w+e3Vwebt4b+sL67Vv799odZvX6metQONpo8YntxNDN9VKfeIexFpb42tEsKfO6ri",
+	"8MAnTKL7BRLnAqFOwjaU6d6iJcG+5YNFjL17y2f71PeuqwihPHscsGtECGwt2YVsnVxXj5ASDBTY3qDQ",
+	"NBildy3g40poVdzuqCt8BUFcaiwhO/hvAJRCGHOjWOfYNlIdAdVBSlaGetZJK7ZixWBT+mVXzppZeizt",
+	"pSB7EacD2ZKQ0+2R3QCdxFSb6XHTRdFFN9BYcEaKNaHbLy8AawiCPisEKskggii9WmRGDpTOw/ChwRPk",
+	"hp804YlMlC53K6dejNZmUpjSGmq0MXvkEnfmW5Dxt3cJBh2If2eHIEFn7jg1BDNAzpLOGboC/2AIJ2i5",
+	"j6XUlgcnpAuf6rvfeTLYF7cngYIKZNH2bUg51/4cobOyD58ywUzALkJHWKA/YqdN1j+NbxdjLJUMPO9r",
+	"l3QN8fCwWo+UFz+ch5XlBaQeIeglhOep1tc+/bCBxkzGss0nHjUZo4FnAb7Ern2c/E21+aPz8J10mMA2",
+	"5nIR3cgOXV5btu3oF1YH28Q5mMptwmvnBf0aokH+7ZPVTRwcJf7VAXJsX2zAEv/2ya4adBGmxW5/3c9i",
+	"ac0w13nrgWYLbsSabxxkvP1OyDf3UFgtYL4ezwgNAnaJVVnKkigL0f2asWBTaTEiCO49iTB2UqiBkzaF",
+	"STDbc/nYPUwQfUJ/MFRIoGRaYiJzpC6Ixg9rNiJa6xaYD2JmIfnrFmyWtoKPEjC3YJiaFwIQyvabgkwZ",
+	"FzZonsFQc3Q/CrWwKmwY+HaVKUF+MzbOptGIMrfHe1lxbecQceGE2wR6BrJkyiWXDFkCwsM2+PzOl9e8",
+	"2zl9tl9u1ZdC8YzNeGEld0XBh7q0g2hEW6NRXmNZzZdPX/7/AAAA//8=",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -75,6 +75,14 @@ func (s *stubHandler) OAuthConfirm(ctx context.Context, r OAuthConfirmRequestObj
 	return OAuthConfirm303Response{Headers: BackToTheAppResponseHeaders{Location: "https://app.example.com/"}}, s.saw(ctx, nil, *r.Body)
 }
 
+func (s *stubHandler) EraseWorkspace(ctx context.Context, r EraseWorkspaceRequestObject) (EraseWorkspaceResponseObject, error) {
+	return EraseWorkspace200JSONResponse{Ok: true}, s.saw(ctx, nil, r.Id)
+}
+
+func (s *stubHandler) EraseContact(ctx context.Context, r EraseContactRequestObject) (EraseContactResponseObject, error) {
+	return EraseContact200JSONResponse{Ok: true}, s.saw(ctx, nil, r.Params)
+}
+
 func (s *stubHandler) ClaimInstall(ctx context.Context, r ClaimInstallRequestObject) (ClaimInstallResponseObject, error) {
 	return ClaimInstall200JSONResponse{Ok: true}, s.saw(ctx, nil, *r.Body)
 }

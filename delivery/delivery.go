@@ -52,6 +52,7 @@ type Config struct {
 	LookAgain     time.Duration // between looks, at least; 60 s
 	DeadGrantWait time.Duration // before a refused refresh token is believed; 3 s
 	SweepEvery    time.Duration // 15 s
+	ContentKept   time.Duration // how long the content of settled writes is kept; 0: as long as the writes
 	Retention     time.Duration // how long settled writes and their keys are kept; 0: for ever
 	CallTimeout   time.Duration // of one CRM call, as the connectors keep it; 30 s
 }
@@ -123,7 +124,7 @@ func New(cfg Config) (*Engine, error) {
 		Queues:        cfg.queues(),
 		FetchCooldown: fetchCooldown, FetchPollInterval: pollInterval, PollOnly: cfg.PollOnly,
 		JobTimeout: timeout, RescueStuckJobsAfter: timeout + 10*time.Second,
-		CompletedJobRetentionPeriod: completedKept, RetryPolicy: steadyRetry{}, PeriodicJobs: periodicJobs(cfg.Retention),
+		CompletedJobRetentionPeriod: completedKept, RetryPolicy: steadyRetry{}, PeriodicJobs: periodicJobs(cfg.Retention > 0 || cfg.ContentKept > 0),
 	}
 	if cfg.PollOnly {
 		rc.FetchPollInterval = pollOnlyEvery

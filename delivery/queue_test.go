@@ -154,7 +154,7 @@ func TestWhatIsOlderThanTheRetentionIsDeletedPartByPartUntilNothingIsLeft(t *tes
 
 func TestNothingIsRetiredUnlessARetentionIsSet(t *testing.T) {
 	t.Parallel()
-	if with, without := len(periodicJobs(time.Hour)), len(periodicJobs(0)); with != without+1 {
+	if with, without := len(periodicJobs(true)), len(periodicJobs(false)); with != without+1 {
 		t.Errorf("%d periodic jobs with a retention and %d without, want one more", with, without)
 	}
 }

@@ -2,6 +2,7 @@ package delivery
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/riverqueue/river"
@@ -23,22 +24,31 @@ type retireWorker struct {
 	engine *Engine
 }
 
-// Work deletes what is older than the retention, a part at a time.
+// Work deletes what is older than the retention, and the content of what is older than content is kept, a part at a time.
 func (w *retireWorker) Work(ctx context.Context, _ *river.Job[retireArgs]) error {
 	e := w.engine
+	return errors.Join(
+		w.inParts(ctx, "retired", "old writes are deleted", e.cfg.Retention, e.store.Retire),
+		w.inParts(ctx, "content_erased", "the content of old writes is erased", e.cfg.ContentKept, e.store.EraseContent))
+}
+
+func (w *retireWorker) inParts(ctx context.Context, event, message string, keep time.Duration, part func(context.Context, time.Duration, int) (int64, error)) error {
+	if keep <= 0 {
+		return nil
+	}
 	var gone int64
 	for range retireRounds {
-		n, err := e.store.Retire(ctx, e.cfg.Retention, retireAtOnce)
+		n, err := part(ctx, keep, retireAtOnce)
 		gone += n
 		if err != nil {
 			return err
 		}
-		if n == 0 || e.isStopping() {
+		if n == 0 || w.engine.isStopping() {
 			break
 		}
 	}
 	if gone > 0 {
-		e.log.Info().Str("event", "retired").Int64("writes", gone).Dur("older_than", e.cfg.Retention).Msg("old writes are deleted")
+		w.engine.log.Info().Str("event", event).Int64("writes", gone).Dur("older_than", keep).Msg(message)
 	}
 	return nil
 }

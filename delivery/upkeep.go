@@ -35,7 +35,7 @@ type keepAliveArgs struct{}
 func (keepAliveArgs) Kind() string { return "crm.keep_alive" }
 
 // periodicJobs are enqueued by River's leader, one replica at a time.
-func periodicJobs(retention time.Duration) []*river.PeriodicJob {
+func periodicJobs(retires bool) []*river.PeriodicJob {
 	opts := &river.InsertOpts{Queue: upkeepQueue, MaxAttempts: 1} // the next one comes anyway
 	jobs := []*river.PeriodicJob{
 		river.NewPeriodicJob(river.PeriodicInterval(keepAliveEvery),
@@ -45,7 +45,7 @@ func periodicJobs(retention time.Duration) []*river.PeriodicJob {
 		river.NewPeriodicJob(river.PeriodicInterval(compareJobEvery),
 			func() (river.JobArgs, *river.InsertOpts) { return compareArgs{}, opts }, nil),
 	}
-	if retention > 0 {
+	if retires {
 		jobs = append(jobs, river.NewPeriodicJob(river.PeriodicInterval(retireEvery),
 			func() (river.JobArgs, *river.InsertOpts) { return retireArgs{}, opts }, nil))
 	}

@@ -45,18 +45,9 @@ func (h *Handlers) DisconnectCrm(ctx context.Context, r api.DisconnectCrmRequest
 	if err != nil {
 		return nil, err
 	}
-	revoked := false
-	if conn.Status != store.ConnectionDisconnected {
-		if err := h.engine.Revoke(ctx, conn); err != nil {
-			h.log.Warn().Str("event", "revoke_failed").Stringer("connection_id", conn.ID).Str("crm", crm).Err(err).
-				Msg("the CRM did not confirm the revocation; the tokens are forgotten all the same")
-		} else {
-			revoked = true
-		}
-	}
-	if err := h.store.Disconnect(context.WithoutCancel(ctx), r.Body.WorkspaceId, crm); err != nil {
+	revoked, err := h.disconnect(ctx, conn)
+	if err != nil {
 		return nil, err
 	}
-	h.log.Info().Str("event", "disconnected").Stringer("connection_id", conn.ID).Str("crm", crm).Bool("revoked", revoked).Msg("disconnected")
 	return api.DisconnectCrm200JSONResponse{Ok: true, Revoked: revoked}, nil
 }

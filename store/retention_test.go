@@ -47,3 +47,31 @@ func TestOldSettledWritesGoWithTheirAttemptsAndWhatWaitsStays(t *testing.T) {
 	b.wantStatus(waits.ID, store.Queued)
 	b.wantStatus(young.ID, store.Cancelled)
 }
+
+func TestContentThatIsOldEnoughIsErasedAndTheKeyIsKept(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	c := b.connect("hubspot", "hub1")
+	first := b.outcome("old", contact(ada))
+	old := b.append(first)[0]
+	b.settle(became(b.claimOne(c.ID), store.Succeeded))
+	waits := b.append(b.outcome("waits", contact("b@example.com")))[0]
+	b.exec(`update crm_write_log set settled_at = settled_at - interval '9 days', created_at = now() - interval '9 days'`)
+	for _, want := range []struct {
+		keep time.Duration
+		n    int64
+	}{{10 * 24 * time.Hour, 0}, {8 * 24 * time.Hour, 1}, {8 * 24 * time.Hour, 0}} {
+		if n, err := b.EraseContent(t.Context(), want.keep, 10); err != nil || n != want.n {
+			t.Errorf("kept %s: erased %d, %v; want %d", want.keep, n, err, want.n)
+		}
+	}
+	if got := value[string](b, `select payload_json::text from crm_write_log where id = $1`, old.ID); got != `{"email": null}` {
+		t.Errorf("the content is %s, want the name of the field alone", got)
+	}
+	if got := value[string](b, `select payload_json::text from crm_write_log where id = $1`, waits.ID); got != `{"email": "b@example.com"}` {
+		t.Errorf("what waits has the content %s", got)
+	}
+	if again := b.append(first)[0]; again.ID != old.ID || again.Status != store.Succeeded {
+		t.Errorf("a repeat is %+v, want the write that was made", again)
+	}
+}

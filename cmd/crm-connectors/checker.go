@@ -94,12 +94,18 @@ func (c *checker) config(v variables) Config {
 	if cfg.Retention = v.Retention; v.Retention != 0 && v.Retention < leastRetention {
 		c.add("WRITE_RETENTION", "is neither 0s nor at least 720h")
 	}
+	if cfg.ContentKept = v.ContentKept; v.ContentKept != 0 && v.ContentKept < leastContentKept {
+		c.add("CONTENT_RETENTION", "is neither 0s nor at least 168h")
+	}
 	cfg.HubSpot, cfg.Salesforce = c.hubspot(v, cfg), c.salesforce(v, cfg)
 	if cfg.HubSpot == nil && cfg.Salesforce == nil && v.HubSpotClientID+v.HubSpotClientSecret+v.SalesforceClientID+v.SalesforceClientSecret == "" {
 		c.add("HUBSPOT_CLIENT_ID", "is not set, and neither is SALESFORCE_CLIENT_ID: at least one CRM is needed, or PUBLIC_URL, for workspaces with apps of their own")
 	}
 	return cfg
 }
+
+// leastContentKept is longer than a write is tried, looked for and compared.
+const leastContentKept = 7 * 24 * time.Hour
 
 // leastRetention is longer than any caller goes on to repeat an outcome.
 const leastRetention = 30 * 24 * time.Hour

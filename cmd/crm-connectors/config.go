@@ -37,6 +37,7 @@ type Config struct {
 	Proxy        *url.URL          // that all calls to the CRMs go through; nil: none
 
 	DailyShare    float64       // of 1
+	ContentKept   time.Duration // 0: as long as the writes
 	Retention     time.Duration // 0: for ever
 	DrainWorkers  int
 	Waits         Waits

@@ -34,6 +34,7 @@ func ownFailures() []connectors.Failure {
 		{Code: "refresh_interrupted", Class: later, Cause: "The token could not be refreshed because of a passing problem in this service.", Action: nothingToDo, Source: onConnections},
 		{Code: "session_rejected", Class: dead, Cause: "The CRM refused a token that had just been refreshed.", Action: "Check that the connecting user may use the API from this service's address, then reconnect.", Source: onConnections},
 		{Code: "refresh_token_lost", Class: dead, Cause: "The CRM renewed the access, but its answer was lost, and it takes the old refresh token no more.", Action: "Reconnect the CRM; what waits is then written.", Source: onConnections},
+		{Code: "contact_erased", Class: refused, Cause: "The contact was erased before the write was made.", Action: "The contact was erased; nothing to do.", Source: onWrites},
 		{Code: "crm_disconnected", Class: dead, Cause: "The workspace disconnected this CRM, or the connection is no longer live.", Action: "Connect the CRM again.", Source: onWrites},
 		{Code: "account_changed", Class: refused, Cause: "The workspace was connected to another CRM account before this write was done.", Action: "Look in the account it was made for; if the write is missing there, send the outcome again with a new source_event_id.", Source: onWrites},
 		{Code: "contact_failed", Class: refused, Cause: "The contact that this write belongs to could not be written.", Action: "Mend the contact's write and retry it; this write follows by itself.", Source: onWrites},

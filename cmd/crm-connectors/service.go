@@ -67,7 +67,7 @@ func newService(ctx context.Context, cfg Config, log zerolog.Logger) (_ *service
 	engine, err := delivery.New(delivery.Config{Pool: pool, Store: st, Connectors: crms, Apps: apps, Log: log, Workers: cfg.DrainWorkers, PollOnly: cfg.PollOnly,
 		Lease: store.Lease{Hold: cfg.Waits.Lease, Send: cfg.Waits.SendWindow}, CallTimeout: cfg.Waits.CallTimeout, LateCommit: cfg.Waits.LateCommit,
 		IndexLag: cfg.Waits.IndexLag, FirstLook: cfg.Waits.FirstLook, LookAgain: cfg.Waits.LookAgain, DeadGrantWait: cfg.Waits.DeadGrantWait,
-		SweepEvery: cfg.Waits.SweepEvery, Slice: cfg.Waits.Slice, Retention: cfg.Retention})
+		SweepEvery: cfg.Waits.SweepEvery, Slice: cfg.Waits.Slice, Retention: cfg.Retention, ContentKept: cfg.ContentKept})
 	if err != nil {
 		return nil, err
 	}

@@ -67,6 +67,7 @@ type variables struct {
 	SweepEvery    time.Duration `env:"DELIVERY_SWEEP_EVERY" envDefault:"15s" group:"Waits" help:"how often dead workers are looked for" example:"15s"`
 	Slice         time.Duration `env:"DELIVERY_SLICE" envDefault:"20s" group:"Waits" help:"how long one connection may keep a worker while others wait" example:"20s"`
 
+	ContentKept   time.Duration `env:"CONTENT_RETENTION" envDefault:"0s" group:"Running" help:"how long the content of settled writes is kept, at least 168h; their keys stay as WRITE_RETENTION says; 0s: as long as the writes" example:"720h"`
 	Retention     time.Duration `env:"WRITE_RETENTION" envDefault:"0s" group:"Running" help:"how long settled writes and their keys are kept, at least 720h; an outcome that is sent again after that is written again; 0s: for ever" example:"9600h"`
 	TrustedHosts  []string      `env:"CRM_TRUSTED_HOSTS" group:"Running" help:"hosts besides the CRMs' own that may receive secrets, with or without TLS" example:"127.0.0.1:9101,sim.example.com"`
 	DailyShare    int           `env:"CRM_DAILY_SHARE" envDefault:"80" group:"Running" help:"percent of a CRM account's calls of a day, by whomever they are used, after which this service sends none" example:"80"`

@@ -137,7 +137,7 @@ func (t *trial) anyOrder(r *rand.Rand) *order { return t.orders[r.IntN(len(t.ord
 
 // disconnect ends a connection and makes it again after a while.
 func disconnect(ctx context.Context, t *trial, r *rand.Rand) error {
-	return t.whileDown(ctx, r, func(*order) error { return sleep(ctx, wait(r, 50*time.Millisecond, 500*time.Millisecond)) })
+	return t.whileDown(ctx, t.anyOrder(r), r, func(*order) error { return sleep(ctx, wait(r, 50*time.Millisecond, 500*time.Millisecond)) })
 }
 
 // disconnect ends the connection of an order, as soon as anybody takes the call.

@@ -42,6 +42,7 @@ type fault struct {
 	times int // so often; 0 is once
 	do    func(ctx context.Context, t *trial, r *rand.Rand) error
 	deed  func(t *trial, e lane.Event, r *rand.Rand) (cut.Verdict, func(context.Context) error)
+	whole bool // needs an outcome that has everything, as the first
 	spoil bool // a copy that the CRM makes by itself: the service must tell it
 
 	// unseen is what may take a write away from the service before it has looked for it, or a copy past its look. Of a copy that the CRM made the
@@ -110,13 +111,13 @@ func newPlan(seed int64, list []kind, beyond bool) plan {
 		p.faults = append(p.faults, f)
 	}
 	if list := situations(p.tier); !beyond && r.IntN(situationEvery) == 0 {
-		p.add(list[r.IntN(len(list))](r))
+		p.add(list[r.IntN(len(list))](r), r)
 	}
 	return p
 }
 
 // add puts a situation into the plan, unless what is there excludes it.
-func (p *plan) add(together []fault) {
+func (p *plan) add(together []fault, r *rand.Rand) {
 	for _, f := range together {
 		if slices.ContainsFunc(p.faults, f.excludes) {
 			return
@@ -126,7 +127,15 @@ func (p *plan) add(together []fault) {
 		if p.faults = append(p.faults, f); f.times > 1 {
 			p.replicas = 1
 		}
+		if f.whole && p.tier != tierSearch {
+			p.orders = append([]kind{wholes()[r.IntN(2)]}, p.orders...)
+		}
 	}
+}
+
+// wholes are the kinds of outcome that have everything, one a CRM.
+func wholes() []kind {
+	return slices.DeleteFunc(kinds(), func(k kind) bool { return len(k.parts) < 3 })
 }
 
 // excludes says that a plan has one of the two alone.

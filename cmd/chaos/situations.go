@@ -20,15 +20,19 @@ func situations(on tier) []func(*rand.Rand) []fault {
 	list := []func(*rand.Rand) []fault{
 		func(r *rand.Rand) []fault { return []fault{lateClaim(r)} },
 		func(*rand.Rand) []fault { return []fault{poisonOne()} },
+		func(*rand.Rand) []fault { return []fault{killedAndDown()} },
 		whileDoubtful("a person cancels what is in doubt", func(ctx context.Context, t *trial, _ *rand.Rand) error {
 			return t.cancelAny(ctx, "in_doubt")
 		}),
 		whileDoubtful("a person disconnects what is in doubt", disconnect),
-		whileDoubtful("a person cancels what a lost connection holds", func(ctx context.Context, t *trial, r *rand.Rand) error {
-			return t.whileDown(ctx, r, func(*order) error { return t.cancelAny(ctx, "blocked") })
-		}),
+		ofWhole(whileDoubtful("a person cancels what a lost connection holds", func(ctx context.Context, t *trial, r *rand.Rand) error {
+			return t.whileDown(ctx, t.orders[0], r, func(o *order) error {
+				_, err := t.cancel(ctx, o, "blocked")
+				return err
+			})
+		})),
 		whileDoubtful("another account after a disconnect", func(ctx context.Context, t *trial, r *rand.Rand) error {
-			return t.whileDown(ctx, r, func(o *order) error { return t.ofAnotherAccount(ctx, o) })
+			return t.whileDown(ctx, t.anyOrder(r), r, func(o *order) error { return t.ofAnotherAccount(ctx, o) })
 		}),
 		whileDoubtful("a grant is revoked in doubt", revoke),
 	}
@@ -56,6 +60,15 @@ func whileDoubtful(kind string, do func(context.Context, *trial, *rand.Rand) err
 			}
 			return do(ctx, t, r)
 		}})
+	}
+}
+
+// ofWhole gives the plan an outcome with a contact and what belongs to it, before the others.
+func ofWhole(situation func(*rand.Rand) []fault) func(*rand.Rand) []fault {
+	return func(r *rand.Rand) []fault {
+		list := situation(r)
+		list[len(list)-1].whole = true
+		return list
 	}
 }
 
@@ -104,8 +117,7 @@ func (t *trial) cancel(ctx context.Context, o *order, statuses ...string) (bool,
 }
 
 // whileDown ends the connection of an order, does something, and makes it again.
-func (t *trial) whileDown(ctx context.Context, r *rand.Rand, do func(*order) error) error {
-	o := t.anyOrder(r)
+func (t *trial) whileDown(ctx context.Context, o *order, r *rand.Rand, do func(*order) error) error {
 	return errors.Join(t.disconnect(ctx, o), do(o), sleep(ctx, wait(r, 50*time.Millisecond, 500*time.Millisecond)), t.bench.lane.Connect(ctx, o.workspace, o.kind.crm))
 }
 
@@ -132,6 +144,26 @@ func poisonOne() fault {
 	}
 	return f
 }
+
+// killedAndDown kills the service at a call, and ends a connection before anybody can take over what was being sent.
+func killedAndDown() fault {
+	f := fault{kind: "killed, and a person disconnects", unseen: true, at: moment{nth: 1, on: creates}}
+	f.deed = func(t *trial, e lane.Event, r *rand.Rand) (cut.Verdict, func(context.Context) error) {
+		victim, killed := anyReplica(t, r), newDeed()
+		own := rand.New(rand.NewPCG(r.Uint64(), 5)) //nolint:gosec // it must repeat
+		o := t.anyOrder(own)
+		if i := slices.IndexFunc(t.orders, func(o *order) bool { return o.kind.crm == e.Wire }); i >= 0 {
+			o = t.orders[i]
+		}
+		return cut.Verdict{Bytes: len(e.Text), Do: func() { killed.done <- victim.Kill() }}, func(ctx context.Context) error {
+			return errors.Join(killed.wait(ctx), victim.Ensure(ctx), t.whileDown(ctx, o, own, func(*order) error { return sleep(ctx, pastLease) }))
+		}
+	}
+	return f
+}
+
+// pastLease is longer than a lease lasts (build.Waits) and the sweep that follows it.
+const pastLease = 2500 * time.Millisecond
 
 // twiceFault is a gateway that sends a create twice and passes the second answer on: an account that enforces the marker says that it is there.
 func twiceFault() fault {

@@ -23,7 +23,7 @@ begin
 			when was = 'reconciling' and new.status = 'queued' and old.empty_reads > 0 then 'waited'
 			when was in ('sending', 'reconciling') and new.error_code in ('worker_lost', 'worker_lost_repeatedly') and new.lease_until is null
 				and old.reclaims < new.reclaims then 'worker lost'
-			when new.error_code = 'account_changed' then 'account changed'
+			when new.status = 'needs_review' and new.error_code = 'account_changed' then 'account changed'
 			else '' end;
 	end if;
 	insert into chaos.steps values (was, new.status, how);

@@ -11,7 +11,7 @@ import (
 	"github.com/google/uuid"
 )
 
-// Fails when a request without credentials is answered with the code for a bad key.
+// Broken by: a request without credentials is answered with the code for a bad key.
 func TestSupabase06_WithoutCredentialsTheHeaderIsMissing(t *testing.T) {
 	t.Parallel()
 	s := start(t, options{})
@@ -22,7 +22,8 @@ func TestSupabase06_WithoutCredentialsTheHeaderIsMissing(t *testing.T) {
 	}
 }
 
-// Fails when the algorithm of a token does not choose the code, or when the end of a token is not looked at.
+// Broken by: the algorithm of a token does not choose the code.
+// Broken by: a token without an end is taken.
 func TestSupabase07_ABadTokenHasTheCodeOfItsAlgorithm(t *testing.T) {
 	t.Parallel()
 	good, unknown := ecKey(t), ecKey(t)
@@ -57,8 +58,11 @@ func TestSupabase07_ABadTokenHasTheCodeOfItsAlgorithm(t *testing.T) {
 	}
 }
 
-// Fails when one parser takes both kinds of algorithm with the public key as the secret, when a token without a person is let in, or when
-// issuer or audience are not compared.
+// Broken by: a token that is signed with a public key as the secret is taken.
+// Broken by: a token without a person is taken.
+// Broken by: the issuer is not compared.
+// Broken by: the audience is not compared.
+// Broken by: a key set that is a bare list is refused.
 func TestSupabase08_GoodTokensOfEveryKindAreTaken(t *testing.T) {
 	t.Parallel()
 	ec, rs := ecKey(t), rsaKey(t)
@@ -101,8 +105,9 @@ func TestSupabase08_GoodTokensOfEveryKindAreTaken(t *testing.T) {
 	none.refused(none.connections(uuid.New(), bearer(hs256(t, "u"))...), 401, "UNAUTHORIZED_LEGACY_JWT")
 }
 
-// Fails when an unknown key id fetches without a cool-down, when a failed fetch forgets the keys, or when a set that was never fetched is
-// taken for an empty one.
+// Broken by: an unknown key id fetches without a cool-down.
+// Broken by: a failed fetch forgets the keys.
+// Broken by: a set that was never fetched is taken for one without the key.
 func TestSupabase09_TheKeySetIsCachedAndSurvivesAnOutage(t *testing.T) {
 	t.Parallel()
 	first, second := ecKey(t), ecKey(t)
@@ -141,6 +146,18 @@ func TestSupabase09_TheKeySetIsCachedAndSurvivesAnOutage(t *testing.T) {
 		t.Errorf("while the set cannot be fetched: %d %s", r.status, r.body)
 	}
 
+	outage := &jwks{keys: []map[string]any{jwk(t, "first", &first.PublicKey)}}
+	during := start(t, options{env: []string{"SUPABASE_JWKS_URL=" + listen(t, outage) + "/auth/v1/.well-known/jwks.json"}})
+	during.member(user, workspace)
+	outage.set(true)
+	during.refused(during.connections(workspace, bearer(sign(t, jwt.SigningMethodES256, second, "junk", claimsOf(user)))...), 401, "UNAUTHORIZED_ASYMMETRIC_JWT")
+	if n := outage.count(); n != 2 {
+		t.Errorf("%d fetches at the start and for an unknown key, want 2", n)
+	}
+	if r := during.connections(workspace, bearer(sign(t, jwt.SigningMethodES256, first, "first", claimsOf(user)))...); r.status != 200 {
+		t.Errorf("after a fetch that failed: %d %s", r.status, r.body)
+	}
+
 	without := start(t, options{env: []string{"SUPABASE_JWKS_URL=" + url}})
 	r := without.connections(workspace, bearer(sign(t, jwt.SigningMethodES256, second, "second", claimsOf(user)))...)
 	without.refused(r, 503, "signing_keys_unavailable")
@@ -152,7 +169,8 @@ func TestSupabase09_TheKeySetIsCachedAndSurvivesAnOutage(t *testing.T) {
 	}
 }
 
-// Fails when only the key named default is known, or when a bearer that is an API key is judged as a token.
+// Broken by: only the key named default is known.
+// Broken by: a bearer that is an API key is judged as a token.
 func TestSupabase10_ASecretKeyIsAServiceOnEitherHeader(t *testing.T) {
 	t.Parallel()
 	s := start(t, options{})
@@ -179,7 +197,8 @@ func TestSupabase10_ASecretKeyIsAServiceOnEitherHeader(t *testing.T) {
 	single.refused(single.connections(w, "apikey", secretKey), 401, "UNAUTHORIZED_INVALID_API_KEY")
 }
 
-// Fails when the anon key counts as a person because its signature is good.
+// Broken by: the anon key counts as a person because its signature is good.
+// Broken by: the service_role key counts as nobody.
 func TestSupabase11_TheServiceRoleKeyIsAServiceAndThePublicKeysAreNobody(t *testing.T) {
 	t.Parallel()
 	s := start(t, options{})
@@ -206,7 +225,7 @@ func TestSupabase11_TheServiceRoleKeyIsAServiceAndThePublicKeysAreNobody(t *test
 	}
 }
 
-// Fails when a bad token falls through to the key beside it.
+// Broken by: a bad token falls through to the key beside it.
 func TestSupabase12_ABadTokenIsRefusedBesideAGoodKey(t *testing.T) {
 	t.Parallel()
 	s := start(t, options{})
@@ -221,7 +240,9 @@ func TestSupabase12_ABadTokenIsRefusedBesideAGoodKey(t *testing.T) {
 	s.refused(s.connections(other, "apikey", secretKey, "Authorization", "Bearer "+hs256(t, user)), 403, "forbidden")
 }
 
-// Fails when membership is not asked, when user_metadata counts, or when the body's user_id is believed.
+// Broken by: membership of the workspace is not asked.
+// Broken by: user_metadata, which people edit themselves, names workspaces.
+// Broken by: a record of another workspace is shown to whoever knows its id.
 func TestSupabase13_APersonReachesTheirOwnWorkspacesOnly(t *testing.T) {
 	t.Parallel()
 	s := start(t, options{})
@@ -291,7 +312,8 @@ func (s *service) everything() string {
 	return text
 }
 
-// Fails when a header that a gateway sets, such as sb-api-key, counts as a credential.
+// Broken by: sb-api-key, which a gateway sets, counts as a credential.
+// Broken by: a callback needs credentials.
 func TestSupabase14_CallbacksNeedNoCredentialsAndGatewayHeadersProveNothing(t *testing.T) {
 	t.Parallel()
 	s := start(t, options{})
@@ -310,7 +332,9 @@ func TestSupabase14_CallbacksNeedNoCredentialsAndGatewayHeadersProveNothing(t *t
 	s.refused(s.connections(w, "sb-api-key", role, "x-workspace-id", w.String(), "Authorization", "Bearer "+hs256(t, user)), 403, "forbidden")
 }
 
-// Fails when a service without keys starts, or when keys that are no JSON are passed over.
+// Broken by: a service without keys starts.
+// Broken by: keys that are no JSON are passed over.
+// Broken by: a key set is fetched without TLS.
 func TestSupabase15_WithoutGoodKeysTheServiceDoesNotStart(t *testing.T) {
 	t.Parallel()
 	program, err := built()

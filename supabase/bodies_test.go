@@ -8,7 +8,8 @@ import (
 	"github.com/google/uuid"
 )
 
-// Fails when a sync is answered 200, or without its job's id.
+// Broken by: an outcome that waits is answered 200.
+// Broken by: an accepted outcome has no job_id.
 func TestSupabase16_SuccessIsJSONThatIsNotEmpty(t *testing.T) {
 	t.Parallel()
 	s := start(t, options{})
@@ -27,7 +28,8 @@ func TestSupabase16_SuccessIsJSONThatIsNotEmpty(t *testing.T) {
 	}
 }
 
-// Fails when a failure is application/problem+json, or has no field error.
+// Broken by: a failure is application/problem+json.
+// Broken by: a failure has nothing in its field error.
 func TestSupabase17_EveryFailureIsOneJSONObject(t *testing.T) {
 	t.Parallel()
 	s := start(t, options{})
@@ -48,7 +50,10 @@ func TestSupabase17_EveryFailureIsOneJSONObject(t *testing.T) {
 	}
 }
 
-// Fails when text/plain is refused, when an unknown field of an envelope is, or when broken JSON is our fault.
+// Broken by: JSON under text/plain is refused.
+// Broken by: an unknown field of an envelope is refused.
+// Broken by: broken JSON is a fault of ours.
+// Broken by: a body may be of any size.
 func TestSupabase18_BodiesAreTakenAsTheClientsSendThem(t *testing.T) {
 	t.Parallel()
 	s := start(t, options{})
@@ -83,7 +88,8 @@ func TestSupabase18_BodiesAreTakenAsTheClientsSendThem(t *testing.T) {
 	s.refused(s.send("POST", "/sync", "a=b", "apikey", secretKey, "Content-Type", "application/x-www-form-urlencoded"), 415, "unsupported_media_type")
 }
 
-// Fails when the text of an error of the database is answered, or an id that came in is not carried on.
+// Broken by: the text of an error of the database is answered.
+// Broken by: an id that came in is not carried on.
 func TestSupabase19_AFaultOfOursSaysNothingAndIsFoundByItsRequestID(t *testing.T) {
 	t.Parallel()
 	s := start(t, options{})

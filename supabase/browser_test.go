@@ -30,8 +30,9 @@ async function connect(crm) {
 }
 </script>`
 
-// Fails when preflights need credentials, when the configured origin is not echoed, when the page of the callback cannot be answered in a real browser, as under a
-// policy that stops its form, or when the customer does not come back to the page they left.
+// Broken by: a preflight has to prove itself.
+// Broken by: the configured origin is not echoed.
+// Broken by: the policy of the callback's page stops its form.
 func TestAPersonConnectsFromAPageOfAnotherOrigin(t *testing.T) {
 	t.Parallel()
 	browser := chromium(t)

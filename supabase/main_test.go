@@ -56,7 +56,7 @@ func TestEveryItemOfTheChecklistHasItsTest(t *testing.T) {
 			for _, m := range regexp.MustCompile(`(?m)((?:^//.*\n)*)^func TestSupabase(\d\d)_`).FindAllStringSubmatch(string(source), -1) {
 				n, _ := strconv.Atoi(m[2])
 				found[n]++
-				if !strings.Contains(m[1], "Fails when") {
+				if !strings.Contains(m[1], "// Broken by: ") {
 					t.Errorf("%s: TestSupabase%s does not say which broken build it was seen to fail on", file, m[2])
 				}
 			}

@@ -93,7 +93,8 @@ func (s *service) tokenCalls() int {
 	return n
 }
 
-// Fails when the start redirects, or gives the address under one name alone.
+// Broken by: the start redirects to the CRM.
+// Broken by: the address is given under one name alone.
 func TestSupabase20_TheStartAnswersTheAddressAndNeverRedirects(t *testing.T) {
 	t.Parallel()
 	s := start(t, options{})
@@ -120,7 +121,7 @@ func TestSupabase20_TheStartAnswersTheAddressAndNeverRedirects(t *testing.T) {
 	}
 }
 
-// Fails when redirect_to is put behind the app's address as it is.
+// Broken by: redirect_to is put behind the app's address as it is.
 func TestSupabase21_OnlyPagesOfTheAppAreComeBackTo(t *testing.T) {
 	t.Parallel()
 	s := start(t, options{})
@@ -140,7 +141,9 @@ func TestSupabase21_OnlyPagesOfTheAppAreComeBackTo(t *testing.T) {
 	}
 }
 
-// Fails when the state is looked at before the exchange and deleted after it.
+// Broken by: a state is read and not spent.
+// Broken by: the state of a flow with another CRM is taken.
+// Broken by: a state is good for ever.
 func TestSupabase22_AStateIsGoodOnceAndForItsOwnFlow(t *testing.T) {
 	t.Parallel()
 	s := start(t, options{})
@@ -197,7 +200,8 @@ func length(m *sync.Map) int {
 	return n
 }
 
-// Fails when the parameter is put behind the page with a second question mark.
+// Broken by: the parameter is put behind the page with a second question mark.
+// Broken by: a callback may be kept by caches.
 func TestSupabase23_SuccessComesBackToThePageWithItsQuery(t *testing.T) {
 	t.Parallel()
 	s := start(t, options{})
@@ -214,7 +218,8 @@ func TestSupabase23_SuccessComesBackToThePageWithItsQuery(t *testing.T) {
 	}
 }
 
-// Fails when a refusal is answered with a text in place of a redirect, or leaves the state unspent.
+// Broken by: a refusal is answered with a text.
+// Broken by: a refusal leaves the state unspent.
 func TestSupabase24_ARefusalComesBackWithWhatHappened(t *testing.T) {
 	t.Parallel()
 	s := start(t, options{})
@@ -247,7 +252,10 @@ func TestSupabase24_ARefusalComesBackWithWhatHappened(t *testing.T) {
 	}
 }
 
-// Fails when a claim does not lock the install, when a service's word for a person is not checked, or when the end is not looked at.
+// Broken by: a claim does not lock the install.
+// Broken by: a service's word for a person is believed.
+// Broken by: a person claims in the name of whomever the body says.
+// Broken by: an install waits for ever.
 func TestSupabase25_AnInstallIsClaimedByOneMember(t *testing.T) {
 	t.Parallel()
 	s := start(t, options{})
@@ -265,7 +273,11 @@ func TestSupabase25_AnInstallIsClaimedByOneMember(t *testing.T) {
 		return id.String()
 	}
 	claim := func(id string, w uuid.UUID, headers ...string) reply {
-		return s.send("POST", "/functions/v1/claim-install", encode(t, map[string]any{"install_id": id, "workspace_id": w, "further": 1}), headers...)
+		body := map[string]any{"install_id": id, "workspace_id": w, "further": 1}
+		if len(headers) > 0 && headers[0] == token[0] {
+			body["user_id"] = uuid.NewString() // a person is who their token says
+		}
+		return s.send("POST", "/functions/v1/claim-install", encode(t, body), headers...)
 	}
 	superseded, id := install("hubspot"), ""
 	if id = install("hubspot"); s.count(`select count(*) from crm_connections where workspace_id is null and status = 'pending_claim'`) != 1 {
@@ -309,7 +321,8 @@ func TestSupabase25_AnInstallIsClaimedByOneMember(t *testing.T) {
 	}
 }
 
-// Fails when a token is stored, logged, answered or audited in the open.
+// Broken by: tokens are stored as they are.
+// Broken by: a token is logged when its connection is made.
 func TestSupabase26_TokensAreSealedWhereverTheyLie(t *testing.T) {
 	t.Parallel()
 	s := start(t, options{})

@@ -14,7 +14,8 @@ func functions() map[string]string {
 		"connections": "GET", "apps": "GET", "writes": "GET", "health": "GET"}
 }
 
-// Fails when a slash at the end is kept.
+// Broken by: a slash at the end of a path is kept.
+// Broken by: the prefix /functions/v1 is not taken off.
 func TestSupabase01_EveryFunctionAnswersWithAndWithoutThePrefix(t *testing.T) {
 	t.Parallel()
 	s := start(t, options{})
@@ -42,7 +43,8 @@ func TestSupabase01_EveryFunctionAnswersWithAndWithoutThePrefix(t *testing.T) {
 	}
 }
 
-// Fails when a wrong method is a path that does not exist, or Allow is missing.
+// Broken by: a wrong method is a path that does not exist.
+// Broken by: a 405 has no header Allow.
 func TestSupabase02_UnknownFunctionsAndWrongMethodsAreToldApart(t *testing.T) {
 	t.Parallel()
 	s := start(t, options{})
@@ -64,7 +66,7 @@ func TestSupabase02_UnknownFunctionsAndWrongMethodsAreToldApart(t *testing.T) {
 	}
 }
 
-// Fails when the edge runtime's own probe is not known.
+// Broken by: the edge runtime's own probe is not known.
 func TestSupabase03_HealthIsAnsweredWithoutCredentials(t *testing.T) {
 	t.Parallel()
 	s := start(t, options{})
@@ -75,7 +77,8 @@ func TestSupabase03_HealthIsAnsweredWithoutCredentials(t *testing.T) {
 	}
 }
 
-// Fails when a preflight has to prove itself, or a header that the SDK sends is not allowed.
+// Broken by: a preflight has to prove itself.
+// Broken by: the header x-region, which the SDK sends, is not allowed.
 func TestSupabase04_APreflightIsAnsweredForEveryFunction(t *testing.T) {
 	t.Parallel()
 	s := start(t, options{})

@@ -15,7 +15,7 @@ import (
 // TENANT_REQUESTS makes it as many requests as one likes; 10,000 is the bar.
 const usualRequests = 600
 
-// Fails when a workspace's filter is left out of one query, or the caller of one request is another's.
+// Broken by: the log is listed without the filter for its workspace.
 func TestNoRowCrossesBetweenWorkspacesThatShareTwoConnections(t *testing.T) {
 	t.Parallel()
 	const workspaces = 20

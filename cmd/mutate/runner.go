@@ -2,11 +2,8 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -31,7 +28,6 @@ const hung = "a test that waits for ever"
 var (
 	failedTest  = regexp.MustCompile(`(?m)^--- FAIL: (\w+)`)
 	runningTest = regexp.MustCompile(`(?m)^\s+(Test\w+)\S* \(\d`)
-	notBuilt    = regexp.MustCompile(`\[(build|setup) failed\]`)
 )
 
 // result is what became of one behaviour.
@@ -105,37 +101,16 @@ func (r *runner) keep(res result, of int) {
 
 // test runs a connector's tests with edits and gives the names of those that failed, first ones only.
 func (r *runner) test(ctx context.Context, crm string, edits []overlay.Edit) ([]string, error) {
-	changed, err := overlay.Apply(r.root, edits)
-	if err != nil {
+	out, broken, err := overlay.Test(ctx, r.root, r.work, edits, "-failfast", "-skip", elsewhere, "-timeout", endless, "./"+filepath.Join("connectors", crm))
+	if err != nil || !broken {
 		return nil, err
-	}
-	dir, err := os.MkdirTemp(r.work, "one-")
-	if err != nil {
-		return nil, err
-	}
-	file, err := overlay.Write(dir, changed)
-	if err != nil {
-		return nil, err
-	}
-	cmd := exec.CommandContext(ctx, "go", "test", "-overlay", file, "-vet=off", "-failfast", "-skip", elsewhere, "-timeout", endless,
-		"./"+filepath.Join("connectors", crm))
-	cmd.Dir = r.root
-	out, err := cmd.CombinedOutput()
-	var exit *exec.ExitError
-	switch {
-	case err == nil:
-		return nil, nil
-	case ctx.Err() != nil:
-		return nil, ctx.Err()
-	case !errors.As(err, &exit) || notBuilt.Match(out):
-		return nil, fmt.Errorf("go test: %w\n%s", err, out)
 	}
 	failed := named(failedTest, out)
 	if strings.Contains(string(out), "panic: test timed out") {
 		failed = append(append(failed, hung), named(runningTest, out)...)
 	}
 	if len(failed) == 0 {
-		return nil, fmt.Errorf("go test: %w\n%s", err, out)
+		return nil, fmt.Errorf("go test names no test that failed:\n%s", out)
 	}
 	return failed, nil
 }

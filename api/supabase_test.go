@@ -10,7 +10,6 @@ import (
 
 // Broken by: the headers of CORS come after the search for the route.
 // Broken by: sb-error-code is not exposed to the page.
-// Broken by: a request has no deadline.
 func TestSupabase05_EveryAnswerIsReadableByABrowser(t *testing.T) {
 	t.Parallel()
 	good := `{"workspace_id":"` + workspace + `","source_event_id":"e","contact":{"email":"ada@example.com"}}`

@@ -348,6 +348,7 @@ func TestSupabase15_WithoutGoodKeysTheServiceDoesNotStart(t *testing.T) {
 		"none":                {nil, "SUPABASE_SECRET_KEYS"},
 		"blank":               {[]string{"SUPABASE_SECRET_KEY=  "}, "SUPABASE_SECRET_KEYS"},
 		"no JSON":             {[]string{"SUPABASE_SECRET_KEYS=" + secretKey}, "SUPABASE_SECRET_KEYS"},
+		"no JSON, and a key":  {[]string{"SUPABASE_SECRET_KEYS=" + secretKey, "SUPABASE_SERVICE_ROLE_KEY=k"}, "SUPABASE_SECRET_KEYS"},
 		"no keys":             {[]string{"SUPABASE_SECRET_KEYS={}"}, "SUPABASE_SECRET_KEYS"},
 		"an empty key":        {[]string{`SUPABASE_SECRET_KEYS={"default":""}`}, "SUPABASE_SECRET_KEYS"},
 		"key set no JSON":     {[]string{"SUPABASE_SECRET_KEY=k", "SUPABASE_JWKS=nonsense"}, "SUPABASE_JWKS"},

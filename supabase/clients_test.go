@@ -20,7 +20,7 @@ import (
 // clientTests are the tests that clients.test.mjs has: eight for each of two releases of supabase-js.
 const clientTests = 16
 
-// Broken by, for a: the start redirects to the CRM.
+// Broken by, for a: a publishable key beside a person's token hides the person.
 // Broken by, for b: the code of a failure is in the body alone.
 // Broken by, for c: the service_role key counts as nobody.
 // Broken by, for d: the header Idempotency-Key does not stand for a missing event.

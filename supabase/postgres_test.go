@@ -113,7 +113,6 @@ func unprivileged(t *testing.T) *syscall.SysProcAttr {
 }
 
 // Broken by: prepared statements are used behind a transaction pooler.
-// Broken by: River listens behind a transaction pooler.
 func TestSupabase31_DirectSessionAndTransactionPoolersAllCarry(t *testing.T) {
 	t.Parallel()
 	for mode, env := range map[string][]string{"direct": nil, "session": nil, "transaction": {"RIVER_POLL_ONLY=true"}} {

@@ -20,8 +20,6 @@ func routing() []breakage {
 				{In: "api/router.go", Old: "findRoute(p, mux, v.spec),\n", New: "findRoute(p, mux, v.spec),\n\t\tcors(cfg.Origins),\n"}}},
 		{item: "05", broken: "sb-error-code is not exposed to the page",
 			edits: in("api/middleware.go", `corsExposed = "sb-error-code, `, `corsExposed = "`)},
-		{item: "05", broken: "a request has no deadline",
-			edits: in("api/router.go", "\t\tdeadline(cfg.RequestTimeout),\n", "\t\tdeadline(1 << 40),\n")},
 	}
 }
 

@@ -96,11 +96,11 @@ func crmFault(name string, make func(*rand.Rand) sim.Fault) func(*rand.Rand) fau
 	}
 }
 
-// lateFault is a CRM's fault by which a copy may come after the service has looked.
+// lateFault is a CRM's fault by which a request is executed later than anybody waits for it.
 func lateFault(name string, make func(*rand.Rand) sim.Fault) func(*rand.Rand) fault {
 	return func(r *rand.Rand) fault {
 		f := crmFault(name, make)(r)
-		f.unseen = true
+		f.unseen, f.late = true, true
 		return f
 	}
 }

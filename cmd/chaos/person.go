@@ -125,7 +125,7 @@ func personFaults(on tier) []func(*rand.Rand) fault {
 		rejectFault, poisonFault,
 	}
 	if on != tierSearch {
-		list = append(list, func(*rand.Rand) fault { return fault{kind: "a day passes", unseen: true, do: aDayPasses} })
+		list = append(list, func(*rand.Rand) fault { return fault{kind: "a day passes", unseen: true, skips: true, do: aDayPasses} })
 	}
 	if on == tierRead {
 		list = append(list, copyFault)

@@ -48,6 +48,9 @@ type fault struct {
 	// unseen is what may take a write away from the service before it has looked for it, or a copy past its look. Of a copy that the CRM made the
 	// comparison of the next day would tell then, which a plan within the bounds does not wait for: it has one of the two.
 	unseen bool
+
+	late  bool // the CRM executes a request after a while,
+	skips bool // which is over when this has let a day pass: a plan has one of the two
 }
 
 // moment is when a fault strikes: before the first outcome is sent, at the n-th call, or by the clock.
@@ -139,7 +142,9 @@ func wholes() []kind {
 }
 
 // excludes says that a plan has one of the two alone.
-func (f fault) excludes(o fault) bool { return f.spoil && o.unseen || f.unseen && o.spoil }
+func (f fault) excludes(o fault) bool {
+	return f.spoil && o.unseen || f.unseen && o.spoil || f.late && o.skips || f.skips && o.late
+}
 
 // tierOf spreads the seeds over the tiers.
 func tierOf(seed int64) tier {

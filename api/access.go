@@ -11,6 +11,7 @@ import (
 type rule struct {
 	open    bool // no credentials: somebody's browser that a CRM sent, or a health check
 	hooks   bool // database webhooks and cron
+	hubspot bool // HubSpot, by its signature, and nobody else
 	members bool // signed-in people, for a workspace of theirs
 
 	// workspace is the workspace that a request of a member names; nil where it names none. An operation without this function is
@@ -29,6 +30,8 @@ func access() map[string]rule {
 		"HubspotOAuthCallback":    back,
 		"SalesforceOAuthCallback": back,
 		"OAuthConfirm":            back,
+
+		"HubspotWebhooks": {hubspot: true},
 
 		"EraseWorkspace": {},
 		"EraseContact":   {},
@@ -61,7 +64,7 @@ func access() map[string]rule {
 
 // authenticate lets everybody through to open operations, and to the others callers who prove themselves and are of a kind that may
 // call the operation at all.
-func authenticate(p *responder, auth Authenticator) func(http.Handler) http.Handler {
+func authenticate(p *responder, auth Authenticator, hubspot *HubSpotHooks) func(http.Handler) http.Handler {
 	rules := access()
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -70,8 +73,12 @@ func authenticate(p *responder, auth Authenticator) func(http.Handler) http.Hand
 				next.ServeHTTP(w, r)
 				return
 			}
-			caller, err := auth.Authenticate(r)
-			if err == nil {
+			var caller Caller
+			var err error
+			if rule.hubspot {
+				caller, err = hubspot.authenticate(r)
+				exchangeFrom(r.Context()).caller = caller
+			} else if caller, err = auth.Authenticate(r); err == nil {
 				exchangeFrom(r.Context()).caller = caller
 				err = rule.admits(caller.Kind)
 			}

@@ -1004,6 +1004,19 @@ type Health struct {
 // HealthStatus defines model for Health.Status.
 type HealthStatus string
 
+// HubspotEvents defines model for HubspotEvents.
+type HubspotEvents = []json.RawMessage
+
+// HubspotEventsTaken defines model for HubspotEventsTaken.
+type HubspotEventsTaken struct {
+	// Ignored Events of other kinds or without what they need
+	Ignored int  `json:"ignored"`
+	Ok      bool `json:"ok"`
+
+	// Taken Events that meant something here
+	Taken int `json:"taken"`
+}
+
 // ItemError defines model for ItemError.
 type ItemError struct {
 	// Code What went wrong, for programs. The words in capitals are those of Supabase's gateway.
@@ -1743,6 +1756,9 @@ type DisconnectCrmJSONRequestBody = DisconnectRequest
 // HubspotOAuthStartJSONRequestBody defines body for HubspotOAuthStart for application/json ContentType.
 type HubspotOAuthStartJSONRequestBody = OAuthStartRequest
 
+// HubspotWebhooksJSONRequestBody defines body for HubspotWebhooks for application/json ContentType.
+type HubspotWebhooksJSONRequestBody = HubspotEvents
+
 // OAuthConfirmFormdataRequestBody defines body for OAuthConfirm for application/x-www-form-urlencoded ContentType.
 type OAuthConfirmFormdataRequestBody = OAuthAnswer
 
@@ -1799,6 +1815,9 @@ type ServerInterface interface {
 	// HubspotOAuthStart Begin connecting a workspace to HubSpot
 	// (POST /hubspot-oauth-start)
 	HubspotOAuthStart(w http.ResponseWriter, r *http.Request)
+	// HubspotWebhooks What HubSpot says became of contacts
+	// (POST /hubspot-webhooks)
+	HubspotWebhooks(w http.ResponseWriter, r *http.Request)
 	// OAuthConfirm What a person answers to the page of a callback
 	// (POST /oauth-confirm)
 	OAuthConfirm(w http.ResponseWriter, r *http.Request)
@@ -1916,6 +1935,12 @@ func (_ Unimplemented) HubspotOAuthCallback(w http.ResponseWriter, r *http.Reque
 // HubspotOAuthStart Begin connecting a workspace to HubSpot
 // (POST /hubspot-oauth-start)
 func (_ Unimplemented) HubspotOAuthStart(w http.ResponseWriter, r *http.Request) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// HubspotWebhooks What HubSpot says became of contacts
+// (POST /hubspot-webhooks)
+func (_ Unimplemented) HubspotWebhooks(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
@@ -2419,6 +2444,20 @@ func (siw *ServerInterfaceWrapper) HubspotOAuthStart(w http.ResponseWriter, r *h
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.HubspotOAuthStart(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// HubspotWebhooks operation middleware
+func (siw *ServerInterfaceWrapper) HubspotWebhooks(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.HubspotWebhooks(w, r)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -3245,6 +3284,9 @@ func HandlerWithOptions(si ServerInterface, options ChiServerOptions) http.Handl
 		r.Post(options.BaseURL+"/hubspot-oauth-start", wrapper.HubspotOAuthStart)
 	})
 	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/hubspot-webhooks", wrapper.HubspotWebhooks)
+	})
+	r.Group(func(r chi.Router) {
 		r.Post(options.BaseURL+"/oauth-confirm", wrapper.OAuthConfirm)
 	})
 	r.Group(func(r chi.Router) {
@@ -3603,6 +3645,28 @@ func (response HubspotOAuthStart200JSONResponse) VisitHubspotOAuthStartResponse(
 	if response.Headers.SetCookie != nil {
 		w.Header().Set("Set-Cookie", fmt.Sprint(*response.Headers.SetCookie))
 	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type HubspotWebhooksRequestObject struct {
+	Body *HubspotWebhooksJSONRequestBody
+}
+
+type HubspotWebhooksResponseObject interface {
+	VisitHubspotWebhooksResponse(w http.ResponseWriter) error
+}
+
+type HubspotWebhooks200JSONResponse HubspotEventsTaken
+
+func (response HubspotWebhooks200JSONResponse) VisitHubspotWebhooksResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
 	return err
@@ -4042,6 +4106,9 @@ type StrictServerInterface interface {
 	// HubspotOAuthStart Begin connecting a workspace to HubSpot
 	// (POST /hubspot-oauth-start)
 	HubspotOAuthStart(ctx context.Context, request HubspotOAuthStartRequestObject) (HubspotOAuthStartResponseObject, error)
+	// HubspotWebhooks What HubSpot says became of contacts
+	// (POST /hubspot-webhooks)
+	HubspotWebhooks(ctx context.Context, request HubspotWebhooksRequestObject) (HubspotWebhooksResponseObject, error)
 	// OAuthConfirm What a person answers to the page of a callback
 	// (POST /oauth-confirm)
 	OAuthConfirm(ctx context.Context, request OAuthConfirmRequestObject) (OAuthConfirmResponseObject, error)
@@ -4471,6 +4538,37 @@ func (sh *strictHandler) HubspotOAuthStart(w http.ResponseWriter, r *http.Reques
 	}
 }
 
+// HubspotWebhooks operation middleware
+func (sh *strictHandler) HubspotWebhooks(w http.ResponseWriter, r *http.Request) {
+	var request HubspotWebhooksRequestObject
+
+	var body HubspotWebhooksJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.HubspotWebhooks(ctx, request.(HubspotWebhooksRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "HubspotWebhooks")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(HubspotWebhooksResponseObject); ok {
+		if err := validResponse.VisitHubspotWebhooksResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // OAuthConfirm operation middleware
 func (sh *strictHandler) OAuthConfirm(w http.ResponseWriter, r *http.Request) {
 	var request OAuthConfirmRequestObject
@@ -4883,278 +4981,284 @@ func (sh *strictHandler) RetryWrite(w http.ResponseWriter, r *http.Request, id W
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7L19c9u4lif8VfDo2aokdyjFdl66265bO24nufHeJM7YzqRmr7ISREIS2xTAS4BWNF15aj/NfrD5JE/h",
-	"nAMQpEBZTic9vVP3n+6YIkEQODjv53d+HaRqVSoppNGD418HS8EzUcE/T4tCre0/MqHTKi9NruTgeHC9",
-	"FGwlzFJlmpklN8wsc81KbpZsyfVokAzEZ74qCzE4Hry/uLpO2MX76/OLd1eDZKDTpVhxO+aKf34j5MIs",
-	"B8eHBwfJwGxK+4A2VS4Xgy9fksHPlVprUZ0pdZOL7WlMJ5PXSpthWq0mitdmOWUPp8Ef69wsVW3Y9Zur",
-	"R8eMs4rLTK3YLS9qQfMWRaFx9jN8F5tXasWUWYpKs/UyLwTLDUuVlCI1mnF2dvk2YXNVMSPkWK5yWRuh",
-	"R2z62pjyQhabacKmV3wlrnIj/vyGf56OxrK1IN1J/1keyFScsPfcLP/8+IS95Z+Hpwvx5+cHByfMjXrC",
-	"rkRaV+KEhWP3LedRfDlfVpWqzlQm4juq+Uowrtk0VZmYslwysxRsprLNqPWi/1aJ+eB48P8+bsjmMf6q",
-	"HzevsC+8FH+vhTbn2fYL3/GVoJWv8C77QlVXrFCLNgUdHP700+wZPxr+kB6K4Q/Zk4Phj/zZs+GT+cHs",
-	"p/QwOxJP572EdfRjbCUuhak2p3Mjqu2ZvVZrtuJyw7RIlbQUrtia56Y1qWet9+UyX9WrwfGhf1cujViI",
-	"avDFvq3kFV8J485UWZ5Vq/gWnF2+bX265oXQc1WlYpAMcnuXPWSDZCD5yv6eVqtBMrALmFciGxybqhb7",
-	"bpWdhJ3dGdJ2rmRsn+ysUn/HA83yrDXDw+xo/pw/E8OD9Nmz4dP06Kfhj/NnM7tX84PsR3HEDw7jc4eB",
-	"vm7qH+o8g7m/qDaXtdye9fuCS6bg3JiQsrNqM6lq2SZu9jK3x52pub22YrlmQqp6sWztOM4PvuPvtag2",
-	"zYfQoC0SzMSc14UZHM95oYUni5lSheCSTiPXIvuoqhtd8rTnTK79z+GiP+cH2ZP5kRg+mx2mw6fZj2L4",
-	"0/zgYHjIj2ZP0qfZM/F8/v0W/TwTq1IZIdPNX8Vme95XhttjY3nkVKu6SsVE3AppJnk2ZeulqASsvapN",
-	"qlbCSgwmlRQJ0wq5MmeVPZ/Av5v9Q7HEFvktMA66uq5y4L8f7bhjGQ4sgcXkRjN4fYKDp6qWRneZsrg1",
-	"w8ODp0du1fBlzboF3zy0H30/xntxWptlP+O1/NZyGfE5XXK5aO91epD5w98hPPtcayY9bwamvP3qj8sN",
-	"rOPZ5Vu24LeCScVoyOb1PE2F1pNMyFxkPfMQMP6+E3kRTqJXDtEBPbt8+0DbU5Dp9n7JbFhbcY0TY1aQ",
-	"qir/dw7j7JjmJHzfHlO+Mtz0yUv7k9N/4M/KsBXvLKA2T03fBsIId8zifSXmMTE1tTLpz4cHUxBOmtWl",
-	"JSEjpJdbDw/slecHj1BdWbrDYq9qYUwhEsZlxrjUa6vtHB0csBx44IYt+a0YjeUFMMYSpiBkKjTjlWD5",
-	"QqpKZN0zRBPqO0L0IT0n51n85FzzaiHM3vJyWc90qUyc9xkY6zfLS5zS1Uam23M6ZVO9kanldG0VZv48",
-	"PZo/E8MnP6SHw6f82eHwx/mBGP7In/Bnz+aHsx+yw+8yac+0vZzpE/K/XdJ0iNsPOPkWQuejJd3eudsf",
-	"t3WTp7MfZuJgfjD8yaqLT/mTn+zk0+Hz7HD+00wc8MPD76abfMHnhTY/qywXoPk5hlLZayA4UyWNkMb+",
-	"k5dlkafAvx7/opE37vfGZljSt5vXN9P/kgwsyX7TF9sBd70SruhSSY3f/zNPb67V9VKcluX2RtpfWS4t",
-	"E1sKxssyQQVgOq4PDp6kabWCf4iJrkEm/flwylRF9wBvt6YXMnmwYPxfwXumwPG2hsTHB0lo+75RuCix",
-	"U17yhSB90c60zYOMKfXx48e8LEd0dZSq1WMwCSoYUv93YlTNt+ykt4BPPj346fk2o/Ti6j1fiM7+GvHZ",
-	"PF6aVdHe2LbWEuO+X5L4d6OOpm9QCytFpZVkJASdFT0Tc1UJxuXGLHO5AJ2atJvM7lolyoKnoFEES36G",
-	"sx6CrZubzfC9KvJ0Ez/0MJdC8cyqj/CWxL5mbm2tjEkFmiZKOCsf56pasULY20EFtddnluQagmttI2nw",
-	"Q12l7IHVTx/su0WHB3FZdiXMsHFlxA4WLcXjtt8DdsKetRdKim98eLU1UiJb/U75fSvE3Dgb2K7isVWn",
-	"rXZuma69AXWJjD2c0r+mjxKWG7bmmnGWVRtW1ZI99MbXo4SpClT1SsBNtH32JSmvqg17OCUVY/rIKhn0",
-	"+f9Si1pk33QBTtNUlEZksSW4bhQmUHpQIS3UAkhnnRcFmwmYsFVAiYqsQmKHopeAvZ+CyfEmX+Uw47JS",
-	"pagMyQSuJ2pu/2HpkxtLeNyIoclXVhB3iCixZNa6OZfm+dPBttvBSbJtnT9Pl4wXhVpzmYpjlvG82CRs",
-	"VlfaJPYQTOBK2wMDl2LTqTVuyJ3zaQmHv+Hk6HH8qE/+GTX7RaTGjk5ior1gaZGjLbn9cRfIkL3i8UAz",
-	"tZb2o0axyaeV4EZkE272X/8UNdE79cRkUKhFLidLpc19JnpMBnIpVFkIpvOFZLkcsdOZJhNWsFrXvGB2",
-	"5OhnVSLLK5GaSV0VEc6pLNVWYpFrIyqRNUa2NQM58vSUF4XljQlLl7ziqREV2BD+L/tiv2B1lcfmgab/",
-	"Xat1WpZXeKMlpzILdqRLuQJPIBIAy0GOgOEl0koguym4NqysTWt+Oza0Q5boTqOJd1ayh0Df5Dp2qssS",
-	"/p8bsdJ7LIEdjEbnVcU3WzODAXum4FQw+94sy+168eJ9MB/yQXWF+TwXRYbSPAcmDB6TDMUj+GXn9oDa",
-	"tdz7CJ7qtkshNyfsyjsxgbC0lQ0G3Yq6XomK3QjgN6FG8uxZMljl0ovUxCroRlT2Hf/rb//P8P/79E//",
-	"bWs7k8HnId02RJfB8WBVa2MpvqxyafisEA0Rax8ggEOo4XzjpyFJ7fN5I3ZuUAhyKwNJ78nxmrEyDFUQ",
-	"aYUm00s45wueyxaJllxrO+P2KhweHD39z1mGXczrlarCLeUF+O6IWIBNvK5nV6UycV5mL8rAYYJeOqmA",
-	"oSVM11Y+aTY1QptR4/+2KvR0LFXFpk6pXm26v4/YR/qUfJtXdrwVkfG7NPgkGci6KOxyOYVvi8u1rNx9",
-	"jdnwZHfM5OZsdYmx5/RfeTbb3qYhm/qhp8dteQM+Vw4Cx1oxVj1WazmWQzbNpTa8KEChmh63Yl8kKXLN",
-	"wpseaDsMPGu1ZHzGjm8Um9lV2n5RcEpSLt0LcH9kvWqtCtjnzdusiW614E+RrTjVWqU53PaGz0ShI7Ed",
-	"pEwkWlyUAm5NSPRtWCV45pQ9jqpb4k295g0u8JkLxpnh+gasGlUU6IezX2q1VJ4a+0MmeDEaywspPL/l",
-	"INHtv8CKKnguw/GRXNt8F4ef0LgRd2HibrHvi/5uZ7pzALih5/EvMQo0RqzKmAhsfthDWwXBsLfEPONF",
-	"sS0y7Si1FtHPEjLr0StQs2pCvVUttd2yHMnVEqKoWJajINxPS2ycENHJLI0pJ9pwU+ve+aAj1htI5KQd",
-	"RRfvJpd38h7ap7/aW78kA4qRxNQsS572YK4EM6phyKQtJ4yUtITVkgz6hM1VLa2gIy0Vwjf2f5ZK7O+5",
-	"nGSqnvUprKC/RPWJax8DSFVVCWQCLM8wBG83SNdlqar4yCBh7qXhd9UuImJa49aIzSI68v3Ufz7+Slu0",
-	"xaO1kBnyTLvRdvmAlc5zuOyUDTCl9Y1V15cCfPK5Yx2VaDFOO56lU/u+GJP8mZt0eW5Ej0N9zg04tpT0",
-	"cbQTKxQy8XlqX2hXHDw3jkXS5iWYN3GwrSwKF3zaRZ12Qhil+mL5fSY+BwcnoPSy4HJ/NvG+4DLGJpqj",
-	"t+tpv1JXeLt9EH37+8n5ZIDeg72nCy7uOy0BXB3/ETGa6848RnecPB9Aezru6ABKJMVueuycrEzzjWbr",
-	"5ebEO25AtAN5tJ91Hp9jSzNSigxi8i16dfMAc2tODgEXUe8l4H1NnjYpEkFHFuQlT5cglCWbXuBd04Td",
-	"8iIHXsdmG7tKophb+vab2V54q3Yv1JAu/qKVHF3y9VuhNV8I8t2c46PoIVzl0v19x577iffuNnnytqRw",
-	"Bdf3p8GGPdxFh27k2JRAPm/NBTPGohJxFdmTt3lR5BTLbInefi2iUnVfsBaS00CDteSeZ5oZfiOkZXJ9",
-	"oiN6dA7uIZk7K0bf76bp3wGfH1/Gks/yIncLuJ2npOqKVSK1Rh6cXaOKrJXBBgfSErbTZNF3CYo8t1oP",
-	"t8p6WQqpG8MMv8iqsZy8vOBbUdqARBrLmbDWJdxrclGhqaWVkqKCF+i6Es43U93mqWA3Uq11c4y8GEMR",
-	"Yj/Ai7OY5sszO0qPtmLti2yVy1ybihvlEnlAcFr7IlOgLHDmpp2L6oRN319cXbP/+N//53FZqdtcQ3Ao",
-	"U0LjotgBFhWXBp2lOnbwA625I2FwD++j0NJOb+48d27oxC3KTsrZbB9DcPvs0rQCv9BSFZkGKltxqwef",
-	"OLOlSePB3SMPphGfwd65ERtYy7Yb2R7lOjcTHCt26ugL7gp4wl3X9mG7Wrmo9l/f6zxyMj0Hh7F2L+h1",
-	"HsvGGLKpkOBICNU2InYUbJpxSs1gqSo3JFy5vZ+j1UkWsjvQVoeDxdcnSJPkpQNlm/KYrGZOW8Lnlrg5",
-	"xGlgcC14lS6nxyB0UVeGK8HAibV70iUr+EKzmVjmMsOMOQj25PbQy4WoQuves4Sl0p5VOP7AFgrzSzjF",
-	"BVuy3q0QyHoO6jRMaJdRf1bwfBWI+44vypIqmeKW/3WcmGGyyhZPIbfCPfQ5ClpOiJn2niHHbZvcoMbz",
-	"kmvn78CgkVRrYJn+VpoWW/ENiCjnHkitXj5iH1FRQ+sHnhpL2Cz7rS5U51a/6/N6evT06ADyMbu513f6",
-	"uWotqqiF9kpVlhZWQN3I7FO7Z/qEcbYSq5nPrGxWYcTOcVdQ5rjpons4celKuRVBVkaTwqnQQcMr0WYr",
-	"P6WH2Q/82dHwYPZEDJ/On/Phj9nR4fCZeDp/wo9mh+lB1opX1OBd635y6Fk9GP7Eh/PT4atPv/74ZRj+",
-	"+fQ+fx4efbmfe5azDx/OX9j1evI88NAmlqfa+X4Tj2NA+J3RopzPbiZG+TpRAJ8VfI8jdP9Dp24CiRvm",
-	"z7YY+M0gaX9Xe3bRD/N3RJxXeICjBE8+xAeaLesZhaEaf7gVhNWCy1w7V0VUvXQv6IvSEjNIa23USlQU",
-	"OEE+h4/Ghy3LyY7ozHU86IgKIUoCckR4HtWR+M7tsOUEjkdYOwrsXiI6p0hM8PfugKDjtk0AsFKzYOa1",
-	"NHlBH7a/D8+vwHeKD9/zzMhUxAO6kPgcBmQsF3alFSEpRnfIrtckXYr05p4fCg/u5dtpzpn38BT5Kjd6",
-	"B91bIQpbqXmeMT5TtQm3+oFuUhgss4TT0dLQd7pCw4SMiPJe8lqLbAJk0y/jl94lV/sSESI1sxRyf0LT",
-	"qSqF3ocJ2FeCTYLqzP7miBbG5HKhe1ICnHkMYrpRUDC44569w0rejwIaV9pvl2Jb0itx8XtnVgdc3C9z",
-	"52DvFgw+cb4rHeJ5gWiNOmUGbEkpPpse1kihisgQaJCLuORIo2UEVxDURdWprNSi4quO8VWJeSX0cgIq",
-	"1aQSt+oGNPE7MiKwHgBnm7gv371q8ZSIhqjuYRY3Ivouszgcfvf0roigv5FGsz/H18GLdyamufvsMeGV",
-	"dM9EiU2KtXOgSCEyjckG5JfFWpmNMCN2ATbgtn8HQzh78043t484r3tsS+uEui+8Y6f63df+EE+Pne96",
-	"Xqg1GKropj5u807QsO1CwXMnbNoIsMajjU7rXIejzzatgeCWUsgsl4sJGDrTY6cKCfK9cfSWGLDaEjBK",
-	"N8KgWYTOZN6oYS0L2b94kPiqmnA+1ogN3x03mTG8i/VlvXLF8nlrZwq4LZLkY4Wr/aa+9LVVwgz4ANCT",
-	"mBcFfOlMQA2MNWyjPtq4Pu+/KzJfKlpBeqd4LDimEjR4XeSeVyL6xiYMEx0YHRmUUmq124WS4m5vLpgc",
-	"NHQSrFbzJT3EbffmXJb1fRO2Pi4Vqd+gD41YN4MLFgOSXzSlG4lVaXKRBcVUo5jh22GCq5LLTTdF/Nmz",
-	"PZwEYsVRZdpZIgw3fUkG87zSjQV0b4/EL2o2MbkpRKzk986n4fh/9bvLJaVitzLz73ywQ0K4XDvIpC/9",
-	"fcimdalFZabHLssE/f9w8qwEoCA9cCuM3E+ULDbgDKQTKz7n2mhLLJC4ZZ9yxwnJ7OHUR/inj2AkHHVr",
-	"JNR0FA3J5jwvKFtoSrObwBysFFDz+bTF8vBDBi4dFwYfuFRQ/CvK5GIlYaeOxN3gTT1YUEkdG+4FN3zG",
-	"tfgoZkuFLCoqbq/qEu5jGT3A1vgEK5U2esTO52FMg/KscGPZVPnQIp3ZVsFqwkShRSskgv7jXNvD/uLl",
-	"m5fXLynhHEtmsbhBk0AXGZTw+dz50Vi+qisIs9yITaR0rxMdLbIJvjduIlRqTYlbJ+CLYkqy83dXLy+v",
-	"Y0xli6TvGLoZE79zrzF76yaTgcEHe42jXz2N4DcMksGH9y9Or18OkgHOIEInnfMLv7pXxY7xCy+6v4sH",
-	"e3/V85tnKVarOz445jHsE/3OGIn5NnyU0NncdHMYoNNsLYoisJZ2ugnd22Lzf+kEWIevSAa8mvEsq4TG",
-	"bEFM2ZvazfpnSDA1RTZt21w84/8clIB180uftp3O/2s81v88Hjx8lByfYIEaVqeNx38bjz+Nx+Pxp18P",
-	"k+dPv/zzPrf+03g82uO+0adfj5L7eqk7y+FzxGAtwg92oCORjAuoIbKioq7EKCjgW2HCBBXqrfRiipFt",
-	"VxiuhVXUrF5dy4xoQxKYCDdUHaAhoBY5MWQ87wlhYlUwY6VZv6qGnCkiKwhFpazUKtdCH7MpaGv0XZXg",
-	"Wkn7vWo+18LYf4FXzP6jrNSsECs9TYhxS5AkSxE6YRqi9V647bQKSj6Jp1ws4hmkrWy8OxQYMlHIS+Be",
-	"h4O3hto6bJQtQ/W2sOYv5a0oFAZ1d0DVwOquwSVdKbno+DwY+bgzyH1IeZkbXlByBCj6au6F+APNFtyI",
-	"Nd+EOgNl/VhlxZInoR7A1QlUmCWDiq8nZDBMmqylvMGIsL/OizxFvWY1kcpMQiMuuDbPF3UlOiEL+xuE",
-	"eeneWvJbnqMwxCvNa71zjyYZXgqmwcuyNaz9O5cT9OtAYlv4Kxg2PVcqYaqcphJe1aq4pcu+csb+Aq5a",
-	"mGpTVtD5wYVuwheG15xJ1VwVn8sclw1AlCCdVgRLgFctYU5Wudb4MF7sQlrgVcgCyUQ1cUSNl13VakML",
-	"eJ0GnXi3oh8bXI6rXK+4gdA2/VCWE1Kmrarx7vTD9euLy/P/+fLF5N3FxP41ef3y9MXLy+6v5+/+9fTN",
-	"+YvJ//h4PXl1cfn29Lp7x5uXfzk9+zd7Q/eX06t/e/v25fXl+Vns1w/vrj68f39xef3yxeT64q8v301O",
-	"3/zl4vL8+vXbvkmcvj+f/PXlv9mNR7U3oMO5qmZ5lgl7QN5d2Ml+ePdikAzevrx+fWG/8npy+ubNxceX",
-	"LwLWYJSaFLwCplFLyuUV2WQlspxPSMGq7NYCd4QXbR2cly/+8nLy6sO7s+vzi3eTl5eXF3YVdb6Qdocs",
-	"C+0cIKe8dy6fv3jzcnJ9/vblxYfrbe3PcizLI4a3vAKBY5nFv3pm8crRxznS4P+4ung3SAaXfE1VzZd+",
-	"pQIwmbPmgJ5Vq3fKnAVcwl9pPrVxjr1T5hWdlLNq9aH1IWfVqnmbc9md+7PhrgQvPy3LYMDTsjyXH4Az",
-	"XG1kGvwCPpPI35cBT2iuBRzhkjjCO2VO/bF/Y/nBa6XbV8/xiAdvaa6894yArr30fKCBa2m+1APvvPU8",
-	"AC6dAgt44TgAls4TA3hJ5x8Ra+j4+92FqzTalTv7bkx79N82Jx8vl+WZP/fvlL302iGjOFL5eP0KQ0XJ",
-	"4I1Y8HSDp/VUb1Yru7Apnd7mgFyrGyFPi4WqcrNcNUOdvj9HeCIyZBsyeBUez2Zp30JSYmv9yVa5VuoN",
-	"nczgxW/twbzGc3nJjXjjj2WXVM+lVR55YYkIj+JfxUa3CdWZ3e2r1/lKqBqCM3jkAsggUMViB/54cFFX",
-	"DGr2R+xSlIIbKmDXfE61PqBAengocJGhi9xnZoE8g+dVZaya5jSYKRaEMG34BtSwFrNAM9b71dWN/Q8k",
-	"T/3mucQ5aBC1896XJb8V6NjFTFPUhQg2awr7O2UFOH1QFcJCrVGLX8PAWP8pFSr29i0jdrYU6Y19BKoX",
-	"tfGhQlPxFGJcu0TP8eDUJfPkC+nKjjkrq/yWGwEJg5TetlAqS8DUIxkP2S927VpP2icC7MlKgYultRgj",
-	"dkU1hzBnGKfWAle4EsYVnu4UdbjSNL9a3ki1lohgAWakmxxnZT0rcr2E4sobsXGpdQpya11EBhJc2Yd9",
-	"JxEIfZyH380Q72rqlm76s+CVqNDGAPecXfIReyskGsz4+GiHBhHfKCDYJa9E5mZ912ZJRXHQB/qrtqGj",
-	"FB0P3imWViIT0uRWoU/5yu6v/bBwHCgd5WV+IzZTeBGnr7HXW4t2zGixRvfRi5rlaQjSfhhb801TSg2n",
-	"GfLL3V7jMy7ATtQ6aqvhduzGBoB0FvDnNnWXAIrjAE1gSCxQw1ukwqzvEWvcMDins8u3DLztI3YKEUNa",
-	"MIcLBrxo6hOHphRKlIo1wadcLkZbZkQnpYiw/LrlnvganMeIvbHs0RrIj3lZalj+qOXTMzawpOYBpDcM",
-	"i0j4/DDDKXxbECHGl27bYPaVncym8JO2URPwm1yFN8JILglEIcx2tAtRCsxO18LoDpAB5MzDliQO1KD5",
-	"7rI2kWJd9nD6/sM1gzV8/Gtarb5MH42i1ua91zGXDGygEXMoMJjeu1iIbMTOPGEJ/HazBMw5exBdXXto",
-	"oDYZM2sqChaUN+NhVCwjIdkJa2d1U0jzbE2ArKcRm5JTZgRZCYj15F1AgqFrJaGsWsHIK+GCvL0pGl07",
-	"e/fEHWCiZYCuBOSrpmsqVc8KcYIJRBxTroFdAUjtEFBqMUQdXeuoLYNz9zEKLxVjE3UVWCP28etm0Bh+",
-	"BGfJi0KAEEBhOasNZDPDBFLHdXIdnhDkkpguDElHWlPKWtSrEgBFArYnEPVMCHtcZYY8GY4ocgTy1TR7",
-	"MaXKBkOiHcCglLG6zqZQ3LvbUMB4FknjkGCxjHQL4HQU8VHgbF1iNyEe+XQAO89cMrNWLIMl7jB4Xgm7",
-	"ZAtljJUnP4tFHkBIbHtOIhoc3dR6GFMVGozNIGXB8aAQsQzgtkY9bpnjwZVaiZnKNrAR7svCdHZeVIJn",
-	"m4YhdwFwAvY86nrccAFhfNI7rHUdHC1yorpq+tkGChQoYXVWCX6jAy2ItPpRv0fqeDBtfvHqFQcgCfAg",
-	"NrgRQLpwcwdNImERiAmknLcb9kKt7CY4FJ/9BRF4hJtbkVy0YqaqrWYvFWIaR0XOatTjBKOD65JlMpEW",
-	"ubQs4cqeKV/qiyZ8FzatTVauimzD+KISYtTvGusKpm5phJPnLr+3Keuij7ammP30WhYQhXA0CJwenl3n",
-	"WljTRSkKrM5VtWqGhIM8CyYPcKh22vb9VO4BGDYcidpjCgN77NSDTEdRbx/ZhmXZ1HgEWt5MLDjxqkBq",
-	"IGZEIUwDKdNJB18J2IZ9dyhk+B6I7yT89lHcadqwdBgTXuzwYgC32JKX4dZoDqkgxMQd9TpTGxGb5ZC1",
-	"1lS82LG/gvxOQjM9YZDZHCpbpPhyzwloTIpkjfr8u50DQlm4DOjOLLlEtV9kX3dmQKGAWCZC68FLR32u",
-	"6aDOyMX90SYmvS3QEvedTAwoEyUkYWBk+oSZahNYcM3S8rJ8oEk5RmnRAhUb9fjoQxDlxrROIBslacxJ",
-	"xwVQSln2SRcIatIq+X2Ul0BPAelhKUddZ/Lx4FopRPsnoaD3UYNGPTEgsA7FZ8MKpW40K/IbwSq+pmjp",
-	"Q4J3TNjfa2WpZ5lro6pNAtq9MTxdroQ0jwK5RiFDx3VIH0nrCqrSsdpSIlpfNORyPJj660ZNWSG4Q0+H",
-	"fUe1C9xIwJyAH1Dujl03XXC9RHVHMhqUqSpfIL/Y9uK3JTVcq/CA+G/CMCfIaKdgFRBTB0F1KypeNJsR",
-	"DWYR5dB1zzNDFo6SKC+AmUCWTiXYTFgWSNUObZ6IUF0jdil4hl0A0CYjPlFagdXwya2QW2ArqLrIqOLT",
-	"Zaa606CbScff7tfIR4DJX2dVZgEYBUa7QHLCeBAt9yduJSQpBVPasBB031cuwMCjXWEScjGiq+KBRv9W",
-	"SvoHl5TrORcmXdpz6sD7ZYMciup/U71B3qivNDM6MUrwCIU9BLAoKbvLIXDm+RaWZvVEnbZVTqsUgQeM",
-	"a1I/gXanDrT2elOKY9bFIwWlYDuk3ODvqYr5/iBe0dRt7yoynV62gLvtfqTUgsDetaZWBb7orgp8AmsM",
-	"22UaPB8HVlenqRAIvtAN99ERbLkEnTMpX0hu6gpC7dznx7UchrhFQProQ1uhisMlm+e3glFbHcYXKrTB",
-	"/HsAS86TvHcF56FmjL7WSCwbKAeLmH8D3UQj344zYR0sQADm1vgx6KZTsoHhTxxIIGLm0ut1q36Y1sxr",
-	"xWGLDCuUg3N4K6p8nodMxFNAni5HPQH8AOXWviwDKD/Mq1nzDdCmqJa8tEqjSGsTzDPQYePTrDYA/oas",
-	"GLjiTCAdkgPYcv2+6X5p54e4dBzIlnvheqtspRKKz8ZyRVlj1TFgPmAqGCghUlzMB8d/20568VfwyfCK",
-	"TyX71MZ34XLTndB7tGp2zypp5uSrekEVc4ov4U4zTmkpzayD3LEnRwf75Cl/xXd1cWvsr0qKoZpvpYGh",
-	"+jG31L2ydjFMqlW13Hw0zI9BXntYyxwuXyRD/195UVOx+xzzJANoD0PYH04GtEI/CZttALeCUm+dwk9a",
-	"5FoC83TDweAQLoMqAnsmwY4dSx6gk6x4JhLijeoWsBawlRiN4ibSwH0qq45QLnYs5TYA4rsb78Ivk4f5",
-	"u/9zhuub+z4VQ/17LXhhltsZnk09oMumUjd359HugLJqgMEi1VrfJ5dvaw79WXTxYjl3f+x73ikEKIp/",
-	"SpA52iBBTrJKlWWsVu/bTg2zFcCijMxw71TjTKQAphMSASiiA/ubjGfzmzy9ieHtvnI+ypIvRNKUqEOV",
-	"jkK0WSUBJbRbw9GGzd0H95kmEXxC7zJBt41dXfQoMbZJUTXLStwjUdXayx+wWPcunG3X+kjseX+9z21d",
-	"HMTwHThE4ue4e5W+S+b7N8Innsb8tlP2MJDDj5I4FHHS8eSOJfiGPXzxDpDiDihLbA5fg0QcGPpxykQ/",
-	"DbbwUAxEFTmCTsgJ4C19Il8r3Lfs/hbG8rTV1qST/t76rfNJB09//Ap05W65D6Cl5BIU0hZiygmb2sGn",
-	"gMVLIQiIgEPqPlVpbgU+0G5OG3dx45wGdKU1r7JOWfWeDZL+a4DP7CoKiXKBtirRK3h3C5aW0r/dpgPU",
-	"a9QzwT9Imq1OXOnuLp1vkOxEcVzx8m+4cp+swh/8ONQ3eTlUJX7MsFSW1ivfa6n95d4y+K2fjwNtN+Yh",
-	"DRw6uMGBTQgOzDuvCGA/fO3THSbEvpiWARRbX8kcWpdUtjZqFzuD9ktqqddqYwrCRYNXzIuCDKKdWiw+",
-	"gEIGrBwuN/RcrxLeIeDtWna4MULp3TGdnr17QLhrj9EabX/3eFvr5+77FK1QgeD/ohIYLldSoJ8aOKRz",
-	"Mc827AxR+6DRAcYEuGGF4NogSvDcV3lOrazk+gbyz8ZyivOZblcq9/aaSOzYGAMpxK0ott2KushLPZbQ",
-	"Jww4uJ3iKtfWfh45pp/rVtvXQvBbAqJ3B9Y532rqCxCSeYd0ks6F+1VtXztW46QpWYmjrzUGWxXkXxqs",
-	"3P4euCOG2+18MA533kWPTkKfLab5oC8eQaZ6OERYv7eXNXoJd/l5dxInduEUOMMago9Wdo/Ye16B7wFp",
-	"JcgRwdRLrRoCyDO2svJgK+t21NcBttvQta8Dx3h8tb+AJT/drODyZl9T/JrrG79g1oLgWS+uF8aY8CZq",
-	"h0uWUpHLG4qoQyMChGuFngU+DoqNCwBD0N+Ntd2CF8wo1V4sfM3wx8M7V+t3b6DRpauoXrKWH6PFyKfo",
-	"Vg28TA3ilFrLu7vU9Ot1v4lYAMk8fkIsDyZETjjgmYpheRSxbhgusk9GGD6PMYAm08KKhoqShvdGXZci",
-	"6+3RsLcnYS90MSg2aaDjg2SxG+xNvRPNZsmPnj2HbmnqPkjt4MXphf2Nl076X139+b4It1FfRThW+N7t",
-	"JXDNCdw3xs5DuGVbrp8ZtQyNsJzPPMVUrJCASMKMBnc7lvfTpXfghkPX1judXx54G26PLkCVq4rQkjtn",
-	"rNNQqDEmyEEQarTo5VqJLK/tJi3zBbzuTh4IlVK1AxW7B6J9Wq0mLaLbnjybQtSL8JA8WnPeRYUJ+Nrz",
-	"nV2nTof/kw///WD4U6z31JdksFTru6DRMEFr3gTDwkV09Z/QRMRD68Tr8Rry6tl6O5nYhofKyP0VurUQ",
-	"N8WG6Xq14tUG45zQ4udOdJ3YLpGCjZtCq4ICefR7KSP0JZG5Bakmndk8OTj4bvOxCzzR/U5W+zsglVfa",
-	"sAwDZS20xTs9mggf2LymWYN+csHO3/2GbpsqrBGCnUGdOgZBorAFFGSTz1XVQdBBToMxaETzHAH8zkyZ",
-	"JZ1jUMuc9kaWA7q2eOW6OIL6AuD1iGsmeNF6ulBSIEAQmW/H4Wju9+Bk2veDexyK+rbN4YYHhBh70bVq",
-	"MhnB2abJkx+mRkac4kFQpPAdvnZCfW61BPviJ673tLQIhMk3DJ1AE+EIBGPH53zsmxz4xFTAyc6DKrUb",
-	"CaA60NyDMsoL0N/P5/Z3133J70kIrWRvbOMqxRBQEsT7n2SBE25fb1MQapwYT/t323h0Tlw3sb5WGi79",
-	"r0bTGL7ePpAEkolkLTCLdhdU/BH7+1nCmQMOOTdN1gWWbGRKdiy9dxfXk6vr08trqETfzSY6i5fEaLC7",
-	"RgGFdWgmxlrcUbnDR9jTw3MlqoVLT1NzNnX5ZeB0CfNi7tHeM37Mdk5rt9Db7lu3U/cl42y7m92eT3V7",
-	"3N3nsXu9KhYZD5nLPSDOEruC+6iKXR50t3dm+/z/hq38qowF77X+mrQF//D9cxfo0dg2bXG13TJu7+3p",
-	"MLyvI6M7ve5dFNZthGKX/7sTYRvtNcNvILSOGgppJj49dH+Q6a8FJibKDGBatl7V07Km0apc0hR+kTZc",
-	"Zu2XtA/BiPZ1dCkWlstN0jjE+UwUPUtIPW0BQRUWDf3JbZPqN6dr4HfvTtsgH0bElXX1+nR49Oy5nZSl",
-	"hmqYci3YUnzutM+YH6WH2dPZD/y5ePbjwZP7/j2IRS8//fr86T3Dj8+fhj2J1bwzafjWtYi1Gt3OOtJw",
-	"429JPLrayPTU9abbeuMvanYPiOj9+IF94x+r1aAHUneTSdyH+xf2LV1v1sepbOAuKWEYVGPQAPvRNRGk",
-	"16FqYlcqKUbslGpexrKpqKXxfScrqste8w3GepqMyj0CiBCO23VfFzm0m1DZjEMLo6O5q1PKA55CTvKU",
-	"VnyasCkuOeHG4bJPT5reiu378S5ok2lvclCgeBNlhscyEe9H0N+mDSdOJypb/i8/MX2nYgeg+d9rUQPe",
-	"eCu46jOzrfpOFEK9vZBajikC1qSzQ6SMOlBDKQgkyqmKzXi2synnsCGX41aHQ4wNGgUx/Hb3Tpw1VcQU",
-	"rd6dyYBGizoImsjWfUGwOXS4ypSv29+tsMa91zvcWocHe6VWD7Ja3Kthyr6eP6tB/m5+P7WWopqIOOrp",
-	"NfTPF61+ikahE8NHEHMNsEXbobGnu5Oc/muCnZZBHGEnS3T3ge/VNz3cHVv8Jnsec4O6GXiijvEv4Jv3",
-	"ScH7Jnlyf+C8OLsoH13s+bc2W2g3R9m/a0IvdDL2aAhRFVrtGrC9nqsGhKKpahXmmEf7J+zTEiH8lGZ+",
-	"OxVGlK3bnyAFlW880OwXVVdSbBgk/ljRSDZWX2eeO2X5qe8rwwseA5MHhDwqWIKWHUWAXHF2+faYTbMa",
-	"i/3EJBMGG4YksZa2QXmbkqk4YVNXXp7LSVqtpolPakdn5XaSNzWij3YBhvplukMjDNxMLGq5Z9dk6uz/",
-	"nfqcbYUoY2NNOrHxvta0zhfctD1IQAxp6LIi9Al7I3iWsDMXEbkmabrdquJrkgv27tj2tWkI1Bm3323T",
-	"EBZh62wCn8MxIR/ITLOZKNQaYWQgQVZViFNGeW8NQkBscaxqNSGCuhdZ+DSKPkcNJOxBt1pW1cX+fYf2",
-	"yri4W7nC20/Q2vRhM1CVrYwf9fckvnfaRuK6tu9FZIGVSKr0vdZ9P3sJ3vTVBhO1FLnXvL5Nl7fG/RDt",
-	"99afC0PiIJYU0zSJI87qiLfFD1tf3Su6Tr3U6fH4R00gePQF1KTtn9bszNAthy9x/73t2VP67Gj/Q8DA",
-	"6skXI8vJQWoN7u28puEnS66X+3LGDlW4GXYGS5pliORAuyX/Qzb1K7juC5av+MbFMY8ZJMUkrBK/UKV1",
-	"LieZqmcmQczGCa/N0v3btztL2ApwHKky/pv2FXQdfhro9f06CsIX79VZEHYt3lTQ7sQucWN/x4onRDbx",
-	"PWGpEr/gOr6T38U7dJcKHBQ5bDe8Q6YEDdibnn9BVybXRx70A+Py+0H9xLt8L6fe+1w7oVYbKHjYpZBZ",
-	"Y5hXRS4qp2+yJc8Yr6r8VmSuBX1RtJva4dQbZgqoGw0YPiZ89bLIfZxma54b1xQdz6ebH3nLAORiemy/",
-	"TqGtuubk86IDND2Gk0bas5Ae8eCkaefvUnYIkovLDfrGRKEF9fNPlUzzAl8WPIfQM/A0zgixNWDyHnXT",
-	"59xi2ei0pTpPcSMAPiQYGwE0PeAsQZPBkCeuq4rvb4iQm96Fhm39iVXc5mI9PSb8OMBsDNqyS5aJNM/w",
-	"I2eFSm9o5l0ciNxjUFUsbFyIeUauSR62VXTj93kUm5YPuEMDbCJF6wt+C1pES0QOoD38nkEyoMm2WvRF",
-	"40JapHWVm82VPdLkOwSA4JjTw0EbO6BKhLahmlCC/4BfQ3xjYBZgv+O4fhZLY0rU/OztfxWb2Cv7Rs3t",
-	"z0uHKE94GYiA3LyBl7kd9osHcrmCMWLv6YZeEHQrrfBzQ8CXpMEP3siUVQohWxxYy1qIEjOheqf5eUgv",
-	"GeKIuybsUGX6slzdSE2ohC5Y3VQbvioBMSlAp7kVQfyJa3ZlLSdeZYxCOZqwiFooyfiVvV/kv8dPd+uT",
-	"vkBL73mkSPeMWrs5HQtqgl04S7OH66VqZejlOglOM7A9dD+0MxEfodOEj2WIt0lF0O3u9SN26eHKkKmU",
-	"XGuIq1WqXiwheQjlB8T3QICMJQbktFq1EovGciz/9Kf33Cz16E9/YtjxCbDGsPJIO9i6zCMKQrliJeb5",
-	"ZzZ9PK8l+pEe3x5OE3+fnbG7n4+lqTjwA8QqG7F/qfE1BKm0X4E5TvWswRe3E77CE6cJhypEGSdm7dDY",
-	"W4Djeix7kMbxG6yUyRTGbUB8jNh7zCZwcGN55fjKA30nfDnW2lWADtYqWaauqDMBOFtGnTSUBD9YigG0",
-	"FCv05Yi96Bx8PMr24MOU24uQy7Gcdo8vLgBgM93rXN3BPaCNAQAKjKUDomzuXAIUCaK6IQYjtEakLQVl",
-	"PyA/ajiGOS5QuUAAMZhT6buQAUpz0I0sca3IsHmX7wpxMpbU6MuOWGjVJQ09G8KgQ7hrxE6LArAt7dEF",
-	"0E9Q8YVEMOJVQjVY2p5/UAPGcupRTKYj9l7BT7eIjANkDee0gi4ThEbvAbyvKeNYfE5FiTIa4NhX9gy7",
-	"tRxLBKRALCnAkQXJjtCM7qw+xdpi7HqHPqV5g5jVSESCWqRjp2807cR1xVNL7H/6EywKrWHDrj+3L1kG",
-	"LSm4WQldKqnFif2ynLRWpGT7tfbAtUdMusOpik1NxVNR8kpIRPTFiuSMKYkB8SJPhUTzjZj52/NrArtA",
-	"Ga2PHz+Gdg5QYjZS1eIxPfR4laMpjf1oB1YzI91HVdbMuRUVgqIMDkcHowNwD5VC8jIfHA+ejA5GlEaz",
-	"BMXj8SSn5imPlw5p50syALB3+3s0C/3C7rM0lsgdWqCHSTJbaMJWpwOmMWINRGRdYfGsy6PFDNpt2Hvn",
-	"xyMtGMBtc83K2soC6HBxFsKthnSqlwDyaZRDKsaUDEAqzpU8zwbHA2vrndpPtUvi+Hiva6S55bEPx5xn",
-	"kIfhCAcW7ejgwGUwColx5w5WH+QS+ZaiO70nZQkGKQjzKNIGAif5ugpUUhC/xq5W0ADcEQost9s2KIpf",
-	"QIspWIlPX9z+I9g/bn8hTI+7vBkdkBT9K5peEiE1PKDWEoidu+SUXEPNgwhIk4eqfq0DGNGtDXwBMzst",
-	"y3vv4GlZYtzgD7XXsX3ubGgbLcSvt1TrDiG8UtVCmJAAKK7BYbk6u54MKEcijoskPaTg9qthqwm7utk4",
-	"b/E3rUU8znZZsoUSYCE3/S2s+KilyQvnDmgwuhGac8+WIr7PtIEY2Iid0ms7N1W9RDeWnurKSpAbRyTe",
-	"7PcNURzWoKqgKwooWceBOUq9UCKc531tfgvVfvKQuD9T2sm3okCXT/el7VOiCsnfm/YdoLlvFb5N5n/J",
-	"b0WLy213MJmDtdzL7ABwfUhsClx/UbinU4R6JgUuDBAcM0SDAOWKzkmAgTRtv+G/p9Xqz//xv//PuD44",
-	"OHruuhzkmb02BU2qalpU+OJF97qxhME01IkqaE/b6esAQSeHbwyWXLXxYNX2sFg7FUGXHe4q28LHD5k5",
-	"ItECyx7LJc8w5tuI6KC7xmlLHnig1H2g9tmNEKX2rCBxYPtb4PcuAzOPHqwzuzrUsm/wfU4JvOI/6Zyc",
-	"YceL2Flpfto+HtJjUzn0beoFALZtuGmQ8xCcEzCH3EFpJ4/cWzmEngC32CYFSWLErpveIz16W1RrO2sl",
-	"f/xBlbdmkrt0uHBV23t32te3JNifcCG2dunxr3n25XFZqZno52vnhqAYmhTMoLqAhG7b+QojAmZPbrQo",
-	"5k5DB984lMpCBOKEFEB0mJPPXjKerXKJEP4KuliN5VwR9Jt97ZRnt3kqplG5ad/cfPO997551G5+8kek",
-	"lbvpxGlcGjsDpbzks7zITS70tEtC+qaLMOJB67mxG2lAh8sNYtVl0COK8OTvTWa3HpAzTmpv+Q3pVQFM",
-	"04pXNxogdDFWpBOf+chZLfO/1wAOX4rKbJIAYd5V9j7Qrj0/lCCDYLSGPhCpdrojRlflWLapD1LvMoTu",
-	"EzxzSS25bKgw7Ku5dVR6aBQX4h90ujedvoWQktyi1S0qnQn920lVB1Xj/YX2rUY4kL24VFrIpNF8XJkX",
-	"m+dFIdC7ed3E4hBh/wbj4G0a+YsIRJgvYv8vSCX+23qoRTe/h/TwWq3b5qR3Etn9NtBcOL7h4N2KwqMH",
-	"bRbIJRsWNT+8fHXGfnjy0/NH7frmY3JSGdcFQbt+TVniYODAmA173RBhJOgzdwNQUxSrc2F3XzYNlxhm",
-	"M4TZ/BN0dICP5jdCAi4WlCCtSrNxVdiy2JA3Gjyf15C1p+sCtO6l5a9NB90IxhShxSWszNMb7P4BLU2a",
-	"omyGRdmNdMeSd2wh8hECMibWjSSAfGNPj44Qp7xBfgtHaCUZUDfQ8HbsVLwRZiyxzdwyl1nFZSqOW/NB",
-	"L73CysjpGstV9RQAMRqu0mlPmGzPij18dvDk0YhBRS8hKI8lph0woxaIs0ARjUJpNKTIqhmxj9iHxUeC",
-	"wHcwD30oqOlQzsi6adMSkSMfIInhD8Emvr0R1UYj+L2tqHuzJ4I62VB8r+uEoMZvy6/mWlZMNX6jIWU9",
-	"x7UoKAHQTaMb6uRoBAKs+foZTInHJkO+R2HKZZtMoRuoZUdO/BZqMZZcN+kXd2hAzDcInz5Oq9Ww+QyM",
-	"VUnGi5xr35MYY2bbrlz/2BkkW34Pomve8Z9kvr8IMlViJNf5/U53buhvVVs+rm0SawV58I9/d3/VM10q",
-	"M4QOakMXsuvVkK69Ko/Ru4dKpuJR4nv+ad9cL0HWqjtlIolvfEWtNCmcB2I0l0ahcOFlSR43muAEvFZa",
-	"//kw5O5eT2tQ15nm0OsvaQ3fiGo76lg2kVjsTOfisZE+dRA9dLPAx0DwnrI5svTGs0JGCnTdcdk0qVI3",
-	"uV0BKympVkoL08lRQJehQxDHjpsZ+spFCH5X1saJnbGMeNPoMFOb1VaNDoQig57HedCpETG46YdGzwla",
-	"Q8L8AgkfO8uvcZHAd3TmKOm+UgufxpYa+918ZSlx77tducU97n4RHIE+/Tk2mL8Px3pPCcpPDo7ufuJn",
-	"nt5cq+ulQBd5kz82OP7bp1bgD4jOE3/8YBnV49trH3+PiNbjCg9JFk4plSxC1WZOCSLuxWBjLxTgOvum",
-	"9dw3icS4Ch9L32eRTaHZ25RInVQmaj/WNO6E7s8PNPZVLpQTRW4uYesOI2TT6ktmGBgay48RD+hD1Okf",
-	"tZoKY9oninJqOnzMtNjy7TuGAIfECbyGBVitG5sbsAVEqx1TgOk3DZmBnwhyRIRLaTDB2/diy2XQjP9U",
-	"bhgxBIxUuHgEMRWfKOHxwqg12kpwadz3EP/HQr3pXaf7ijDtOtI6TtLullw0B7bCZ76n0A0mGguvIq9W",
-	"TQ9GWuxBQkl3MKErYYZnsFl9r6ObH/+Mj9PNX760xTh2EHViUC663nc6vz2ntLU5/efzmhoQO8YfbH/T",
-	"YRdyrZZq3eRHtagMeuYtLcW6SJNPjIO8HH+gEK+dN0kcPF3yWSHGciZ0njWHFdKpYgRFnB4/al/N7/Nw",
-	"vV4P7VcO66oQ0gru7J5EQU2I9lcC78Xcn3xT5h4WhziVgbwNjts0m9tDPtAZ3Sl8TSOYfXW+Ux12tSE/",
-	"2LQZx6lmpCoFP5C2tLXzTULoP3SF319XCIAk76subBHPXRpDi3ROWKvrvYPm5Exzmc3U507Lozvp5h9S",
-	"6BtLoWZ9+/Z/I9Pd8sf1UnCgo3WJ7KoSvl0xx1riFrKsw/tIQnTipmFi6KPwRom3RsgT0uQog9OzaajE",
-	"XnNqQiu3mjRQWAwcjmh6wq841ZMg1aiD+08dkTGtgSillV5kf3168FNM8F3ZVbwvr3tRbS5ruQ8zel+J",
-	"udiLbZ03ZatQOvDpK86S/Zhdp2g367JPv1ASeN3RPrzOPvAvWMPTCR2QYhx07IRUBMjwDRJVw4wXwqYg",
-	"x0tD8rBBDcU/hmzxfrp/YQ11yjujgomgSy+Y8U3MHCc0x4w2JTN9DLaNxnqRNQr8THCIZFqxCuVyVJ4A",
-	"NwZxLcQtG0t3sirBshoScqivNn61TqHSA5Ir/LAcQqfkfM/NCVSZrYO+HkterbCHbrdVdaHUDaTaRakb",
-	"Fus7slRE6Yu50YCQ2mmx1my0iwrWZ67t8rCHc6o4erRjz39F7M4vvWrRFEu8wdvpKgUpkzHEzIKEtKAR",
-	"czQo+FUcAWGQ4dHvGtVrQRX2OMwbTDwKzHa2AZ1kKfVHa87o9gYk/pBtM010EX/NKu2Z9PsPJvtVTJbw",
-	"cvY4TY9nLkrbE+SwItwNnWv2S50tWilHdgLoCUG/Ciad5ZJNMQiqpx7eG9rKQCzuGGYIAHVb3Zxd8BLS",
-	"FfLFcqbqSlsOajXhQi2ggAnrXor8RrjG+dpQRotYC21AwEAflD55/zN89x+MeL9TkA++9T8p1ELvBhDM",
-	"CK/CKq2AwHx7/DUPusSpCv6GWDuhGAaH5/eY6GmrBx7N1xL+uhPE6zmhqHcfHhwcNGV5dx7VprYPEmZ2",
-	"FYFcQpRRtxUql5OlAxgrHUI/p1w6rAkm1Rq1GoGBzXaxt/MyU54oxIwwJot4OrwsdTKWUGkPctYeVYyl",
-	"FIUHq0p8qRHCGVF2eAPu5BuUYSaCmkPqdJZTGTvgzo3YhYS+ZeTb5cbdDukcyVii8xsTRSh91aU5OAg0",
-	"0pyMqtOlyE5830qXLt2gBjBXT7VSK2tUgMMOGg64fAQsgYpFZ8eSgjj4Zb7agpLLGzhpo5Q18xWD4s01",
-	"dGQ0I/ZKVU5v1VQdGeFnEIn22QL3ZmqIZdc8/12Vly6CXuSoBQExq2p3DhQ8FxrKwdF5X+W3PN3ET8/j",
-	"EKq/7xgFQX1nRDZRO/u016gwgNFgeOIFtJS1ixDIBRUirJIGiyGk/mDkVj7AWEJCgDUgPI4B6v03YgOl",
-	"mpumV2Yg/R35QsYLmtIFbyBlKf+hnY3ZcyZGY7kr4eCEKnamJYFtuMcPEhaYP/j5eRU5SS7Q0vJaU1Wr",
-	"72a7Go3lPU7Bme8x+xvPQPJrPKeSaICiWy1kHJ7xFj4oQQb8vRbQ14qKTBF8tSuCkz2Pz0t4+sv3zhq0",
-	"X9l/QPGXBEBDwjYsRAnRA+spX5SG8ZmqjWv/43sCR8+wx+WJ2nxU5J0XxsVLHD4thjtXrhXydunCR5ew",
-	"+huqFpLtsotigySOMr0hDgrs9hAFApvtuT1W++x5NR08ULhzzTzoWTOPDlxKbDINDPx+HD1Emdu1JDc5",
-	"ckwPHBb0F8WG0LHZtNHe9nTyttopxlcK1R9qMIsTDFuq9rY/jc2xadUaznA3ovMWIs2uDUU4/MLqnwi3",
-	"AywTLR+A19qFzxXlQj7Lpm/Kh187Zd/kL8g1886FZp4H8+fp0fyZGD75IT0cPuXPDoc/zg/E8Ef+hD97",
-	"Nj+c/ZD1LXeDD7gfOTikwX5CWJMibyDJFyfdqKCkObem//Tg6PCw/zRPQljCb0sSfn2D4m4E//mmPT5i",
-	"HxaBVdzPY+Vh/X7t6WSvFaDahh/x7CA+iSJf5ab1akrzxkdW/HO+qlfNAuNfh0kEzTgm46dSfDbTVsge",
-	"IxytBX77y+nmXX7w+e3Vwebt4b+sL67Vv799odZvX6metQONpo8YntxNDN9VKfeIexFpb42tEsKfO6ri",
-	"8MAnTKL7BRLnAqFOwjaU6d6iJcG+5YNFjL17y2f71PeuqwihPHscsGtECGwt2YVsnVxXj5ASDBTY3qDQ",
-	"NBildy3g40poVdzuqCt8BUFcaiwhO/hvAJRCGHOjWOfYNlIdAdVBSlaGetZJK7ZixWBT+mVXzppZeizt",
-	"pSB7EacD2ZKQ0+2R3QCdxFSb6XHTRdFFN9BYcEaKNaHbLy8AawiCPisEKskggii9WmRGDpTOw/ChwRPk",
-	"hp804YlMlC53K6dejNZmUpjSGmq0MXvkEnfmW5Dxt3cJBh2If2eHIEFn7jg1BDNAzpLOGboC/2AIJ2i5",
-	"j6XUlgcnpAuf6rvfeTLYF7cngYIKZNH2bUg51/4cobOyD58ywUzALkJHWKA/YqdN1j+NbxdjLJUMPO9r",
-	"l3QN8fCwWo+UFz+ch5XlBaQeIeglhOep1tc+/bCBxkzGss0nHjUZo4FnAb7Ern2c/E21+aPz8J10mMA2",
-	"5nIR3cgOXV5btu3oF1YH28Q5mMptwmvnBf0aokH+7ZPVTRwcJf7VAXJsX2zAEv/2ya4adBGmxW5/3c9i",
-	"ac0w13nrgWYLbsSabxxkvP1OyDf3UFgtYL4ezwgNAnaJVVnKkigL0f2asWBTaTEiCO49iTB2UqiBkzaF",
-	"STDbc/nYPUwQfUJ/MFRIoGRaYiJzpC6Ixg9rNiJa6xaYD2JmIfnrFmyWtoKPEjC3YJiaFwIQyvabgkwZ",
-	"FzZonsFQc3Q/CrWwKmwY+HaVKUF+MzbOptGIMrfHe1lxbecQceGE2wR6BrJkyiWXDFkCwsM2+PzOl9e8",
-	"2zl9tl9u1ZdC8YzNeGEld0XBh7q0g2hEW6NRXmNZzZdPX/7/AAAA//8=",
+	"7L19c9vGlif8Vfrhs1WO74C05LckUt3aUWTnxnttyyMp45q99JJNoEkiArtx0U3RnJSf2k+zH2w+yVN9",
+	"zukXgA2KcuxMdur+k1gg0Gh0nz7v53d+HeRqVSsppNGDk18HS8EL0cA/z6pKbew/CqHzpqxNqeTgZHC9",
+	"FGwlzFIVmpklN8wsS81qbpZsyfVokA3ER76qKzE4Gby7uLrO2MW761cXb68G2UDnS7HidswV//hayIVZ",
+	"Dk6Oj46ygdnW9gFtmlIuBp8+ZYMfGrXRojlX6qYUu9OYTiY/KW2GebOaKL42yyn7Zhr9sSnNUq0Nu359",
+	"9fCEcdZwWagVu+XVWtC8RVVpnP0M38XmjVoxZZai0WyzLCvBSsNyJaXIjWacnV++ydhcNcwIOZarUq6N",
+	"0CM2/cmY+kJW22nGpld8Ja5KI/78mn+cjsaytSDdSf9ZHslcnLJ33Cz//OiUveEfh2cL8efnR0enzI16",
+	"yq5Evm7EKYvH7lvOx+nlfNk0qjlXhUjvqOYrwbhm01wVYspKycxSsJkqtqPWi/5bI+aDk8H/+yiQzSP8",
+	"VT8Kr7AvvBR/XwttXhW7L3zLV4JWvsG77AvVumGVWrQp6Oj4++9nz/jj4bf5sRh+Wzw5Gn7Hnz0bPpkf",
+	"zb7Pj4vH4um8l7Aef5daiUthmu3Z3Ihmd2Y/qQ1bcbllWuRKWgpXbMNL05rUs9b7Slmu1qvBybF/VymN",
+	"WIhm8Mm+reYNXwnjzlRdnzer9BacX75pfbrmldBz1eRikA1Ke5c9ZINsIPnK/p43q0E2sAtYNqIYnJhm",
+	"LQ7dKjsJO7tzpO1SydQ+2Vnl/o4HmpVFa4bHxeP5c/5MDI/yZ8+GT/PH3w+/mz+b2b2aHxXficf86Dg9",
+	"dxjo86b+87osYO4vmu3lWu7O+l3FJVNwbkxM2UWznTRr2SZu9rK0x52pub22YqVmQqr1YtnacZwffMff",
+	"16LZhg+hQVskWIg5X1dmcDLnlRaeLGZKVYJLOo1ci+K9am50zfOeM7nxP8eL/pwfFU/mj8Xw2ew4Hz4t",
+	"vhPD7+dHR8Nj/nj2JH9aPBPP519v0V8VYlUrI2S+/avY7s77ynB7bCyPnGq1bnIxEbdCmklZTNlmKRoB",
+	"a6/WJlcrYSUGk0qKjGmFXJmzxp5P4N9h/1AssUV5C4yDrm6aEvjvezvuWMYDS2AxpdEMXp/h4LlaS6O7",
+	"TFncmuHx0dPHbtXwZWHdom8e2o++H+O9OFubZT/jtfzWchnxMV9yuWjvdX5U+MPfITz7XGsmPW8Gprz7",
+	"6vfLLazj+eUbtuC3gknFaMjwep7nQutJIWQpip55CBj/0Im8iCfRK4fogJ5fvnmg7SkodHu/ZDFcW3GN",
+	"E2NWkKqm/HcO4+yZ5iR+3wFTvjLc9MlL+5PTf+DPxrAV7yygNk9N3wbCCHfM4l0j5ikxNbUy6c/HR1MQ",
+	"Tpqta0tCRkgvt745sleeHz1EdWXpDou9qoUxlcgYlwXjUm+stvP46IiVwAO3bMlvxWgsL4Ax1jAFIXOh",
+	"GW8EKxdSNaLoniGaUN8Rog/pOTnP0ifnmjcLYQ6Wl8v1TNfKpHmfgbF+s7zEKV1tZb47pzM21VuZW07X",
+	"VmHmz/PH82di+OTb/Hj4lD87Hn43PxLD7/gT/uzZ/Hj2bXH8VSbtmbaXM31C/rdLmg5x+wEnX0LovLek",
+	"2zt3++OubvJ09u1MHM2Pht9bdfEpf/K9nXw+fF4cz7+fiSN+fPzVdJNP+LzQ5gdVlAI0P8dQGnsNBGeu",
+	"pBHS2H/yuq7KHPjXo1808sbD3hiGJX07vD5M/1M2sCT7RV9sB9z3SriiayU1fv8PPL+5VtdLcVbXuxtp",
+	"f2WltExsKRiv6wwVgOl4fXT0JM+bFfxDTPQaZNKfj6dMNXQP8HZreiGTBwvG/xW9Zwocb2dIfHyQxbbv",
+	"a4WLkjrlNV8I0hftTNs8yJhanzx6xOt6RFdHuVo9ApOggSH1fydGFb5lL71FfPLp0ffPdxmlF1fv+EJ0",
+	"9teIj+bR0qyq9sa2tZYU9/2Upb8bdTR9g1pYLRqtJCMh6KzomZirRjAut2ZZygXo1KTdFHbXGlFXPAeN",
+	"Ilryc5z1EGzd0myH71RV5tv0oYe5VIoXVn2Et2T2NXNraxVMKtA0UcJZ+ThXzYpVwt4OKqi9PrMkFwiu",
+	"tY2kwQ91k7MHVj99cOgWHR+lZdmVMMPgykgdLFqKR22/B+yEPWsvlBRf+PBqa6Qktvqt8vtWiblxNrBd",
+	"xROrTlvt3DJdewPqEgX7Zkr/mj7MWGnYhmvGWdFsWbOW7BtvfD3MmGpAVW8E3ETbZ1+S86bZsm+mpGJM",
+	"H1olgz7/X9ZiLYovugBneS5qI4rUElwHhQmUHlRIK7UA0tmUVcVmAiZsFVCiIquQ2KHoJWDv52ByvC5X",
+	"Jcy4blQtGkMygeuJmtt/WPrkxhIeN2JoypUVxB0iyiyZtW4upXn+dLDrdnCSbFfnL/Ml41WlNlzm4oQV",
+	"vKy2GZutG20yewgmcKXtgYFLqemsNW7InfNpCYe/4eTocfyoD/4ZNftF5MaOTmKivWB5VaItuftxF8iQ",
+	"veLxQDO1kfajRqnJ543gRhQTbg5f/xw10Tv1xGxQqUUpJ0ulzX0mekIGci1UXQmmy4VkpRyxs5kmE1aw",
+	"tV7zitmRk5/ViKJsRG4m66ZKcE5lqbYRi1Ib0YgiGNnWDOTI03NeVZY3Zixf8obnRjRgQ/i/7Iv9gq2b",
+	"MjUPNP3vWq2zur7CGy051UW0I13KFXgCkQBYCXIEDC+RNwLZTcW1YfXatOa3Z0M7ZInuNJp4ZyV7CPR1",
+	"qVOnuq7h/6URK33AEtjBaHTeNHy7MzMYsGcKTgWz7y2K0q4Xr95F8yEfVFeYz0tRFSjNS2DC4DEpUDyC",
+	"X3ZuD6hdy4OP4JluuxRKc8quvBMTCEtb2WDQrajXK9GwGwH8JtZInj3LBqtSepGaWQXdiMa+43/97f8Z",
+	"/n8f/um/7WxnNvg4pNuG6DI4GazW2liKr5tSGj6rRCBi7QMEcAg1nG/8NCSpQz5vxF4ZFILcykDSe0q8",
+	"ZqwMQxVEWqHJ9BLO+YKXskWiNdfazri9CsdHj5/+5yzDPub1o2riLeUV+O6IWIBN/LSeXdXKpHmZvSgj",
+	"hwl66aQChpYxvbbySbOpEdqMgv/bqtDTsVQNmzqlerXt/j5i7+lTyl1e2fFWJMbv0uCTbCDXVWWXyyl8",
+	"O1yuZeUeaszGJ7tjJoez1SXGntN/5dlse5uGbOqHnp605Q34XDkIHGvFWPVYbeRYDtm0lNrwqgKFanrS",
+	"in2RpCg1i296oO0w8KzVkvEZO75RbGZXafdF0SnJuXQvwP2R61VrVcA+D2+zJrrVgj8ktuJMa5WXcNtr",
+	"PhOVTsR2kDKRaHFRKrg1I9G3ZY3ghVP2OKpumTf1whtc4LMUjDPD9Q1YNaqq0A9nv9RqqTw39odC8Go0",
+	"lhdSeH7LQaLbf4EVVfFSxuMjubb5Lg4/oXET7sLM3WLfl/zdznTvAHBDz+OfUhRojFjVKREYfjhAWwXB",
+	"cLDEPOdVtSsy7ShrLZKfJWTRo1egZhVCvc1aartlJZKrJUTRsKJEQXiYlhicEMnJLI2pJ9pws9a980FH",
+	"rDeQyEk7Si7eTSnv5D20T3+1t37KBhQjSalZljztwVwJZlRgyKQtZ4yUtIytJRn0GZurtbSCjrRUCN/Y",
+	"/1kqsb+XclKo9axPYQX9JalPXPsYQK6aRiATYGWBIXi7QXpd16pJjwwS5l4aflftIiKmNW6NGBbRke+H",
+	"/vPxV9qiHR6thSyQZ9qNtssHrHRewmWnbIAprW+sur4U4JMvHetoRItx2vEsndr3pZjkD9zky1dG9DjU",
+	"59yAY0tJH0c7tUKhEB+n9oV2xcFz41gkbV6GeRNHu8qicMGnfdRpJ4RRqk+W3xfiY3RwIkqvKy4PZxPv",
+	"Ki5TbCIcvX1P+5W6wtvtg+jbP0zOZwP0Hhw8XXBx32kJ4Or4j0jRXHfmKbrj5PkA2tNpRwdQIil20xPn",
+	"ZGWabzXbLLen3nEDoh3Io/2s8/icWJqRUhQQk2/Rq5sHmFtzcgi4iHovAR9q8rRJkQg6sSAveb4EoSzZ",
+	"9ALvmmbsllcl8Do229pVEtXc0rffzPbCW7V7oYZ08Ret5OiSb94IrflCkO/mFT6KHsJVKd3fd+y5n3jv",
+	"bpMnb0cKN3D9cBoM7OEuOnQjp6YE8nlnLpgxlpSIq8SevCmrqqRYZkv09msRjVr3BWshOQ00WEvuZaGZ",
+	"4TdCWibXJzqSR+foHpK5s2L0/W6a/h3w+ellrPmsrEq3gLt5SmrdsEbk1siDs2tUVbQy2OBAWsJ2miz6",
+	"LkGR51br4VZZr2shdTDM8IusGsvJywu+FaUNSKSxnAlrXcK9phQNmlpaKSkaeIFeN8L5ZprbMhfsRqqN",
+	"DsfIizEUIfYDvDhLab68sKP0aCvWvihWpSy1abhRLpEHBKe1LwoFygJnbtqlaE7Z9N3F1TX7j//9fx7V",
+	"jbotNQSHCiU0LoodYNFwadBZqlMHP9KaOxIG9/A+Ci3t9PbOc+eGztyi7KWc7e4xBLfPPk0r8gstVVVo",
+	"oLIVt3rwqTNbQhoP7h55MI34CPbOjdjCWrbdyPYor0szwbFSp46+4K6AJ9x1bR+2q1WK5vD1vS4TJ9Nz",
+	"cBhr/4Jel6lsjCGbCgmOhFhtI2JHwaYZp9QMlqt6S8KV2/s5Wp1kIbsDbXU4WHx9ijRJXjpQtimPyWrm",
+	"tCV8bombQ5wGBteCN/lyegJCF3VluBINnFm7J1+yii80m4llKQvMmINgT2kPvVyIJrbuPUtYKu1ZheMP",
+	"bKEwv4RTXLAl690KgaznoE7DhPYZ9ecVL1eRuO/4oiypkilu+V/HiRknq+zwFHIr3EOfo6DlhJhp7xly",
+	"3DbkBgXPS6mdvwODRlJtgGX6W2labMW3IKKceyC3evmIvUdFDa0feGosYbPst7pQnVv9rs/r6eOnj48g",
+	"H7Obe32nn2utRZO00H5UjaWFFVA3Mvvc7pk+ZZytxGrmMyvDKozYK9wVlDluuugezly6UmlFkJXRpHAq",
+	"dNDwRrTZyvf5cfEtf/Z4eDR7IoZP58/58Lvi8fHwmXg6f8Ifz47zo6IVr1iDd637ybFn9Wj4PR/Oz4Y/",
+	"fvj1u0/D+M+n9/nz+PGn+7lnOfv551cv7Ho9eR55aDPLU+18v4jHMSL8zmhJzmc3E6N8nSiAzwq+xxG6",
+	"/6FTN5HEjfNnWwz8ZpC1v6s9u+SH+TsSzis8wEmCJx/iA82W6xmFoYI/3ArCZsFlqZ2rIqleuhf0RWmJ",
+	"GeRrbdRKNBQ4QT6Hj6aHrevJnujMdTroiAohSgJyRHge1ZH4zu2w4wROR1g7CuxBIrqkSEz09/6AoOO2",
+	"IQDYqFk087U0ZUUfdrgPz6/AV4oP3/PMyFykA7qQ+BwHZCwXdqUVMSkmd8iu1yRfivzmnh8KDx7k2wnn",
+	"zHt4qnJVGr2H7q0Qha3UvCwYn6m1ibf6gQ4pDJZZwuloaeh7XaFxQkZCea/5WotiAmTTL+OX3iW39iUi",
+	"RGpmKeThhKZzVQt9CBOwrwSbBNWZw80RLYwp5UL3pAQ48xjEdFBQMLjjnr3DSj6MAoIr7bdLsR3plbn4",
+	"vTOrIy7ul7lzsPcLBp8435UO6bxAtEadMgO2pBQfTQ9rpFBFYgg0yEVacuTJMoIrCOqi6lQ3atHwVcf4",
+	"asS8EXo5AZVq0ohbdQOa+B0ZEVgPgLPN3JfvX7V0SkQgqnuYxUFE32UWx8Pvn94VEfQX0mgO5/g6evHe",
+	"xDR3nz0mvJHumSSxSbFxDhQpRKEx2YD8slgrsxVmxC7ABtz172AI52De6eb2Hud1j21pnVD3hXfsVL/7",
+	"2h/i6YnzXc8rtQFDFd3UJ23eCRq2XSh47pRNgwALHm10Wpc6Hn22bQ0Et9RCFqVcTMDQmZ44VUiQ742j",
+	"t8SA1ZaBUboVBs0idCbzoIa1LGT/4kHmq2ri+VgjNn532mTG8C7Wl/XKFcvnrZ0p4LZEko8Vrvab+tLX",
+	"Vhkz4ANAT2JZVfClMwE1MNawTfpo0/q8/67EfKloBemd4rHgmMrQ4HWRe96I5BtDGCY5MDoyKKXUarcL",
+	"JcXd3lwwOWjoLFqt8CU9xG335pWs1/dN2Hq/VKR+gz40Yt0MLlgMSH7RlG4kVrUpRREVU41Shm+HCa5q",
+	"LrfdFPFnzw5wEogVR5Vpb4kw3PQpG8zLRgcL6N4eiV/UbGJKU4lUye+dT8Px/+x310tKxW5l5t/5YIeE",
+	"cLn2kElf+vuQTde1Fo2ZnrgsE/T/w8mzEoCC9MCtMHI/UbLagjOQTqz4WGqjLbFA4pZ9yh0nJLNvpj7C",
+	"P30II+GoOyOhpqNoSDbnZUXZQlOa3QTmYKWAms+nLZaHHzJw6bgw+MClguJfSSaXKgk7cyTuBg/1YFEl",
+	"dWq4F9zwGdfivZgtFbKopLi9WtdwHyvoAbbBJ1ittNEj9moexzQozwo3lk2VDy3SmW0VrGZMVFq0QiLo",
+	"Py61PewvXr5+ef2SEs6xZBaLGzQJdFFACZ/PnR+N5Y/rBsIsN2KbKN3rREerYoLvTZsIjdpQ4tYp+KKY",
+	"kuzV26uXl9cpprJD0ncMHcbE7zxozN66yWxg8MFe4+hXTyP4DYNs8PO7F2fXLwfZAGeQoJPO+YVf3atS",
+	"x/iFF91fxYN9uOr5xbMUm9UdH5zyGPaJfmeMpHwbPkrobG66OQ7QabYRVRVZS3vdhO5tqfm/dAKsw1ck",
+	"A17NeFE0QmO2IKbsTe1m/TMkmJqqmLZtLl7wf45KwLr5pU/bTuf/NR7rfx4PvnmYnZxigRpWp43HfxuP",
+	"P4zH4/GHX4+z508//fMht/7TeDw64L7Rh18fZ/f1UneWw+eIwVrEH+xARxIZF1BDZEXFuhGjqIBvhQkT",
+	"VKi30ospRrZdYbgWVlGzevVaFkQbksBEuKHqAA0BtcSJIeP5QAgTq4IZK836VTXkTAlZQSgqdaNWpRb6",
+	"hE1BW6PvagTXStrvVfO5Fsb+C7xi9h91o2aVWOlpRoxbgiRZitgJE4jWe+F20yoo+SSdcrFIZ5C2svHu",
+	"UGDIRCEvgXsdDt4aauewUbYM1dvCmr+Ut6JSGNTdA1UDq7sBl3Sj5KLj82Dk4y4g9yHndWl4RckRoOir",
+	"uRfiDzRbcCM2fBvrDJT1Y5UVS56EegBXJ1Bhlg0avpmQwTAJWUtlwIiwv86rMke9ZjWRykxiIy66Ni8X",
+	"60Z0Qhb2Nwjz0r1ryW95icIQr4TXeuceTTK+FE2D13VrWPt3KSfo14HEtvhXMGx6rjTCNCVNJb6qVXVL",
+	"l33ljP0FXLUw1VBW0PnBhW7iF8bXnEkVroqPdYnLBiBKkE4roiXAq5YwJ6tSa3wYL3YhLfAqZIEUopk4",
+	"osbLrmo10AJep0En3q3oxwaX46rUK24gtE0/1PWElGmrarw9+/n6p4vLV//z5YvJ24uJ/Wvy08uzFy8v",
+	"u7++evuvZ69fvZj8j/fXkx8vLt+cXXfveP3yL2fn/2Zv6P5ydvVvb968vL58dZ769ee3Vz+/e3dxef3y",
+	"xeT64q8v307OXv/l4vLV9U9v+iZx9u7V5K8v/81uPKq9ER3OVTMri0LYA/L2wk7257cvBtngzcvrny7s",
+	"V15Pzl6/vnj/8kXEGoxSk4o3wDTWknJ5RTFZiaLkE1KwGru1wB3hRTsH5+WLv7yc/Pjz2/PrVxdvJy8v",
+	"Ly/sKupyIe0OWRbaOUBOee9cfvXi9cvJ9as3Ly9+vt7V/izHsjxieMsbEDiWWfyrZxY/Ovp4hTT4P64u",
+	"3g6ywSXfUFXzpV+pCEzmPBzQ82b1VpnziEv4K+FTg3PsrTI/0kk5b1Y/tz7kvFmFtzmX3St/NtyV6OVn",
+	"dR0NeFbXr+TPwBmutjKPfgGfSeLvy4gnhGsRR7gkjvBWmTN/7F9bfvCT0u2rr/CIR28JV955RkDXXno+",
+	"EOBawpd64J03ngfApTNgAS8cB8DSeWIAL+n8I2INHX+/u3CVRrtyZ9+NaY/+m3Dy8XJdn/tz/1bZSz85",
+	"ZBRHKu+vf8RQUTZ4LRY83+JpPdPb1coubE6nNxyQa3Uj5Fm1UE1plqsw1Nm7VwhPRIZsIIMf4+MZlvYN",
+	"JCW21p9slWulXtPJjF78xh7MazyXl9yI1/5Ydkn1lbTKI68sEeFR/KvY6jahOrO7ffW6XAm1huAMHrkI",
+	"MghUsdSBPxlcrBsGNfsjdilqwQ0VsGs+p1ofUCA9PBS4yNBF7jOzQJ7B86oxVk1zGswUC0KYNnwLaliL",
+	"WaAZ6/3q6sb+B5KnfvNc0hw0itp578uS3wp07GKmKepCBJs1hf2dsgqcPqgKYaHWqMWvYWCs/5QKFXv7",
+	"lhE7X4r8xj4C1Yva+FChaXgOMa59oudkcOaSecqFdGXHnNVNecuNgIRBSm9bKFVkYOqRjIfsF7t2rSft",
+	"ExH2ZKPAxdJajBG7oppDmDOMs9YCV7gRxhWe7hV1uNI0v7W8kWojEcECzEg3Oc7q9awq9RKKK2/E1qXW",
+	"KcitdREZSHBlPx86iUjo4zz8bsZ4V1O3dNMfBG9EgzYGuOfsko/YGyHRYMbHR3s0iPRGAcEueSMKN+u7",
+	"NksqioM+0J+1DR2l6GTwVrG8EYWQprQKfc5Xdn/th8XjQOkor8sbsZ3Cizh9jb3eWrQTRos1uo9eFJYn",
+	"EKT9MLbh21BKDacZ8svdXuMzLsBO1Dpqq+F27GADQDoL+HND3SWA4jhAExgSC9TwFqkw63vEghsG53R+",
+	"+YaBt33EziBiSAvmcMGAF0194tCUQolSsRB8KuVitGNGdFKKCMuvW+6Jr8F5jNhryx6tgfyI17WG5U9a",
+	"Pj1jA0sKDyC9YVhEwufHGU7x26IIMb501wazr+xkNsWftIuagN/kKrwRRnJJIApxtqNdiFpgdroWRneA",
+	"DCBnHrYkc6AG4bvrtUkU67Jvpu9+vmawho9+zZvVp+nDUdLavPc6lpKBDTRiDgUG03sXC1GM2LknLIHf",
+	"bpaAOWcPoqtrjw3UkDGzoaJgQXkzHkbFMhKSnbB2VjeFNM/WBMh6GrEpOWVGkJWAWE/eBSQYulYyyqoV",
+	"jLwSLsjbm6LRtbP3T9wBJloG6EpAPmu6plHrWSVOMYGIY8o1sCsAqR0CSi2GqJNrnbRlcO4+RuGlYmqi",
+	"rgJrxN5/3gyC4UdwlryqBAgBFJaztYFsZphA7rhOqeMTglwS04Uh6UhrSllLelUioEjA9gSinglhj6ss",
+	"kCfDEUWOQL6asBdTqmwwJNoBDEoZq+tsK8W9uw0FjGeRNA4JFstIdwBORwkfBc7WJXYT4pFPB7DzLCUz",
+	"G8UKWOIOg+eNsEu2UMZYefKDWJQRhMSu5yShwdFNrYcxVSFgbEYpC44HxYhlALc16nHLnAyu1ErMVLGF",
+	"jXBfFqez86oRvNgGhtwFwInY86jrccMFhPFJ77DWdXS0yInqqulnWyhQoITVWSP4jY60INLqR/0eqZPB",
+	"NPzi1SsOQBLgQQy4EUC6cHMHTSJjCYgJpJw3W/ZCrewmOBSfwwUReITDrUguWjHTrK1mLxViGidFzmrU",
+	"4wSjg+uSZQqRV6W0LOHKnilf6osmfBc2rU1Wropsy/iiEWLU7xrrCqZuaYST5y6/N5R10UdbU8x++lpW",
+	"EIVwNAicHp7dlFpY00UpCqzOVbMKQ8JBnkWTBzhUO237fir3AAwbjkTtMYWBPXbqQaajpLePbMO6DjUe",
+	"kZY3EwtOvCqSGogZUQkTIGU66eArAdtw6A7FDN8D8Z3G3z5KO00DS4cx4cUOLwZwiy15GW6N5pgKYkzc",
+	"Ua8zNYjYooSstVDxYsf+DPI7jc30jEFmc6xskeLLPSegMSmSNerz73YOCGXhMqA7s+QS1X5RfN6ZAYUC",
+	"YpkIrQcvHfW5pqM6Ixf3R5uY9LZISzx0MimgTJSQhIFR6FNmmm1kwYWl5XX9QJNyjNKiBSo26vHRxyDK",
+	"wbTOIBslC+ak4wIopSz7pAsENWmV/D7Ky6CngPSwlKOuM/lkcK0Uov2TUNCHqEGjnhgQWIfio2GVUjea",
+	"VeWNYA3fULT0G4J3zNjf18pSz7LURjXbDLR7Y3i+XAlpHkZyjUKGjuuQPpKvG6hKx2pLiWh9yZDLyWDq",
+	"rxs1ZZXgDj0d9h3VLnAjAXMCfkC5O3bddMX1EtUdyWhQpppygfxi14vfltRwrcED4r8Jw5wgo52CVUFM",
+	"HQTVrWh4FTYjGcwiyqHrnmfGLBwlUVkBM4EsnUawmbAskKod2jwRobpG7FLwArsAoE1GfKK2AivwyZ2Q",
+	"W2QrqHVVUMWny0x1p0GHSaff7tfIR4DJX2dVZgEYBUa7QHLGeBQt9yduJSQpBVPasBh031cuwMCjfWES",
+	"cjGiq+KBRv9WTvoHl5TrORcmX9pz6sD7ZUAORfU/VG+QN+ozzYxOjBI8QnEPASxKKu5yCJx7voWlWT1R",
+	"p12V0ypF4AHjmtRPoN2pA6293tbihHXxSEEp2A0pB/w91TDfH8QrmrrtXUWm08sWcLfdj5RaENm71tRq",
+	"wBfdVYFPYY1hu0zA83Fgdes8FwLBF7rhPjqCLZegcyaVC8nNuoFQO/f5cS2HIW4RkD760Fao4nDJ5uWt",
+	"YNRWh/GFim0w/x7AkvMk713BZawZo681EcsGysEi5t9AN8nIt+NMWAcLEIClNX4MuumUDDD8mQMJRMxc",
+	"er1u1Q/TmnmtOG6RYYVydA5vRVPOy5iJeAoo8+WoJ4AfodzalxUA5Yd5NRu+BdoUzZLXVmkU+dpE84x0",
+	"2PQ0my2AvyErBq44E0iH5AC2XL9vup/a+SEuHQey5V643io7qYTio7FcUa6x6hgwHzAVDJQQKS7mg5O/",
+	"7Sa9+Cv4ZHzFp5J9aOO7cLntTugdWjX7Z5WFOfmqXlDFnOJLuNOMU1pKmHWUO/bk8dEhecqf8V1d3Br7",
+	"q5JiqOY7aWCofswtda+sXQyTalUth4+G+THIa49rmePlS2To/yuv1lTsPsc8yQjawxD2h5MBrdBPxmZb",
+	"wK2g1Fun8JMWuZHAPN1wMDiEy6CKwJ5JsGPHkkfoJCteiIx4o7oFrAVsJUajuIkEuE9l1RHKxU6l3EZA",
+	"fHfjXfhl8jB/93/OcH1z36dSqH8/CV6Z5W6GZ6gHdNlU6ubuPNo9UFY/YQL3y1vXnM5XKe1maIIjkGsH",
+	"PwqiTYP1DlqTXs/8E1ZWxwzHkVeIiP5GbKduBWbrO675jUgUnVOebzJXUhqgfZRLN4jf0XhD3CHWbMEG",
+	"vVfZjXFzSb4SzthKWMtUq5UIMcwD62Nw9Mx/WmqLA/ZboiDv66Rr7syhP1EyXQ/p7k99z1uFGFTpT4mS",
+	"gwPY56RoVF2nyjG/7NQwIQWcBokZHpxNXogc8JLicw62xsD+JtMFG6bMb1KQyj86N3TNFyILKARQiKUQ",
+	"UFhJAILtlum0kZEPgfamSUSf0LtM0FBlX6NEyn0OWchm2Yh75CLztVn+jPXYd0Gpu+5W4sD714fc1oW6",
+	"jN+BQ2R+jvtX6asUN3whCOppyjU/Zd9EqtbDLI02nXWc9WMJ7n+PUL0Hh7qDu5Oaw+eATUe+nDRloisO",
+	"u7QoBtoI+fpOyc/jnTlEvlZ/23HttGC0p63ONZ0Kh9ZvnU86evrdZwBodyu6ABCnlCDDW6A4p2xqB58C",
+	"3DJFmSDJAaozqBB3J7aFrpE8RARC/AEAtDa8KTqV8wf2wPqvgS+0r+4nyQXa2mKv4N0vWFp23W4nFrCg",
+	"0JQAvYf0F5256ux9av0dytyK13/Dlftgbbrox6G+KeuhqvFjhrWytN74dlrtL/fG32/9fBxot/cSGVnQ",
+	"pA8ObEaIb94/ST0U4tc+3WMlHqraRmh7fVWR6ECgysRRu54dDByyPLzhklIQLgIkNa8qsnn3Gir4AAoZ",
+	"MGS53NJzvXZWh4B34QrgxgSld8d0ptT+AeGuA0YLBt3+8XbWz933IVmEBPkdi0ZgRoSSAkMRwCFdFGG2",
+	"ZecIzAi9LDDsww2rBNcGgaDnvpB3amUl1zeQYjiWU5zPdLcYvbedSGbHxjBXJW5Ftes51lVZ67GEVnDA",
+	"we0UV6W2xsTIMf1Stzr7VoLfUq8Bd2Cdf3VNrR9iMu+QTta5cL/C/GvHapw0JUfA6HPt/RZIwKcAh9zf",
+	"5njEcLudm821FnABwtPYLY+ZXBhuQRyxHg4Rl2ge5HC4hLv8vDu5MfugKJzvBOLLVnaP2DvegHsJaSVK",
+	"A8LsWq0CAZQFGKl6J7F61Nfkt9uzt6/Jynh8dbiAJVfsrOLy5lBvyzXXN37BrAXBi17oNgwj4k3U8Zgs",
+	"paqUN5Q0Ab0mEJEX2lL4UDf2pgCYSH83lu8LXjGjVHux8DXD747vXK3fvUdKl66SeslGvk/Wm5+h5zxy",
+	"JAZQMbWRdzci6tfrfhOxAFh9+oRYHkygq3DAC5WCa6lSDU9c8gYZYfg8hnlCMo0VDQ3lhR8MrC9F0duG",
+	"42BPwkEAclBPFLoDRPmAN9h+fC9g0ZI/fvYcGuKp+4DxgxenF9k5XR3rf3UQA4eCGCd9FfFY8Xt3l8D1",
+	"n3DfmDoP8ZbtuH5m1BU2wXI+8hyz7WICIgkzGtwdOzhMl94DDQ+Nee90fnlsdbg9uQBNqRoCxO6csU7P",
+	"qGBMkIMg1mjRy7USRbm2m7QsF/C6O3kgFMOtHW7cPZoW5M1q0iK63cmzKQQ2CfLKA3KXXeCfiK8939tY",
+	"7Gz4P/nw34+G36fai33KBku1uQv9DnPw5iHeGS+iK/GFPjEePSldchnIq2fr7WRSGx4rI/dX6DZC3FRb",
+	"pterFW+2GMqGLk53AiildokUbNwUWhUUyKPfSxmhL0nMLcom6szmydHRV5uPXeCJ7ney2t8BjL7RhhUY",
+	"C20Bat7p0USEyPCasAb95ILN3fsN3TZVWCMEm786dQzigHGXLygYmKumA5KEnAbDOQjYOgKEpZkySzrH",
+	"oJY57Y0sB3Rt8cY16gT1BfoTIHSd4FXr6UpJgRhQZL6dxKO536OTad8P7nGo29w1hwMPiGEUk2sVklXB",
+	"2abJkx9nvyac4lFQpPJN3Paiue50ffvkJ64PtLQIZ8v3hJ1An+gEymbH53zi+1j43GOAQi+jQsQbCbhJ",
+	"0L+FigYq0N9fze3vrsGW35MYPcve2IbOSoHcZNjSYVJETrhDvU1RNHliPO3fbePROXEN4/q6pbgMzzWa",
+	"xvD19oEskkwka4FZtBvd4o/YwtESzhyg5rkJiTVYlVMo2bH03l5cT66uzy6vAWxgP5voLF6WosHuGkUU",
+	"1qGZFGtxR+UOH2FPm9aVaBYuA1HN2dSlEILTJU59ukcH1/Qx2zut/UJvtzXhXt2XjLPdhoUHPtVtY3if",
+	"x+71qlTyQ8xc7oFil9kVPERV7PKgu70zu+f/N2zlZyWleK/152Sm+Ifvn55Cj6a2aYer7ZdxB29Ph+F9",
+	"Hhnd6XXvAu3uglC7FO+9IOporxl+A6F11FBIM/EZwIfjiH8u9jRRZoTEs/Oqnq5EQatyeXH4RdpwWbRf",
+	"0j4EI9rX0aVYWC43ydMo9jNR9SwhtS0GkFxYNPQnt02q35yugd+9P22DfBgJV9bVT2fDx8+e20lZamiG",
+	"OdeCLcXHToeU+eP8uHg6+5Y/F8++O3py378Hqejlh1+fP71n+PH507jttJp3Jg3fuhGpbrK7iWUabvwt",
+	"uWVXW5mfufaDO2/8Rc3ugQJ+GD+wb/xjdZP0WPluMpn7cP/CvqXrzfo4kwHRlHLCQTUGDbAfQBVxmB1w",
+	"KjYek2LEzqisaSxD0TSN75uVUen9hm8x1hOSZg8IIEI4bt99XXDYbs5sGIcWRifTk6eU6j2FtPMprfg0",
+	"Y1NccoIGxGWfnob2me378S7ohGpvcmiveBMl/6eSTe9H0F+m0ypOJylb/i8/MX2nYg9m/d/XYg2Q8q3g",
+	"qk++l5CyChRC7duQWk4oAhYqFiBSRk3GodoHEuVUw2a82Nt3dRjI5aTVxBJjg0ZBDL/doBVnTUVPVas9",
+	"ayqvM2xwiGzdF+ecQxOzQnlohv0Ka9p7vcetdXx0UPb8oFiLe/XEOdTzZzXI383vpzZSNBORBra19vla",
+	"i1bLTKPQieEjiKUGZKrd0NjT/UlO/zXxbOsojrCXJbr7wPfq+1rujy1+kT1PuUHdDDxRp/gX8M37pOB9",
+	"kTy5P3BenF2U9y72/Fv7abT73xyeod+Ljo1tOGLgjFZHDuyg6Ao+oS6uWfVUBwRJeUhWf/wpYX57FUaU",
+	"rbufIAVV6DzQ7Be1bqTYMkj8saKRbKy+5kt3yvIz3zqIVzzVLwBAEKkmDbqyVBE4yfnlmxM2LdZYzykm",
+	"hTDYEyZLdS2OKhiVzMUpmzoEgVJO8mY1zXxSOzord5O8jRGr2qQbPUOJOt2hEelvJhZreWBjbHQpfa1W",
+	"djshytRYk05svK/7sPMFh84WGYghDY10hD5lrwUvMnbuIiLXJE13u5F8TnLBwU35PjcNgZof97ttAmER",
+	"fNI28jmcELiFLDSbiUptECkIEmRVg1B0lPcWQCBSi2NVqwkR1L3IwqdR9DlqIGEPSrFYs64Oby11UMbF",
+	"3coV3n6K1qYPm4GqbGX8qL/t9L3TNjLXmP8gIousRFKl77Xuh9lL8KbPNpioa8y95vVlGvkF90OypV9/",
+	"LgyJg1RSTOgDSJzVEW+LH7a+uld0nXmp0+PxT5pA8OgLqEk7PK3ZmaE7Dl/i/gfbs2f02ckWlwBz1pMv",
+	"RpaTQ027fzUkDT9Zcr08lDN2qMLNsDNYFpYhkQPtlvwP2bex4rovWL7iWxfHPGGQFJOxRvxCxfSlnBRq",
+	"PTMZwnJO+Nos3b99R7uMrQCqk8APvmjrSNfEKaDrH9Y0Er74oOaRsGvpvpF2J/aJG/s7VjwheI1v+0tg",
+	"CxXX6Z38Kt6hu1TgqMhht6chMiXosR/aOkaNt/An0g+My+8H9RPv8u26eu9zHaNanb7gYZdCZo1h3lSl",
+	"aJy+yZa8YLxpyltRUM0Jr6p230KcemCmAKwS+h1gwlcvizzEabbhpXF97/F8uvmRtwxwTKYn9usU2qob",
+	"Tj4vOkDTEzhppD0L6UEtTr3i4lN2CHWNyy36xkSlcZHhxOVlhS+LnkN0IXgaZ4TwKTB5D6zqc26xbHTa",
+	"Up2nuBGAEBONjRipHlOY0OdgyFPXOMe3sERUVe9CgxEdq7gtxWZ6QhCBAMsZdd6XrBB5WeBHziqV39DM",
+	"u1AfpYcZa1jcmxLzjFwfROyc6cbv8yiGrh64QwPsE0brC34LWkRLRA6DP/6eQTagyba6MCbjQlrk66Y0",
+	"2yt7pMl3CBjQKaeHQ692WKSIXkQ1oYTwAr/GENbALMB+x3H9LJbG1JA5iTgAVw4jpy+h8+OQ7hwSUg/o",
+	"X9rwVT3NWGhBH4HtWPrANNgs9KmCnYYksnJFPB5OBkYyNKYxId6mnaVrTECwK2EW/j3D2yfhq3hd/lVQ",
+	"h2m7DH8V29RS9q1W8p0I3p16B036CsZIvacbUkK8uLzBbYyxirIAfb2VOWsUog05nKGNEPWdS0MvGeKI",
+	"+yZ812a7kUIIiC7Ee867e+3jalyzK2sR8qZg793GIoxWC+Abv7L3i/z3+OnufNIn6EY/TxQfn1NXQqc7",
+	"Qq2zC9Np9s1mqVqZh6XOIi4F7BzdKu0My4foDOJjGUPFOoCPVhX4iF16pD1kljXXGuKFjVovlpAUhXIR",
+	"DhQIxrHEQKNWq1bC1FiO5Z/+9I6bpR796U8Mm5UBTB5WVGmHuFh4DA4ow2zEvPzIpo/ma4n+sUe3x9PM",
+	"3xdjdvCxNA0HPocweyP2L2t8DaGBHVY4j1M9D9D4dsJXeOI0QajFAPkkhFwjgRZWvh7LHpB8/AYrPQuF",
+	"8SgQiyP2DrMkHFJe2Th++UDfibyPNYQNANu1SrGpoe9MAEScUaeBkuAHSzEA9GOVGTliLzoHH4+yPfgw",
+	"5fYilHIsp93jiwsAsGL3Old3cA/owAFACWPpMFTDnUtA0UFAQoQPha6etKVgxETkR73yMHcHKjII2whz",
+	"RX0DPQAYjxrpZa6LHvad8w1NTseSetTZESutuqShZ0MYdAh3jdhZVQEsqz26gFeL4DAScbRXGdWWaXv+",
+	"Qb0Zy6lHZ5mO2DsFP90iqBOQNZzTBhqkUCMFjz1/TZnU4mMuatQ9oJPAyp5ht5ZjiUAbCIMGEMgg3xBV",
+	"1J3Vp1gzjQ0b0Vc2D2BvQdITSigdO32jaSeuG55bYv/Tn2BRnET27Ppj+5Jl0JKCto3QtZJanNovK0kb",
+	"R0q2X2sPXHvErDucatjUNDwXNW+ERDBqrLQumJIY6K/KXEg0S4mZv3l1TSAeqHvok0ePoBMJlM6NVLN4",
+	"RA89WpXoIsBWygOrcZJOpxprvt2KBsFeBsejo9ERuL1qIXldDk4GT0ZHI0oPWoJC9WhSUt+fR0sHEvUp",
+	"G0CfAvt7Mrv+wu6zNJbIHdClR/gyO0DYVlcFpjFiAd103WBRsMsPxszg3Y4Nzj9J2j3gMpea1WsrC6A5",
+	"y3mMFBzTqV4CPq1RDmQbU00AZLtU8lUxOBlYG/bMfqpdEsfHe10+4ZZHPsz0qoD8Ekc4sGiPj45cZqaQ",
+	"GE/vwExCjpTvhrvXK1TXYGiDME8iiCDml68XQSUFcXnsakW96x2hwHK7bYNi/wV0R4OV+PDJ7T/2qcDt",
+	"r4TpCQOE0QEE1L8itEGJqeEBdUVB2Oclp6Qh6ntFGLA8NmHWOkLA3dnAFzCzs7q+9w6e1TXGQ/5Qe53a",
+	"586GtlFQ/HpLtekQwo+qWQgTEwDFazgsV2fXswHlfqTxnqRHw9x9NWw1wa6HjfOejNAVx0PE1zVbKAGW",
+	"f2jNYsXHWpqycm6OAC+PqLIHdsPxLdINxPZG7Ixe27mp6SW6sfRUVzeC3FORPeZ7+TiYTNVAQx9Qsk4i",
+	"M5va+CQ4z7u1+S1U+8GjOf9A6TRfigJdnuCntq+MKj9/b9p3WPy+y/0umf+lvBUtLrfbfGcOXoBeZge9",
+	"AobEpsClmYSxOkOUclLg4sDHCUOUC1Cu6JxE2E7T9hv+e96s/vwf//v/jNdHR4+fuwYdZWGvTUGTakJ3",
+	"FV+U6V43ljCYhvpXBZ2VOy1JIJjmoLnBkmu2HmfdHhZrpyJeuIMMZjutHWJmjiDKwLLHcskLjGUHER01",
+	"hjlryQOP8XtIlwh2I0StPSvIXJ+Inb4NLrO0TB6sc7s61G1y8HVOCbziP+mcnGOzltRZCT/tHg/pMbcc",
+	"cDy1sQDbNt40yOWIzgmYQ+6gtJNi7q0cQjuLW+zwgyQxYtehbU6P3pbU2s5bSS1/UOUtTHKfDhevanvv",
+	"zvpa7kT7Ey/Ezi49+rUsPj2qGzUT/XztlSGIiZBaGlVNkNBtO5VhRMAiKo0W1dxp6ODzhxJgiKyckgKI",
+	"gQCKRUjGi1UpsfuEggZsYzlXBGlnXzvlxW2Zi2lSbto3h2++996HR+3mZ39EWrmbTpzGpbGpVc5rPiur",
+	"0pRCT7skpG+6yCm+3wI3diMN6HClQQy+AtqbUSuEe5PZrQcaTZPaG35DelUEP7XizY0G9GeMgenMZ3Ry",
+	"tpbl39fQ16AWjdlmUXMEV7H8QFM3FiytBsFoDX0gUu10R4way7FsUx+kFBYISSh44ZJ1ShmoMG4Ju3NU",
+	"emgUF+IfdHownb6BUJncodUdKp0J/dtJVUfV8P0AAq0eTpCVuVRayCxoPq58jc3LqhLo3bwOMUZsDnGD",
+	"8f02jfxFRCLMF+f/F6QS/2091KLD7zE9/KQ2bXPSO4nsfhuAqU5vOHi3ksj+UYcQcsnGxdrfXP54zr59",
+	"8v3zh+267RNyUhnXwEO7VmNF5uDtwJiN2zQRYWToM3cDUD8fq3NhY2o2jZcYZjOE2fwTNCOBj+Y3QgLe",
+	"F5RWrWqzddXlstqSNxo8n9eQjajXFWjdS8tfQ/PnBHYWoeBlrC7zG2xcA914QrE5w2LzIN2xlB+737yH",
+	"gIxJNdKJoOzY08ePEWI/INrFI7SSJ6iRbXw7NtneCjOW2CFxWcqi4TIXJ635oJdeYcXndINluHoKQB+B",
+	"q3Q6a2a7s2LfPDt68nDEoFKZkKHHEtMpmFELxI+giEalNBpSZNWM2HtsIeQjQeA7mMc+FNR0KBdmEzoM",
+	"JeTIz5Cc8YdgE1/eiGqjLPzeVtS92RNBuGwpvtd1QlDPwuVncy0rpoLfaEjZ3GktCkobdOjRRE1IjUDg",
+	"OF8XhKn+2B/Lt9fMuWyTKTSytezIid9KLcaS65BWcocGxHxv++mjvFkNw2dgrEoyXpVc+3baGDPbdeX6",
+	"x84hifRrEF14x3+S+f4iysBJkVzn9zvdubG/Ve34uHZJrBXkwT/+3f1FuSPQ/G/oQna9GtK1V+UxeveN",
+	"krl4mPl2ldr3hcyQtepO+Uvme7ZRF1gK54EYLaVRKFx4XZPHjSY4Aa+V1n8+jrm719MCmjzTHNpUZq3h",
+	"g6i2o45liMRiU0UXj020WITooZsFPgaC94zNkaUHzwoZKdAwymXT5ErdlHYFrKSkGjAtTCdHAV2GDhkd",
+	"m8UW6CsXMahfvTZO7IxlwptGh5k6BLdqjyAUGbXrLqMmo4gtTj8EPSfqagrziyR86ixT/xTwHZ07Srqv",
+	"1MKnsVXIYTdfWUo8+G5XRnKPu19ER6BPf04N5u/Dsd5R4vWTo8d3P/EDz2+u1fVSoIs85MUNTv72oRX4",
+	"A6Jrt9PZOVhG9fj22sffI731uMJjkoVTSqWYUI1aUoKIezHY2AsFeNXQeBW7MblgMMZV+Fj6FqFsCn0K",
+	"p0TqpDJR57zQcxYalz/Q2BK8Uk4UubnELUmMkKFLnSwwMDSW7xMe0G9Qp3/Y6oeN6awoyqlf9gnTYse3",
+	"7xgCHBIn8AILsFo3Nm1gC4hWO6YA0w+9xIGfCHJExEtpMHHdtxEspdWJSfk8k1tGDAEjFS4eQUzFJ0p4",
+	"HDTq6gctg9z3EP/HAsTpXaf7irD6OtI6TdLullKEA9vgM19T6EYTTYVXkVer0D6UFnuQUdIdTOhKmOE5",
+	"bFbf6+jmRz/g43Tzp09tMY7Nb50YlIuu953O7x2n1GVO9R/Ra6gHR5UhNA+xn+c4BEao3EiWx+uyQB/u",
+	"TqNlD0k4glwAEIdzUEhcSy6y4AIy3pLrDHKW8Dkwbqd0loF+yVSOE98p1Z0aorpH66a85fn2hX+zCAqw",
+	"fxtuohqxi6jpFm+EFY43Um0qUSzITHTibaUayvkKuZqljtJ1zbJsCkYZNZHbB1eu1aP6FABHqxLSiFZ8",
+	"S6gPmzIXe46Qy1P7Supuux3b76zqJnqopWws+qEl1n5NJF7/7cOnjrTjJtL0tprNRE7dRCK0P3eI3iEN",
+	"0TFq8bj9Z2iumpU7OREXDT3WIWVxqTYhzbDFrKFr6tIyfhew9fmlkN7m5RK2c+AhF4rnSz6rxFjSwTRR",
+	"Z/ekv4AUJvyoQynq43Cz2QztVw7XTSWk1X+Le/JW6lF2OIHdS0d68kV1pLh2zGnexImc0A6b28OFG8GL",
+	"rbObQp+oQ02nMx03vSK+Mg3jOAuHLI7oBzI6dnY+5FX/Q+X+/VXuCGf2vlr3DvHcpXi3SOeU+qVB37Wp",
+	"R+7lTHNZzNTHTke0O+nmH8rcF1bmwvr27f9W5vvlj2u14jCJ1zWyq0b4hvUcoQZawNMODiiLwctDy9zY",
+	"1edte2/Uk0MxpPpD7CD0W2M/cWpDLnd6uFB0Gfz26MGBX3Gqp1HGXqctCPXEx+wgopRWlp799enR9ynB",
+	"d2VX8b687kWzvVzLQ5jRu0bMxUFs61WoaocKnA+fcZbsx+w7RftZl336hZLA6x4fwuvsA/+CJX6dCBzZ",
+	"l1HPZsjoAQ03yveOE8cIuob8l4HkYYMCxT+Coot+un+hhHbpm75bru/TDt6wkHqCE5pjYqiShT4BF4HG",
+	"sqsNCvxCcEgIsGI1MjE2cGMUHkZYw7F0J6sRrFhDXlvdKCjfgK/WORRMQY6SH5ZDBgLFsEpzCkWom6jt",
+	"z5I3K+yiHociMZCkbiBjNUndsFhfkaUiiGfKGw2E1M4u5ze4JeDEKbVdHvbNnAr3Hu7Z81/RGv3UqxZN",
+	"EQECggaukJgSgmNIPcjrjFrxJ2Prn8URECUdHv2qwfEWkmlP3ClAZlJ+Q2cb0NfsDJ5wRnc3IPOHbJdp",
+	"YqTlc1bpwNz5fzDZz2KyBKd1wGl6NHPJDj2xQivC3dClZr+swQ0S2KedADoU0T2JuZulZFPMJdBTj/4P",
+	"XacgpH0CMwT8yp1+/i4HALJ+ysVyptaNthzUasKVWkAdIJaPVeUN6R250oYSw8RGaAMCBtok9cn7H+C7",
+	"/2DE+5Vi5fCt/0kRS3o3YOQmeBUWO0YERlw5A8eHbyKpGvgbUlYI5DQ6PL/HRM9aLTJpvpbwN51YeM8J",
+	"Rb37+OjoKFS33nlUQ4ks5J3tq6W6hGC9bitULrVRRyh3OkaGz7l0UDRMqg1qNeQebWNBuGANpVtD6BVT",
+	"GxBui9e1zsYS4AZAztqjiiHJqvJYdpmv2EO0MyqyCNhvvn8henXVHCoQipJQLgCWcsQuJLQ1pBAJN+52",
+	"yIrKxhJdyphvRVngLlvIISSS5mTUOl+K4tS3tXV+5AAqwlxZ4kqtrFEBDjvoR+LSerCSMJXkMJbkLMYv",
+	"80VLVKMR0OaNUtbMVwxqoDfQsNWM2I+qcXqrQ29I8DNI6PBJN/dmagh1GZ7/qspLF2AzcdSiuLJVtTsH",
+	"Cp6LDeVeL23n9DyKO3n0HaOX7dCACEFxetprVBgHDBC/eAEtZe0CbXJB9TyrLEC1xNQfjdxKqxlLyKux",
+	"BoSHOUG9/0ZsoeJ5G1rpRtLfkS8kjqEpXfGAOE1pRO2k5p4zMRrLfXk7p1T4Nq0Ji8c9fpSxyPzBzy+b",
+	"xEly8cqW15qKw32z69VoLO9xCs59C+rfeAayX9OpyUQDFNhqAWfxgrfggwl54+9rAW3vqFYbsZm7Ijg7",
+	"8Pi8hKc/fe3kW/uV/QcUf8kAUyju0kSUkDywnvJFbRifqbVx3cF8y/DkGfawXUmbj7ASysq4eImDr8as",
+	"gZXrlL5bAfTe5X3/huKfbLd6qdoiiaNMD8RBEakeokDcwwO3x2qfPa+mgwcKd6mZx0QM8+igKaUmE7pE",
+	"HMbRYxDKfUtyUyLH9LiCUfth7Befmk0bDPJAJ2+r22p6pVD9of7TOMG443Jvd+TUHEMn53iG+wHfdwCr",
+	"9m0odsuorP6JaFzAMtHyAfS9ffB9SS7kk9X6pnz8uVP2PUCjlE3vXAjzPJo/zx/Pn4nhk2/z4+FT/ux4",
+	"+N38SAy/40/4s2fz49m3Rd9yB/jQw8jBAZH2E8KGFHkDufI46aCCkubcmv7To8fHx/2neRKjln5ZkvDr",
+	"G2EkIIbWF20BlPqwBOrqYR4rj/r5665ZtVLaWFVmxWXrI54dpSdRlavStF5N1RL4yIp/LFfrVVhg/Os4",
+	"S4Cdp2T8VIqPZtoK2WOEo7XAb345274tjz6+uTravjn+l83Ftfr3Ny/U5s2PqmftQKPpI4YndxPDV1XK",
+	"PSBnQtpbY6uG8Oee4lI88BmT6H6B/NNIqJOwjWW6t2hJsO/4YBGC897y2T71tcuTYqTfHgfsBgFEW0t2",
+	"IVsn15X15ISmBrY3KDQBwviuBXzUCK2q2z3luT9CEJf6zsgOPCTgDREE5SjVWLoNZEk4lpDZWKCeddqK",
+	"rVgxGCoo7cpZM0uPpb0UJQHjdCDpGEojPPAjgPyYZjs9CU1WXXQDjQVnpFgTuv3yCiC7IOizQryfAiKI",
+	"0qtFZuQwKz1KJxo8UYnFaQhPFKJ2KZAltWq1NpPCzPBYo03ZI5e4M1+CjL+8SzBqUP47OwQJWXfPqSG0",
+	"DnKWdM7QFfgHY7RRy30wdTDy4MR04TPmDztPBttm9yRQUJ052r6BlEvtzxE6K/vgazNMqO0C3cQ4FyN2",
+	"FopnaHy7GGOpZOR537jaBYiHx0WvpLz44TzqNK8g9QgxcSE8TyXz9ulvAnJuNpZtPvEwJF5HngX4Erv2",
+	"afI3zfaPzsP30mEG21jKRXIjO3R5bdm2o19YHewi6VBsdwmvm7MYgar+7YPVTRxaLf7VwUNtX9zJcxTN",
+	"rVvs9tf9IJbWDHON+R5otuBGbPjWdZSw3wllGx5RroVv2eMZoUHALrEqS10TZSFIZhgLNpUWI9HgoScR",
+	"xk4KNXDSpjAJZncu77uHCaJP6A+GQiOUTEusB0iU19H4celTQmvdwcRC6Dkkf91CnwuZ0Qk0s/BCwBPa",
+	"fVOUKePCBuEZDDUn96NSC6vCxoFvV+AVlQlgX30ajShzd7yXDdd2DgkXTrxNoGcgS6aSDMmQJSB6dGjf",
+	"4Xx54d3O6bP7cqu+VIoXbMYrK7kbCj6sazuIRtBCGuUnrE779OHT/x8AAP//",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -75,6 +75,10 @@ func (s *stubHandler) OAuthConfirm(ctx context.Context, r OAuthConfirmRequestObj
 	return OAuthConfirm303Response{Headers: BackToTheAppResponseHeaders{Location: "https://app.example.com/"}}, s.saw(ctx, nil, *r.Body)
 }
 
+func (s *stubHandler) HubspotWebhooks(ctx context.Context, r HubspotWebhooksRequestObject) (HubspotWebhooksResponseObject, error) {
+	return HubspotWebhooks200JSONResponse{Ok: true, Taken: len(*r.Body)}, s.saw(ctx, nil, *r.Body)
+}
+
 func (s *stubHandler) EraseWorkspace(ctx context.Context, r EraseWorkspaceRequestObject) (EraseWorkspaceResponseObject, error) {
 	return EraseWorkspace200JSONResponse{Ok: true}, s.saw(ctx, nil, r.Id)
 }

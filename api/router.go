@@ -17,7 +17,8 @@ import (
 type Config struct {
 	Handler        StrictServerInterface
 	Auth           Authenticator
-	Members        Members // who belongs to which workspace; nil: only what a person's token names
+	HubSpotHooks   *HubSpotHooks // nil: this installation has no HubSpot app that could send webhooks
+	Members        Members       // who belongs to which workspace; nil: only what a person's token names
 	Log            zerolog.Logger
 	Origins        []string                    // browsers' origins that may read answers; empty or with *: every one
 	MaxBody        int64                       // bytes; 0: 1 MiB
@@ -59,7 +60,7 @@ func NewRouter(cfg Config) (http.Handler, error) {
 		deadline(cfg.RequestTimeout),
 		health(p, cfg.Ready),
 		findRoute(p, mux, v.spec),
-		authenticate(p, cfg.Auth),
+		authenticate(p, cfg.Auth, cfg.HubSpotHooks),
 		parameters(p),
 		withBrowser,
 		body(p, v, limits{body: cfg.MaxBody, batch: cfg.MaxBatchBody}),

@@ -27,11 +27,13 @@ type bodyRule struct {
 	webhook bool // may be a database webhook around an outcome
 	batch   bool // its items are judged one by one, by the handler
 	form    bool // of a page of ours
+	events  bool // of a CRM, read one by one by who knows them
 }
 
 const (
 	syncRequestRef  = "#/components/schemas/SyncRequest"
 	batchRequestRef = "#/components/schemas/BatchRequest"
+	eventsRef       = "#/components/schemas/HubspotEvents"
 	jsonMedia       = "application/json"
 	formMedia       = "application/x-www-form-urlencoded"
 )
@@ -78,7 +80,7 @@ func (v *Validator) rule(ref *openapi3.SchemaRef) bodyRule {
 	case batchRequestRef:
 		return bodyRule{v: v, schema: ref.Value, batch: true}
 	}
-	return bodyRule{v: v, schema: ref.Value}
+	return bodyRule{v: v, schema: ref.Value, events: ref.Ref == eventsRef}
 }
 
 // check gives the body to bind, or an *Error, or errNothingToCarry. eventID is the header Idempotency-Key: it stands for an outcome's
@@ -89,6 +91,8 @@ func (b bodyRule) check(data []byte, eventID string) (io.ReadCloser, error) {
 		return b.checkBatch(data)
 	case b.form:
 		return b.checkForm(data)
+	case b.events:
+		return b.checkEvents(data)
 	}
 	value, err := decodeJSON(data)
 	if err != nil {
@@ -126,6 +130,24 @@ func (b bodyRule) checkForm(data []byte) (io.ReadCloser, error) {
 	}
 	if e := b.v.visit(b.schema, value); e != nil {
 		return nil, e
+	}
+	return io.NopCloser(bytes.NewReader(data)), nil
+}
+
+// checkEvents judges the list alone: a CRM sends kinds of events that nobody here has heard of, and repeats what is refused.
+func (b bodyRule) checkEvents(data []byte) (io.ReadCloser, error) {
+	var events []json.RawMessage
+	if at := invalidUTF8(data); at >= 0 {
+		return nil, brokenJSON(int64(at))
+	}
+	if err := json.Unmarshal(data, &events); err != nil {
+		if json.Valid(data) {
+			return nil, invalid("body", "must be a list")
+		}
+		return nil, brokenJSON(errorOffset(err, data))
+	}
+	if most := b.schema.MaxItems; most != nil && uint64(len(events)) > *most {
+		return nil, invalid("body", fmt.Sprintf("must have at most %d events", *most))
 	}
 	return io.NopCloser(bytes.NewReader(data)), nil
 }

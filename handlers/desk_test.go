@@ -185,7 +185,8 @@ func (d *desk) router(o options, hubURL string) http.Handler {
 		d.t.Fatal(err)
 	}
 	router, err := api.NewRouter(api.Config{Handler: h, Auth: &api.Credentials{Keys: api.NewServiceKeys(map[string]string{"test": serviceKey}, ""),
-		Tokens: api.NewTokens(api.TokenRules{Secret: []byte(jwtSecret)})}, Members: d.store, Log: log})
+		Tokens: api.NewTokens(api.TokenRules{Secret: []byte(jwtSecret)})},
+		HubSpotHooks: api.NewHubSpotHooks(simhubspot.DefaultClientSecret, d.url+"/functions/v1/hubspot-webhooks", nil), Members: d.store, Log: log})
 	if err != nil {
 		d.t.Fatal(err)
 	}

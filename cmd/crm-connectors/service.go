@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"time"
 
@@ -84,7 +85,7 @@ func newService(ctx context.Context, cfg Config, log zerolog.Logger) (_ *service
 	if err != nil {
 		return nil, err
 	}
-	router, err := api.NewRouter(api.Config{Handler: h, Auth: auth, Members: st, Log: log, Origins: cfg.CORSOrigins, Ready: st.Ping})
+	router, err := api.NewRouter(api.Config{Handler: h, Auth: auth, HubSpotHooks: hubspotHooks(apps), Members: st, Log: log, Origins: cfg.CORSOrigins, Ready: st.Ping})
 	if err != nil {
 		return nil, err
 	}
@@ -114,6 +115,16 @@ func crmsOf(cfg Config) ([]connectors.Connector, map[connectors.CRM]connectors.A
 		crms, apps[connectors.Salesforce] = append(crms, crm), c.App
 	}
 	return crms, apps, nil
+}
+
+// hubspotHooks takes webhooks of the service's own HubSpot app, beside its redirect address.
+func hubspotHooks(apps map[connectors.CRM]connectors.App) *api.HubSpotHooks {
+	app := apps[connectors.HubSpot]
+	at, err := url.Parse(app.RedirectURL)
+	if err != nil || app.RedirectURL == "" {
+		return nil
+	}
+	return api.NewHubSpotHooks(app.ClientSecret.Reveal(), at.ResolveReference(&url.URL{Path: "hubspot-webhooks"}).String(), time.Now)
 }
 
 // openPool opens the pool and makes sure that the database answers, so that a wrong address fails the start.

@@ -58,7 +58,7 @@ supabase/clients/clients.test.mjs, "browser" is the flow in Chromium and "tenant
 
 This page is written by the command that does it:
 
-    go run ./cmd/breakages                     # all, about 40 minutes on two cores
+    go run ./cmd/breakages                     # all, half an hour on two busy cores
     go run ./cmd/breakages --only redirect     # some; the other rows stay as they are
 
 A test holds this page and the comments above the tests to the list in the command's source.

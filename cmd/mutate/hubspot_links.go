@@ -47,7 +47,7 @@ func hubspotBatches() []behaviour {
 			sim: in("batch.go", "status = http.StatusMultiStatus", "_ = http.StatusMultiStatus")},
 		{name: "a batch has 100 inputs at most", off: "it may have any number",
 			sim:   in("batch.go", "if n == 0 || n > maxBatch {", "if n == 0 {"),
-			wrong: "sends more", connector: in("hubspot/look.go", "const maxInputs = 100 ", "const maxInputs = 101 ")},
+			wrong: "sends more", connector: in("hubspot/look.go", "maxInputs   = 100 ", "maxInputs   = 101 ")},
 		{name: "results carry the trace of their input", off: "they do not",
 			sim: in("batch.go", "out.TraceID = d.trace", "_ = d.trace")},
 		{name: "a batch may leave the traces out", off: "it never does",

@@ -124,7 +124,7 @@ func invalid(field, reason string) *Error {
 }
 
 // asError is err as an *Error of the contract: its own, or the fixed one for what nobody foresaw.
-func asError(ctx context.Context, err error) *Error {
+func (p *responder) asError(ctx context.Context, err error) *Error {
 	var e *Error
 	if errors.As(err, &e) && e != nil {
 		if _, ok := codes[e.Code]; ok {
@@ -133,6 +133,9 @@ func asError(ctx context.Context, err error) *Error {
 	}
 	if ctx.Err() != nil { // our deadline, or a client who left: a consequence, not a fault
 		return &Error{Code: CodeTimeout, Err: err}
+	}
+	if p.away != nil && p.away(err) {
+		return &Error{Code: CodeDatabaseUnavailable, Err: err}
 	}
 	return &Error{Code: CodeInternal, Err: err}
 }

@@ -78,7 +78,7 @@ func TestThreat19_AForgedOrOldWebhookOfHubSpotIsRefused(t *testing.T) {
 		"an empty MAC":    deliver(sent, "POST", "", timestamp, "=", body),
 		"cut short":       deliver(sent, "POST", "", timestamp, base64.StdEncoding.EncodeToString(raw[:16]), body),
 	} {
-		if asError(t.Context(), err).Code != CodeWebhookRefused {
+		if (&responder{}).asError(t.Context(), err).Code != CodeWebhookRefused {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

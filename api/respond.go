@@ -18,14 +18,15 @@ const defaultRetryAfter = 5 * time.Second
 
 // responder writes every failure, in one form.
 type responder struct {
-	log zerolog.Logger
+	log  zerolog.Logger
+	away func(error) bool
 }
 
 // fail answers err. What is not an *Error becomes a 500 that says nothing; its text goes to the log.
 func (p *responder) fail(w http.ResponseWriter, r *http.Request, err error) {
 	x := exchangeFrom(r.Context())
 	x.gone = errors.Is(r.Context().Err(), context.Canceled)
-	e := asError(r.Context(), err)
+	e := p.asError(r.Context(), err)
 	x.code = e.Code
 	p.note(r, x, e, err)
 	if written(w) {

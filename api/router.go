@@ -24,6 +24,7 @@ type Config struct {
 	MaxBody        int64                       // bytes; 0: 1 MiB
 	MaxBatchBody   int64                       // bytes; 0: 32 MiB
 	Ready          func(context.Context) error // for /readyz; nil: always ready
+	Away           func(error) bool            // says of an error of the Handler that the database is away; nil: it never is
 	RequestTimeout time.Duration               // from the first byte to the answer, then 504; 0: two minutes
 	Now            func() time.Time            // for the access log; nil: time.Now
 }
@@ -44,7 +45,7 @@ func NewRouter(cfg Config) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &responder{log: cfg.Log}
+	p := &responder{log: cfg.Log, away: cfg.Away}
 	mux := operations(cfg.Handler, cfg.Members, p)
 	if err := everyRouteIsInTheContract(mux, v); err != nil {
 		return nil, err

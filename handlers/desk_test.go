@@ -186,7 +186,7 @@ func (d *desk) router(o options, hubURL string) http.Handler {
 	}
 	router, err := api.NewRouter(api.Config{Handler: h, Auth: &api.Credentials{Keys: api.NewServiceKeys(map[string]string{"test": serviceKey}, ""),
 		Tokens: api.NewTokens(api.TokenRules{Secret: []byte(jwtSecret)})},
-		HubSpotHooks: api.NewHubSpotHooks(simhubspot.DefaultClientSecret, d.url+"/functions/v1/hubspot-webhooks", nil), Members: d.store, Log: log})
+		HubSpotHooks: api.NewHubSpotHooks(simhubspot.DefaultClientSecret, d.url+"/functions/v1/hubspot-webhooks", nil), Members: d.store, Away: store.Away, Log: log})
 	if err != nil {
 		d.t.Fatal(err)
 	}

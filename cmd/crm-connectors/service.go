@@ -85,7 +85,7 @@ func newService(ctx context.Context, cfg Config, log zerolog.Logger) (_ *service
 	if err != nil {
 		return nil, err
 	}
-	router, err := api.NewRouter(api.Config{Handler: h, Auth: auth, HubSpotHooks: hubspotHooks(apps), Members: st, Log: log, Origins: cfg.CORSOrigins, Ready: st.Ping})
+	router, err := api.NewRouter(api.Config{Handler: h, Auth: auth, HubSpotHooks: hubspotHooks(apps), Members: st, Log: log, Origins: cfg.CORSOrigins, Ready: st.Ping, Away: store.Away})
 	if err != nil {
 		return nil, err
 	}

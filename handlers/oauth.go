@@ -121,8 +121,8 @@ type next struct {
 }
 
 // callback spends the state before anything else, so that of any number of callbacks with one state a single one
-// reaches the CRM, and none from another browser than the flow is bound to. A flow that is bound to none asks first. From then on the
-// browser always goes back to the app, with what happened.
+// reaches the CRM, and none from another browser than the flow is bound to. A flow that a person began and that is bound to no browser
+// asks first. From then on the browser always goes back to the app, with what happened.
 func (h *Handlers) callback(ctx context.Context, crm connectors.CRM, q callback) (next, error) {
 	if q.state == "" || (q.code == "" && q.err == "") {
 		return next{}, fail(api.CodeOAuthCodeMissing, "Missing code/state", nil)
@@ -143,7 +143,8 @@ func (h *Handlers) callback(ctx context.Context, crm connectors.CRM, q callback)
 			Str("description", connectors.Quote(q.description)).Msg("the CRM sent the browser back without a code")
 		return next{address: refusedBack(connector, st, crm, q)}, nil
 	}
-	if !st.Bound {
+	// What a service's key began is its holder's to bind to a person, and an install is bound to nobody before a member claims it.
+	if !st.Bound && st.UserID != "" && st.WorkspaceID != uuid.Nil {
 		st.Stage, st.Code = store.StageConfirm, q.code
 		return h.ask(ctx, ours, st)
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -67,7 +68,8 @@ func TestThePageOnSupabaseNamesRoutesThatExist(t *testing.T) {
 		if path == "/functions/v1" || strings.HasPrefix(path, "/functions/v") {
 			continue
 		}
-		if spec.Paths.Value(path) == nil {
+		begins := func(known string) bool { return strings.HasPrefix(known, path+"/") } // a gateway passes on all below it
+		if spec.Paths.Value(path) == nil && !slices.ContainsFunc(slices.Collect(maps.Keys(spec.Paths.Map())), begins) {
 			t.Errorf("the page names %s, which the contract does not have", m[1])
 		}
 	}

@@ -327,6 +327,9 @@ func (b *bench) audit() (verdict, error) {
 // story tells what is known of an order, for whoever looks for the cause.
 func (b *bench) story(ctx context.Context, o *order) string {
 	var s strings.Builder
+	if o.after != nil {
+		fmt.Fprintf(&s, "    of the one before:\n%s\n    and of this one:\n", b.story(ctx, o.after))
+	}
 	rows, err := b.lane.DB.Query(ctx, `select to_char(a.started_at, 'HH24:MI:SS.MS') || ' ' || w.object_type || ' ' || a.kind || ' ' || a.attempt || ' ' || a.outcome
 		|| ' ' || a.error_code || ' ' || a.crm_object_id || ' ' || (select coalesce(string_agg(concat_ws(' ', c->>'method', c->>'route', c->>'status', c->>'error'), '; '), '')
 			from jsonb_array_elements(a.calls_json) c)

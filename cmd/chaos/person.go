@@ -261,7 +261,7 @@ func poisonFault(r *rand.Rand) fault {
 
 // copyFault is a gateway that sends a create twice: the CRM holds a record more than once, and the service, whose answer is lost, must tell.
 func copyFault(*rand.Rand) fault {
-	return fault{kind: "a gateway repeats", spoil: true, at: moment{nth: 1, on: activities}, deed: func(t *trial, e lane.Event, _ *rand.Rand) (cut.Verdict, func(context.Context) error) {
+	return fault{kind: "a gateway repeats", spoil: true, at: moment{nth: 1, on: activities, own: true}, deed: func(t *trial, e lane.Event, _ *rand.Rand) (cut.Verdict, func(context.Context) error) {
 		text, sent := slices.Clone(e.Text), newDeed()
 		return cut.Verdict{Bytes: len(e.Text), Do: func() { sent.done <- t.bench.lane.Raw(t.ctx, e.Wire, text) }, Harm: cut.FIN}, sent.wait
 	}}

@@ -60,6 +60,7 @@ type moment struct {
 	on    *regexp.Regexp // counts calls of these names alone; nil: all calls to a CRM
 	wire  string         // empty: the CRMs
 	down  bool           // counts answers
+	own   bool           // counts requests about the trial's own records alone
 	after time.Duration  // from the first outcome
 }
 

@@ -176,7 +176,7 @@ func (t *trial) probe(e lane.Event) cut.Verdict {
 		return v
 	}
 	for _, f := range t.pending {
-		if !f.at.counts(e) {
+		if !f.at.counts(e) || f.at.own && !t.sends(e) {
 			continue
 		}
 		if f.seen++; f.seen < f.at.nth || f.fired >= max(1, f.times) {
@@ -198,6 +198,13 @@ func (t *trial) probe(e lane.Event) cut.Verdict {
 		}
 	}
 	return v
+}
+
+// sends says whether a request is about a record of this trial: what was left over of an earlier one may go on beside it.
+func (t *trial) sends(e lane.Event) bool {
+	return slices.ContainsFunc(t.orders, func(o *order) bool {
+		return slices.ContainsFunc(o.wants, func(w oracle.Want) bool { return strings.Contains(string(e.Text), w.Tag) })
+	})
 }
 
 func (t *trial) strike(ctx context.Context, f fault) {

@@ -18,6 +18,7 @@ type list struct {
 	*session
 	stop   *connectors.Error  // set once the connection can do no more
 	limits []connectors.Limit // as last stated in a call for several
+	unsure map[string]bool    // by address: people of whom something may still have to be written, or may still land
 }
 
 // item is what one record of a call for several stands for: a task, a rollup, or a person with all that the list has to say of them.
@@ -135,6 +136,25 @@ func (l *list) carry(ctx context.Context, w connectors.Write) connectors.Result 
 	return r
 }
 
+// carryInTurn is carry for a write of a person only once all that came before it in the list is sure: a lost one would land after it.
+func (l *list) carryInTurn(ctx context.Context, w connectors.Write) connectors.Result {
+	if w.Object != connectors.ObjectContact || w.Contact == nil {
+		return l.carry(ctx, w)
+	}
+	email := emailKey(w.Contact.Email)
+	if l.unsure[email] && l.stop == nil {
+		return connectors.Result{Err: waitsForOlder()}
+	}
+	r := l.carry(ctx, w)
+	l.unsure[email] = r.MayLand || r.Err != nil && r.Err.Class != connectors.ClassRejected
+	return r
+}
+
+func waitsForOlder() *connectors.Error {
+	return &connectors.Error{Class: connectors.ClassRetry, Code: "waits_for_older",
+		Cause: "An older change of the same person is not sure to have been written yet.", Action: doNothing}
+}
+
 // finish gives the writes of an item their results. Those that have none yet are carried one by one.
 func (l *list) finish(ctx context.Context, it *item, results []connectors.Result) {
 	calls, land := append(it.own.Calls(), it.calls...), it.land || it.own.MayLand()
@@ -142,7 +162,7 @@ func (l *list) finish(ctx context.Context, it *item, results []connectors.Result
 		r := it.result
 		r.Notes = it.st.notes
 		if !it.done {
-			r = l.carry(ctx, it.each[n])
+			r = l.carryInTurn(ctx, it.each[n])
 		} else if n > 0 && r.Outcome == connectors.Created { // what came later changed what came first
 			r.Outcome = connectors.Updated
 		}

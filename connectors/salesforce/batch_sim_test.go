@@ -248,6 +248,27 @@ func TestAListOfUpdatesWhoseAnswerIsLostMayLand(t *testing.T) {
 	o.wantEntries("update Lead, update Lead, update Lead")
 }
 
+func TestANewerChangeOfAListWaitsForAnOlderOneWhoseAnswerIsLost(t *testing.T) {
+	t.Parallel()
+	for _, found := range []bool{false, true} {
+		o := newMarkedOrg(t, simsalesforce.Behaviour{})
+		lead := o.seedLead("king@example.com")
+		people := []connectors.Write{contactWrite(connectors.Contact{Email: "king@example.com", Phone: "1"}), contactWrite(connectors.Contact{Email: "King@example.com", Phone: "2"})}
+		if found {
+			people[0].Found, people[1].Found = ref("Lead", lead), ref("Lead", lead)
+		}
+		o.fault(sim.Fault{Method: "PATCH", Kind: sim.FaultCommitLate, LatencyMS: 50, Times: 3})
+		results := o.c.Deliver(t.Context(), o.account, people)
+		if !results[0].MayLand {
+			t.Errorf("found %v: the older one cannot land any more: %+v", found, results[0])
+		}
+		wantClass(t, results[1].Err, retry, "waits_for_older")
+		if phone := o.field("Lead", lead, "Phone"); phone == "2" {
+			t.Errorf("found %v: the newer one was written", found)
+		}
+	}
+}
+
 func TestALookThatFailsWritesNothingAndConcernsAllOfTheList(t *testing.T) {
 	t.Parallel()
 	o := newMarkedOrg(t, withField)

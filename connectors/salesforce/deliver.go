@@ -10,7 +10,7 @@ import (
 // is the answer for the rest of the list too, which is not sent.
 func (c *Connector) Deliver(ctx context.Context, account connectors.Account, writes []connectors.Write) []connectors.Result {
 	s, stop := c.open(account)
-	l := &list{session: s, stop: stop}
+	l := &list{session: s, stop: stop, unsure: map[string]bool{}}
 	if len(writes) > 1 && stop == nil {
 		return l.carryAll(ctx, writes)
 	}

@@ -83,6 +83,7 @@ func writeFailures() []connectors.Failure {
 		{Code: connectors.CodeLeadCreationOff, Class: refused, Cause: sayLeadOff, Action: doLeadOff, Source: fromService},
 		written(recordDeleted(), fromService),
 		written(recordMoving(), fromCare),
+		{Code: "waits_for_older", Class: connectors.ClassRetry, Cause: "An older change of the same person is not sure to have been written yet.", Action: doNothing, Source: fromService},
 		{Code: "waits_for_contact", Class: connectors.ClassRetry, Cause: "The contact that this belongs to has not been written yet.", Action: doNothing, Source: fromService},
 	}
 }

@@ -13,6 +13,8 @@ func postgres() []breakage {
 	return []breakage{
 		{item: "31", broken: "prepared statements are used behind a transaction pooler",
 			edits: in("cmd/crm-connectors/service.go", "if cfg.PollOnly && pc.ConnConfig", "if false && pc.ConnConfig")},
+		{item: "31", broken: "River listens behind a transaction pooler",
+			edits: in("delivery/delivery.go", "FetchPollInterval: pollInterval, PollOnly: cfg.PollOnly,", "FetchPollInterval: pollInterval,")},
 		{item: "32", broken: "a migration names a role that is not there",
 			edits: in(policies, "if exists (select from pg_roles where rolname = 'authenticated') then", "if true then")},
 		{item: "32", broken: "Conduit's tables are in the way",

@@ -44,16 +44,7 @@ func TestTheReadmeNamesTheVariablesThatExistAndNoOthers(t *testing.T) {
 
 func TestTheReadmeNamesCommandsThatExist(t *testing.T) {
 	t.Parallel()
-	text, err := os.ReadFile("../../README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, m := range regexp.MustCompile("`crm-connectors ([a-z]+)").FindAllStringSubmatch(string(text), -1) {
-		known := m[1] == "help" || slices.ContainsFunc(commands(), func(c command) bool { return c.name == m[1] })
-		if !known {
-			t.Errorf("the README names the command %q, which does not exist", m[1])
-		}
-	}
+	readPage(t, "../README.md").namesCommands()
 }
 
 func TestAGeneratedKeysetIsOneThatServeTakes(t *testing.T) {

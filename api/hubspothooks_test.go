@@ -39,7 +39,7 @@ func TestThreat19_AForgedOrOldWebhookOfHubSpotIsRefused(t *testing.T) {
 	secret, address, timestamp, signature, body := signedExample()
 	sent := time.UnixMilli(1790000001000)
 	deliver := func(now time.Time, method, query, timestamp, signature, body string) error {
-		r := httptest.NewRequest(method, "http://10.0.0.7:8080/hubspot-webhooks"+query, strings.NewReader(body))
+		r := httptest.NewRequestWithContext(t.Context(), method, "http://10.0.0.7:8080/hubspot-webhooks"+query, strings.NewReader(body))
 		r.Header.Set(hubspotSignature, signature)
 		r.Header.Set(hubspotTimestamp, timestamp)
 		_, err := NewHubSpotHooks(secret, address, func() time.Time { return now }).authenticate(r)

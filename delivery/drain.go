@@ -121,7 +121,7 @@ func (t *turn) expires(margin time.Duration) bool {
 // rests says that the account does not answer, or has no room for the calls of a round now. The connection then rests for that long, and its
 // worker is free for others.
 func (t *turn) rests(ctx context.Context) (bool, error) {
-	if t.breaker.Refusal() != nil {
+	if silent := t.breaker.Refusal() != nil; silent {
 		return true, nil
 	}
 	p, ok := t.connector.(connectors.Pacer)

@@ -44,7 +44,7 @@ func ToApp(ctx context.Context, authorizeURL, app string) (*url.URL, error) {
 			return nil, err
 		}
 		page, err := io.ReadAll(io.LimitReader(resp.Body, maxPage))
-		if err = errors.Join(err, resp.Body.Close()); err != nil {
+		if err := errors.Join(err, resp.Body.Close()); err != nil {
 			return nil, err
 		}
 		if resp.StatusCode != http.StatusOK {

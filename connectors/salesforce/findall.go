@@ -40,7 +40,7 @@ func (c *Connector) FindAll(ctx context.Context, account connectors.Account, wri
 			continue
 		}
 		out[at].Finding, out[at].Err = l.foundOf(ctx, it)
-		out[at].Calls = append(it.calls[:len(it.calls):len(it.calls)], it.own.Calls()...)
+		out[at].Calls = slices.Concat(it.calls, it.own.Calls())
 	}
 	return out
 }

@@ -121,8 +121,8 @@ func (t *turn) expires(margin time.Duration) bool {
 // rests says that the account does not answer, or has no room for the calls of a round now. The connection then rests for that long, and its
 // worker is free for others.
 func (t *turn) rests(ctx context.Context) (bool, error) {
-	if silent := t.breaker.Refusal() != nil; silent {
-		return true, nil
+	if t.breaker.Refusal() != nil {
+		return true, nil //nolint:nilerr // it says why calls are not sent, and is no failure of the drain
 	}
 	p, ok := t.connector.(connectors.Pacer)
 	if !ok {

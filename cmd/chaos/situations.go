@@ -168,7 +168,13 @@ const pastLease = 2500 * time.Millisecond
 // twiceFault is a gateway that sends a create twice and passes the second answer on: an account that enforces the marker says that it is there.
 func twiceFault() fault {
 	return fault{kind: "a gateway repeats, unseen", at: moment{nth: 1, on: newTask}, deed: func(t *trial, e lane.Event, _ *rand.Rand) (cut.Verdict, func(context.Context) error) {
+		if !strings.Contains(string(e.Text), uniqueProperty) { // the connection is so new that the account's property is not counted on
+			return lane.Pass(e), nil
+		}
 		text, sent := slices.Clone(e.Text), newDeed()
 		return cut.Verdict{Do: func() { sent.done <- t.bench.lane.Raw(t.ctx, e.Wire, text) }}, sent.wait
 	}}
 }
+
+// uniqueProperty is the one by which HubSpot refuses a copy, where the service sends it: connectors/hubspot's markerProperty.
+const uniqueProperty = `"outcome_marker"`

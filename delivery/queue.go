@@ -48,15 +48,9 @@ func drainOpts(crm connectors.CRM) *river.InsertOpts {
 		rivertype.JobStateScheduled, rivertype.JobStateRetryable}}}
 }
 
-// Wake is store.Wake: it makes sure that a drain of the connection will see what the transaction commits. One that runs looks again under the
-// connection's lock before it ends, and one that is about to run has not looked yet: in both cases, which are nearly all, nothing is
-// written, so that callers of one connection do not wait for each other. One that sleeps is pulled forward, unless it comes when the connection
-// has rested. The database does it by itself, for accepting an outcome waits for no answer in its middle.
+// Wake is store.WakeDrain, for those who know the engine alone.
 func (e *Engine) Wake(ctx context.Context, tx pgx.Tx, connectionID uuid.UUID) error {
-	if _, err := tx.Exec(ctx, `select `+store.JobSchema+`.crm_wake($1)`, connectionID); err != nil {
-		return fmt.Errorf("wake: %w", err)
-	}
-	return nil
+	return store.WakeDrain(ctx, tx, connectionID)
 }
 
 var _ store.Wake = (*Engine)(nil).Wake

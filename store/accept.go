@@ -35,10 +35,15 @@ const (
 	partlyThere = "CRM01" // what crm_partly raises
 )
 
-// wakeDrain is Wake as the database itself does it.
-func wakeDrain(ctx context.Context, tx pgx.Tx, connectionID uuid.UUID) error {
-	_, err := tx.Exec(ctx, `select `+JobSchema+`.crm_wake($1)`, connectionID)
-	return err
+// WakeDrain is Wake as the database itself does it: it makes sure that a drain of the connection will see what the transaction commits. One that
+// runs looks again under the connection's lock before it ends, and one that is about to run has not looked yet: in both cases, which are
+// nearly all, nothing is written, so that callers of one connection do not wait for each other. One that sleeps is pulled forward, unless it
+// comes when the connection has rested.
+func WakeDrain(ctx context.Context, tx pgx.Tx, connectionID uuid.UUID) error {
+	if _, err := tx.Exec(ctx, `select `+JobSchema+`.crm_wake($1)`, connectionID); err != nil {
+		return fmt.Errorf("wake: %w", err)
+	}
+	return nil
 }
 
 // accept is Append in one round trip, for outcomes whose workspaces were seen before and that are wholly new. One more reads the
@@ -71,7 +76,7 @@ func (s *Store) accept(ctx context.Context, outcomes []Outcome) ([]Appended, err
 		}
 		sent := newSending(workspaces, conns, rows)
 		if sent.differ {
-			return s.Append(ctx, outcomes, wakeDrain)
+			return s.Append(ctx, outcomes, WakeDrain)
 		}
 		held, stored, err := sent.in(ctx, s)
 		var pg *pgconn.PgError
@@ -79,7 +84,7 @@ func (s *Store) accept(ctx context.Context, outcomes []Outcome) ([]Appended, err
 		case isDeadlock(err):
 			continue
 		case errors.As(err, &pg) && pg.Code == partlyThere:
-			return s.Append(ctx, outcomes, wakeDrain)
+			return s.Append(ctx, outcomes, WakeDrain)
 		case err != nil:
 			return out, fmt.Errorf("append: %w", err)
 		case !slices.Equal(held, conns):
@@ -92,7 +97,7 @@ func (s *Store) accept(ctx context.Context, outcomes []Outcome) ([]Appended, err
 		}
 		if collect(out, rows, stored) {
 			if len(outcomes) > 1 || len(stored) < len(sent.byID) { // whose refusal touches the others, or whose row was retired meanwhile
-				return s.Append(ctx, outcomes, wakeDrain)
+				return s.Append(ctx, outcomes, WakeDrain)
 			}
 			out[0].Writes = nil
 		}

@@ -16,7 +16,8 @@ func in(file, before, after string) []edit { return []edit{{In: file, Old: befor
 
 // breakage is a build that is wrong in one way.
 type breakage struct {
-	item   string // of the checklist: 01 to 34, a letter of the clients' assertions, or one of those below
+	item   string // of the checklist: 01 to 34, a letter of the clients' assertions, or one of those below; T01 to T29: a threat
+	folder string // where the test of a threat is
 	broken string // what the build does; unique in its item
 	edits  []edit
 }
@@ -30,16 +31,31 @@ const (
 // clientsTest runs the assertions a to g, each a test of Node's.
 const clientsTest = "TestPublishedClientsOfSupabaseGetWhatTheyExpect"
 
-// breakages are all of them, in the order of the checklist.
+// breakages are all of them, in the order of their pages.
 func breakages() []breakage {
+	var all []breakage
+	for _, p := range pages() {
+		all = append(all, p.breakages...)
+	}
+	return all
+}
+
+// checklist are the items of what Supabase's callers rely on, in its order.
+func checklist() []breakage {
 	return slices.Concat(routing(), identity(), bodies(), oauth(), callers(), postgres(), clients())
 }
 
 // isLetter says whether an item is one of the clients' assertions.
 func isLetter(item string) bool { return len(item) == 1 }
 
+// threat is the number of the threat that an item is.
+func threat(item string) (number string, is bool) { return strings.CutPrefix(item, "T") }
+
 // pattern is the -run of the item's test, and folder where it is.
 func (b breakage) pattern() (pattern, folder string) {
+	if number, is := threat(b.item); is {
+		return "^(Test|Fuzz)Threat" + number + "_", "./" + b.folder
+	}
 	switch {
 	case b.item == "05": // it makes the service panic and wait, which the built program cannot be asked to
 		return "^TestSupabase05_", "./api"

@@ -38,8 +38,18 @@ type runner struct {
 	verdicts map[string]string // by key
 }
 
-// prepare makes what all runs share.
-func (r *runner) prepare(ctx context.Context) (err error) {
+// prepare makes what all runs of the chosen ones share.
+func (r *runner) prepare(ctx context.Context, chosen []breakage) (err error) {
+	if slices.ContainsFunc(chosen, func(b breakage) bool { _, folder := b.pattern(); return folder == "./supabase" }) {
+		if err := r.build(ctx); err != nil {
+			return err
+		}
+	}
+	r.database, err = pgdev.Start(ctx, pgdev.Options{Settings: map[string]string{"max_connections": "500", "autovacuum": "off"}})
+	return err
+}
+
+func (r *runner) build(ctx context.Context) error {
 	r.program = filepath.Join(r.work, "supabase.test")
 	build := exec.CommandContext(ctx, "go", "test", "-c", "-vet=off", "-o", r.program, "./supabase")
 	build.Dir = r.root
@@ -53,8 +63,7 @@ func (r *runner) prepare(ctx context.Context) (err error) {
 		return fmt.Errorf("what the tests are made of: %w", err)
 	}
 	r.within = strings.Fields(string(out))
-	r.database, err = pgdev.Start(ctx, pgdev.Options{Settings: map[string]string{"max_connections": "500", "autovacuum": "off"}})
-	return err
+	return nil
 }
 
 // whole runs the tests of the chosen ones on the service as it is: what fails then proves nothing.

@@ -68,8 +68,10 @@ func (h *harness) cuts(ctx context.Context, list []kind) error {
 	if err := b.close(); err != nil {
 		return err
 	}
-	if err := h.report(ctx, "cuts", &pool{h: h, world: world{service: h.base, cutting: true, tier: h.opt.tier}, cells: cellsPerBench, reuse: schedulesPerBench}, warm); err != nil || len(cold) == 0 {
-		return err
+	if !h.opt.cold {
+		if err := h.report(ctx, "cuts", &pool{h: h, world: world{service: h.base, cutting: true, tier: h.opt.tier}, cells: cellsPerBench, reuse: schedulesPerBench}, warm); err != nil || len(cold) == 0 {
+			return err
+		}
 	}
 	return h.report(ctx, "cuts of what only a new process asks", &pool{h: h, world: world{service: h.base, cutting: true, tier: h.opt.tier}, cells: 1, reuse: schedulesPerBench}, cold)
 }

@@ -18,6 +18,7 @@ import (
 // options are the flags.
 type options struct {
 	killPoints, cuts, mutants bool
+	cold                      bool // of the cuts, those alone that only a new process asks
 	random, takeovers         int
 	seed                      int64
 	only, mutant              string

@@ -43,6 +43,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	fs.SetOutput(stderr)
 	fs.BoolVar(&o.killPoints, "kill-points", false, "kill at every read and write")
 	fs.BoolVar(&o.cuts, "cuts", false, "cut at every byte")
+	fs.BoolVar(&o.cold, "cold", false, "with --cuts: those alone of what only a new process asks")
 	fs.IntVar(&o.random, "random", 0, "`N` random schedules")
 	fs.IntVar(&o.takeovers, "takeover", 0, "`N` takeovers with the waits of production")
 	fs.BoolVar(&o.mutants, "mutants", false, "prove that planted bugs are caught")

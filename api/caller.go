@@ -25,6 +25,7 @@ type Caller struct {
 	UserID     string   // of a CallerUser: the token's subject
 	Email      string   // of a CallerUser, as the token has it; for people to read, never to go by
 	Workspaces []string // that a CallerUser's token names in app_metadata, which users cannot edit
+	Roles      []string // likewise
 }
 
 // Members knows who belongs to a workspace.

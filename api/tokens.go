@@ -97,7 +97,7 @@ func (t *Tokens) person(c claims, refused ErrorCode) (Caller, error) {
 	case t.rules.Audience != "" && !c.audience(t.rules.Audience):
 		return Caller{}, &Error{Code: refused, Err: errors.New("another audience")}
 	}
-	return Caller{Kind: CallerUser, UserID: c.Subject, Email: c.Email, Workspaces: c.workspaces()}, nil
+	return Caller{Kind: CallerUser, UserID: c.Subject, Email: c.Email, Workspaces: c.workspaces(), Roles: c.roles()}, nil
 }
 
 // claims are what is read of a token. user_metadata is not: users edit it themselves.
@@ -136,6 +136,28 @@ func (c claims) workspaces() []string {
 		text, _ := v.(string)
 		if id, err := uuid.Parse(text); err == nil {
 			out = append(out, id.String())
+		}
+	}
+	return out
+}
+
+// roles are those that app_metadata names, as role or in roles. The claim role is none of them: it is the role of the database.
+func (c claims) roles() []string {
+	var m struct {
+		One  json.RawMessage `json:"role"`
+		Many json.RawMessage `json:"roles"`
+	}
+	if json.Unmarshal(c.AppMetadata, &m) != nil {
+		return nil
+	}
+	var one any
+	var many []any
+	_ = json.Unmarshal(m.One, &one) // what is of another type stays empty
+	_ = json.Unmarshal(m.Many, &many)
+	var out []string
+	for _, v := range append(many, one) {
+		if name, _ := v.(string); name != "" {
+			out = append(out, name)
 		}
 	}
 	return out

@@ -2,7 +2,6 @@ package handlers
 
 import (
 	"context"
-	"encoding/json"
 
 	"crm-connectors/api"
 	"crm-connectors/connectors"
@@ -53,10 +52,7 @@ func capabilities(c store.Connection) *api.Capabilities {
 	if c.CapabilitiesAt == nil {
 		return nil
 	}
-	var found connectors.Capabilities
-	if err := json.Unmarshal(c.Capabilities, &found); err != nil { // shown as the nothing that the delivery makes of it
-		found = connectors.Capabilities{}
-	}
+	found := decodeCapabilities(c)
 	out := &api.Capabilities{Advice: append([]string{}, found.Advice...)}
 	for _, o := range []connectors.Object{connectors.ObjectContact, connectors.ObjectTask, connectors.ObjectRollup} {
 		m := found.Of(o)

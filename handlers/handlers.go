@@ -32,8 +32,9 @@ type Config struct {
 	Connectors      []connectors.Connector
 	Apps            map[connectors.CRM]connectors.App
 	Validator       *api.Validator
-	AppBaseURL      string   // where browsers are sent back to
-	RedirectOrigins []string // further origins that redirect_to may name in full
+	AppBaseURL      string         // where browsers are sent back to
+	RedirectOrigins []string       // further origins that redirect_to may name in full
+	Operators       *api.Operators // who may use the console; nil: nobody
 	Log             zerolog.Logger
 	Now             func() time.Time // nil: time.Now
 }
@@ -45,6 +46,7 @@ type Handlers struct {
 	engine     *delivery.Engine
 	connectors map[connectors.CRM]connectors.Connector
 	redirects  redirects
+	overview   overview
 	log        zerolog.Logger
 }
 

@@ -102,16 +102,18 @@ func invalidSetting(field, reason string) *api.Error {
 	return fail(api.CodeValidationFailed, field+" "+reason, map[string]any{"field": field, "reason": reason})
 }
 
+// settingProblem is a connectors.SettingProblem in the words of the contract.
+type settingProblem struct {
+	Field   string   `json:"field"`
+	Message string   `json:"message"`
+	Allowed []string `json:"allowed,omitempty"`
+}
+
 // settingsInvalid tells what the CRM would refuse.
 func settingsInvalid(problems []connectors.SettingProblem) *api.Error {
-	type problem struct {
-		Field   string   `json:"field"`
-		Message string   `json:"message"`
-		Allowed []string `json:"allowed,omitempty"`
-	}
-	list := make([]problem, len(problems))
+	list := make([]settingProblem, len(problems))
 	for i, p := range problems {
-		list[i] = problem{Field: settingName(p.Field), Message: p.Message, Allowed: p.Allowed}
+		list[i] = settingProblem{Field: settingName(p.Field), Message: p.Message, Allowed: p.Allowed}
 	}
 	message := "The CRM would refuse these settings. " + list[0].Field + ": " + list[0].Message
 	if more := len(list) - 1; more > 0 {

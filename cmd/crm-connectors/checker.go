@@ -97,6 +97,7 @@ func (c *checker) config(v variables) Config {
 	if cfg.ContentKept = v.ContentKept; v.ContentKept != 0 && v.ContentKept < leastContentKept {
 		c.add("CONTENT_RETENTION", "is neither 0s nor at least 168h")
 	}
+	cfg.Console = c.console(v, cfg.PublicURL)
 	cfg.HubSpot, cfg.Salesforce = c.hubspot(v, cfg), c.salesforce(v, cfg)
 	if cfg.HubSpot == nil && cfg.Salesforce == nil && v.HubSpotClientID+v.HubSpotClientSecret+v.SalesforceClientID+v.SalesforceClientSecret == "" {
 		c.add("HUBSPOT_CLIENT_ID", "is not set, and neither is SALESFORCE_CLIENT_ID: at least one CRM is needed, or PUBLIC_URL, for workspaces with apps of their own")
@@ -198,11 +199,35 @@ func (c *checker) listen(v variables) string {
 		name = "LISTEN_ADDR"
 	}
 	addr := listenAddr(v.ListenAddr, v.Port)
-	_, port, err := net.SplitHostPort(addr)
-	if _, portErr := strconv.ParseUint(port, 10, 16); err != nil || portErr != nil {
+	if !hasPort(addr) {
 		c.add(name, map[string]string{"PORT": "is not a port", "LISTEN_ADDR": "is not an address with a port"}[name])
 	}
 	return addr
+}
+
+func hasPort(addr string) bool {
+	_, port, err := net.SplitHostPort(addr)
+	_, portErr := strconv.ParseUint(port, 10, 16)
+	return err == nil && portErr == nil
+}
+
+func (c *checker) console(v variables, publicURL string) *ConsoleConfig {
+	on := c.oneOf("CONSOLE", v.Console, "on", "off") == "on"
+	cfg := &ConsoleConfig{ListenAddr: v.ConsoleListenAddr, Role: v.OperatorRole}
+	if cfg.ListenAddr != "" && !hasPort(cfg.ListenAddr) {
+		c.add("CONSOLE_LISTEN_ADDR", "is not an address with a port")
+	}
+	if v.ConsoleURL != "" {
+		if origins := c.origins("CONSOLE_URL", []string{v.ConsoleURL}); len(origins) == 1 {
+			cfg.Origin = origins[0]
+		}
+	} else if u, err := url.Parse(publicURL); err == nil && u.Host != "" && cfg.ListenAddr == "" {
+		cfg.Origin = u.Scheme + "://" + u.Host
+	}
+	if !on {
+		return nil
+	}
+	return cfg
 }
 
 func isLoopback(u *url.URL) bool {

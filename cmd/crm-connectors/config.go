@@ -30,6 +30,7 @@ type Config struct {
 	CORSOrigins     []string // "*" for all
 	PublicURL       string   // may be empty when both redirect URIs are given
 	ListenAddr      string
+	Console         *ConsoleConfig // nil: off
 
 	HubSpot      *HubSpotConfig    // nil: off, for browsers could not come back
 	Salesforce   *SalesforceConfig // nil: off; at least one of both is on
@@ -59,6 +60,13 @@ type TokenConfig struct {
 	KeySet           *api.KeySet // given in full; goes before KeySetURL
 	KeySetURL        string
 	Issuer, Audience string
+}
+
+// ConsoleConfig is where the operator's console is and which people may use it.
+type ConsoleConfig struct {
+	ListenAddr string // empty: beside the API
+	Origin     string // as browsers see it; empty: not known
+	Role       string
 }
 
 // HubSpotConfig is our HubSpot app and where HubSpot is.

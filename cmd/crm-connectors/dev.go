@@ -51,6 +51,7 @@ func runDev(ctx context.Context, e env, o localOptions, connect bool) error {
 	threads := linkedThreads()
 	_, _ = fmt.Fprintf(e.stdout, `
 service     %s/functions/v1
+console     %s/console   (sign in with the key below)
 hubspot     %s   (simulated portal %d; open it to see what it holds)
 salesforce  %s   (simulated org %s)
 app         %s   (stands in for Conduit's web app)
@@ -67,7 +68,7 @@ curl -sS %s/functions/v1/sync -H "apikey: %s" -H "Content-Type: application/json
 
 Connect again by hand: POST /functions/v1/hubspot-oauth-start and open the URL it answers.
 Ctrl-C ends everything.
-`, l.serviceURL, l.simURLs["hubspot"], l.hubspot.HubID(), l.simURLs["salesforce"], l.salesforce.OrgID(), l.appURL, l.pg.URL,
+`, l.serviceURL, l.serviceURL, l.simURLs["hubspot"], l.hubspot.HubID(), l.simURLs["salesforce"], l.salesforce.OrgID(), l.appURL, l.pg.URL,
 		l.workspace, l.key, threads["hubspot"], threads["salesforce"], l.serviceURL, l.key, l.workspace, time.Now().Unix(), threads["hubspot"], time.Now().AddDate(0, 0, 3).UTC().Format(time.RFC3339))
 	<-ctx.Done()
 	return l.close()

@@ -11,6 +11,7 @@ import (
 	"crm-connectors/connectors"
 	"crm-connectors/connectors/hubspot"
 	"crm-connectors/connectors/salesforce"
+	"crm-connectors/handlers"
 )
 
 func failuresCommand() command {
@@ -63,7 +64,7 @@ func catalogue() []section {
 	for _, code := range apiCodes() {
 		e := &api.Error{Code: code}
 		ours = append(ours, codeReport{Code: string(code), Causes: []causeReport{
-			{Status: e.Status(), Means: strings.TrimSuffix(e.Text(), ".") + ".", Action: apiActions()[code], Source: fmt.Sprintf("HTTP %d, openapi.yaml", e.Status())}}})
+			{Status: e.Status(), Means: strings.TrimSuffix(e.Text(), ".") + ".", Action: handlers.NextActions()[code], Source: fmt.Sprintf("HTTP %d, openapi.yaml", e.Status())}}})
 	}
 	return []section{
 		{Title: "HTTP API", About: "The `code` of an answer that is no success.", Codes: ours},

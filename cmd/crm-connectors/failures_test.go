@@ -13,6 +13,7 @@ import (
 
 	"crm-connectors/api"
 	"crm-connectors/connectors/connectorstest"
+	"crm-connectors/handlers"
 )
 
 var update = flag.Bool("update", false, "write docs/failures.md anew")
@@ -72,12 +73,12 @@ func TestEveryCodeOfTheHTTPAPIHasAStatusAndAnAction(t *testing.T) {
 		t.Fatal(err)
 	}
 	found := regexp.MustCompile(`(?m)^\tCode\w+ +Code = "(\w+)"`).FindAllSubmatch(source, -1)
-	if actions := apiActions(); len(found) != len(actions) {
+	if actions := handlers.NextActions(); len(found) != len(actions) {
 		t.Errorf("the contract has %d codes, the catalogue %d", len(found), len(actions))
 	}
 	for _, m := range found {
 		code := api.ErrorCode(m[1])
-		if apiActions()[code] == "" || (&api.Error{Code: code}).Text() == "" {
+		if handlers.NextActions()[code] == "" || (&api.Error{Code: code}).Text() == "" {
 			t.Errorf("%s has no action or no meaning", code)
 		}
 	}

@@ -121,7 +121,7 @@ func (l *local) startService(ctx, run context.Context, e env, o localOptions, li
 	l.db = store.New(l.service.pool, keys)
 	done := make(chan error, 1)
 	l.ended = append(l.ended, done)
-	go func() { done <- l.service.run(run, listener) }()
+	go func() { done <- l.service.run(run, listener, nil) }()
 	return nil
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"runtime/debug"
@@ -40,12 +41,21 @@ Example
 		if err != nil {
 			return fmt.Errorf("listen on %s: %w", cfg.ListenAddr, err)
 		}
+		var consoleAt net.Listener
+		if cfg.Console != nil && cfg.Console.ListenAddr != "" {
+			if consoleAt, err = new(net.ListenConfig).Listen(ctx, "tcp", cfg.Console.ListenAddr); err != nil {
+				return errors.Join(fmt.Errorf("listen on %s: %w", cfg.Console.ListenAddr, err), l.Close())
+			}
+		}
 		s, err := newService(ctx, cfg, log)
 		if err != nil {
 			_ = l.Close()
+			if consoleAt != nil {
+				_ = consoleAt.Close()
+			}
 			return err
 		}
-		return s.run(ctx, l)
+		return s.run(ctx, l, consoleAt)
 	}
 	return c
 }

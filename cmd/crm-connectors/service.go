@@ -31,6 +31,7 @@ type service struct {
 	pool    *pgxpool.Pool
 	engine  *delivery.Engine
 	handler http.Handler
+	console http.Handler // where it has an address of its own; else nil: it is off, or part of handler
 	grace   time.Duration
 	log     zerolog.Logger
 }
@@ -72,16 +73,16 @@ func newService(ctx context.Context, cfg Config, log zerolog.Logger) (_ *service
 	if err != nil {
 		return nil, err
 	}
+	auth, err := credentials(ctx, cfg, log)
+	if err != nil {
+		return nil, err
+	}
 	validator, err := api.NewValidator()
 	if err != nil {
 		return nil, err
 	}
 	h, err := handlers.New(handlers.Config{Store: st, Engine: engine, Connectors: crms, Apps: apps, Validator: validator,
-		AppBaseURL: cfg.AppBaseURL, RedirectOrigins: cfg.RedirectOrigins, Log: log})
-	if err != nil {
-		return nil, err
-	}
-	auth, err := credentials(ctx, cfg, log)
+		AppBaseURL: cfg.AppBaseURL, RedirectOrigins: cfg.RedirectOrigins, Operators: operators(cfg, auth), Log: log})
 	if err != nil {
 		return nil, err
 	}
@@ -89,7 +90,8 @@ func newService(ctx context.Context, cfg Config, log zerolog.Logger) (_ *service
 	if err != nil {
 		return nil, err
 	}
-	return &service{pool: pool, engine: engine, handler: router, grace: cfg.ShutdownGrace, log: log}, nil
+	s := &service{pool: pool, engine: engine, handler: router, grace: cfg.ShutdownGrace, log: log}
+	return s, s.addConsole(cfg, h)
 }
 
 // crmsOf lists the CRMs that this process is set up for. A new CRM is a line here.
@@ -151,16 +153,19 @@ func openPool(ctx context.Context, cfg Config) (*pgxpool.Pool, error) {
 }
 
 // run serves on l until ctx ends. Then it stops taking requests, lets those in flight and the drains finish for the
-// length of the grace, and closes. What had not begun is left in the log for the next process.
-func (s *service) run(ctx context.Context, l net.Listener) error {
+// length of the grace, and closes. What had not begun is left in the log for the next process. consoleAt is the console's own listener, or nil.
+func (s *service) run(ctx context.Context, l, consoleAt net.Listener) error {
 	defer s.close()
 	work := context.WithoutCancel(ctx) // the signal stops intake, not what is under way
 	if err := s.engine.Start(work); err != nil {
 		return err
 	}
-	srv := api.NewServer(l.Addr().String(), s.handler)
-	failed := make(chan error, 1)
+	srv, console := api.NewServer(l.Addr().String(), s.handler), api.NewServer("", s.console)
+	failed := make(chan error, 2)
 	go func() { failed <- srv.Serve(l) }()
+	if consoleAt != nil {
+		go func() { failed <- console.Serve(consoleAt) }()
+	}
 	s.log.Info().Str("event", "serving").Stringer("addr", l.Addr()).Stringer("version", thisBuild()).Msg("serving")
 	var err error
 	select {
@@ -171,7 +176,7 @@ func (s *service) run(ctx context.Context, l net.Listener) error {
 	}
 	grace, cancel := context.WithTimeout(work, s.grace)
 	defer cancel()
-	err = errors.Join(err, srv.Shutdown(grace), s.engine.Stop(grace))
+	err = errors.Join(err, srv.Shutdown(grace), console.Shutdown(grace), s.engine.Stop(grace))
 	s.log.Info().Str("event", "stopped").AnErr("error", err).Msg("stopped")
 	return err
 }

@@ -43,6 +43,11 @@ type variables struct {
 	ListenAddr        string   `env:"LISTEN_ADDR" group:"Addresses" help:"where to listen; goes before PORT" example:"127.0.0.1:9000"`
 	Port              string   `env:"PORT" envDefault:"9000" group:"Addresses" help:"where to listen, on all addresses" example:"9000"`
 
+	Console           string `env:"CONSOLE" envDefault:"on" group:"Console" help:"off: there is no operator's console" example:"off"`
+	ConsoleListenAddr string `env:"CONSOLE_LISTEN_ADDR" group:"Console" help:"an address of its own for the console; without it, it is at /console beside the API" example:"127.0.0.1:9001"`
+	ConsoleURL        string `env:"CONSOLE_URL" group:"Console" help:"the console as operators' browsers see it, if that is another origin than PUBLIC_URL" example:"https://crm-console.example.com"`
+	OperatorRole      string `env:"CONSOLE_OPERATOR_ROLE" envDefault:"crm_operator" group:"Console" help:"the role in app_metadata (role, or one of roles) with which a person may use the console" example:"crm_operator"`
+
 	HubSpotClientID     string `env:"HUBSPOT_CLIENT_ID" group:"HubSpot" help:"our app; without it only workspaces with an app of their own connect to HubSpot" example:"00000000-0000-0000-0000-000000000000"`
 	HubSpotClientSecret string `env:"HUBSPOT_CLIENT_SECRET" group:"HubSpot" help:"its secret" example:"SECRET"`
 	HubSpotRedirectURI  string `env:"HUBSPOT_REDIRECT_URI" group:"HubSpot" help:"as registered; default: below PUBLIC_URL" example:"https://project.example.com/functions/v1/hubspot-oauth-callback"`

@@ -1,3 +1,5 @@
+//go:build !production
+
 package main
 
 import (
@@ -105,7 +107,7 @@ func (c *client) consent(ctx context.Context, authorizeURL string) (*url.URL, er
 	if err != nil {
 		return nil, err
 	}
-	browser := &client{http: &http.Client{Timeout: c.http.Timeout, Jar: jar}}
+	browser := &client{http: &http.Client{Timeout: c.http.Timeout, Jar: jar, Transport: c.http.Transport}}
 	target, status, page, err := browser.open(req)
 	for pressed := 0; err == nil; pressed++ {
 		allow := allowValue.FindStringSubmatch(page)

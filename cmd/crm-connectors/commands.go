@@ -9,15 +9,12 @@ const (
 
 // commands is the table of all subcommands, in the order of the list within each group.
 func commands() []command {
-	return []command{
-		devCommand(),
-		demoCommand(),
-		simCommand(),
+	return append(tryCommands(),
 		serveCommand(),
 		migrateCommand(),
 		keysCommand(),
 		healthCommand(),
 		failuresCommand(),
 		versionCommand(),
-	}
+	)
 }

@@ -1,8 +1,10 @@
 package api
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
+	"runtime"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -66,13 +68,23 @@ func recoverer(p *responder) func(http.Handler) http.Handler {
 				if v == http.ErrAbortHandler { //nolint:errorlint // the server compares it like this
 					panic(v)
 				}
-				p.log.Error().Str("request_id", RequestIDFrom(r.Context())).Str("panic", fmt.Sprint(v)).
+				p.log.Error().Str("request_id", RequestIDFrom(r.Context())).Str("panic", panicKind(v)).
 					Bytes("stack", debug.Stack()).Msg("panic in a request")
-				p.fail(w, r, &Error{Code: CodeInternal, Err: fmt.Errorf("panic: %v", v)})
+				p.fail(w, r, &Error{Code: CodeInternal, Err: errors.New("panic: " + panicKind(v))})
 			}()
 			next.ServeHTTP(w, r)
 		})
 	}
+}
+
+// panicKind is what may be logged of a panic: its type, and the words where they are the runtime's own. Any other value may hold what a
+// handler had at hand, a token or a header not excepted.
+func panicKind(v any) string {
+	var fault runtime.Error
+	if err, ok := v.(error); ok && errors.As(err, &fault) {
+		return fault.Error()
+	}
+	return fmt.Sprintf("%T", v)
 }
 
 const (

@@ -86,12 +86,17 @@ func TestEveryFailureHasTheOneEnvelope(t *testing.T) {
 
 func TestAnUnforeseenErrorIsInTheLogUnderItsRequestID(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, nil)
-	b.stub.do = func(context.Context) error { panic("zanzibar") }
-	id := b.send("GET", "/connections?workspace_id="+workspace, "").Header().Get("sb-request-id")
-	for _, want := range []string{"zanzibar", "bench_test.go", `"request_id":"` + id + `"`} {
-		if !strings.Contains(b.log.String(), want) {
-			t.Errorf("the log lacks %s: %s", want, b.log)
+	for kind, fault := range map[string]func(){"string": func() { panic("zanzibar") }, "integer divide by zero": func() { zero := 0; _ = 1 / zero }} {
+		b := newBench(t, nil)
+		b.stub.do = func(context.Context) error { fault(); return nil }
+		id := b.send("GET", "/connections?workspace_id="+workspace, "").Header().Get("sb-request-id")
+		for _, want := range []string{kind, "router_test.go", `"request_id":"` + id + `"`} {
+			if !strings.Contains(b.log.String(), want) {
+				t.Errorf("the log lacks %s: %s", want, b.log)
+			}
+		}
+		if strings.Contains(b.log.String(), "zanzibar") {
+			t.Errorf("the log holds what the code panicked with: %s", b.log)
 		}
 	}
 }

@@ -159,7 +159,7 @@ func (c *Client) send(ctx context.Context, call Call) (Reply, error) {
 	}
 	req, err := retryablehttp.NewRequestWithContext(ctx, call.Method, call.URL, body)
 	if err != nil {
-		return Reply{}, &TransportError{Err: withoutURL(err)}
+		return Reply{}, &TransportError{Err: scrubError(call, withoutURL(err))}
 	}
 	req.Header = call.Header.Clone()
 	if req.Header == nil {
@@ -168,13 +168,13 @@ func (c *Client) send(ctx context.Context, call Call) (Reply, error) {
 	req.Header.Set("User-Agent", "crm-connectors")
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return Reply{}, &TransportError{Sent: p.sent.Load(), Err: withoutURL(err)}
+		return Reply{}, &TransportError{Sent: p.sent.Load(), Err: scrubError(call, withoutURL(err))}
 	}
 	defer func() { _ = resp.Body.Close() }()
 	data, err := io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
 	switch {
 	case err != nil:
-		return Reply{}, &TransportError{Sent: true, Status: resp.StatusCode, Err: withoutURL(err)}
+		return Reply{}, &TransportError{Sent: true, Status: resp.StatusCode, Err: scrubError(call, withoutURL(err))}
 	case len(data) > maxBody:
 		return Reply{}, &TransportError{Sent: true, Status: resp.StatusCode, Err: ErrBodyTooLarge}
 	}

@@ -1,11 +1,17 @@
 package connectors
 
 import (
+	"bufio"
 	"bytes"
 	"compress/gzip"
+	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"html"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -17,34 +23,132 @@ import (
 
 const sentinel = "sentinel-7f3a/9c+tok.en"
 
-func TestThreat17_ATokenThatTheCRMQuotesIsNotKept(t *testing.T) {
-	t.Parallel()
-	quoting := func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("X-Echo", r.Header.Get("Authorization"))
-		w.WriteHeader(http.StatusUnauthorized)
-		_ = json.NewEncoder(w).Encode(map[string]string{"message": "bad token " + sentinel + " " + url.QueryEscape(sentinel) + ` ` + strings.ReplaceAll(sentinel, "/", `\/`)})
+// quotations are the ways in which a CRM, or what stands before it, writes down what it was sent.
+func quotations(secret string) map[string]string {
+	inJSON, _ := json.Marshal(secret)
+	return map[string]string{
+		"as it is":                 secret,
+		"in a query":               url.QueryEscape(secret),
+		"in a query, lower case":   strings.ToLower(url.QueryEscape("<" + secret + ">"))[3:],
+		"in a query of a query":    url.QueryEscape(url.QueryEscape(secret)),
+		"in a path":                url.PathEscape(secret),
+		"in JSON":                  string(inJSON),
+		"in JSON in JSON":          fmt.Sprintf("%q", inJSON),
+		"in JSON, slashes escaped": strings.ReplaceAll(secret, "/", `\/`),
+		"in JSON, all escaped":     strings.NewReplacer("/", `\u002F`, "+", `\u002b`, "=", `\u003d`, ".", `\u002e`).Replace(secret),
+		"in HTML":                  html.EscapeString(secret),
+		"in HTML by number":        strings.NewReplacer("/", "&#x2F;", "+", "&#43;", "=", "&#61;").Replace(secret),
+		"in HTML by name":          strings.NewReplacer("/", "&sol;", "+", "&plus;", "=", "&equals;").Replace(secret),
+		"in base64":                base64.StdEncoding.EncodeToString([]byte(secret)),
+		"in base64, for URLs":      base64.RawURLEncoding.EncodeToString([]byte(secret)),
+		"in Basic":                 base64.StdEncoding.EncodeToString([]byte("client:" + secret)),
+		"in base64 of a dump":      base64.StdEncoding.EncodeToString([]byte("Authorization: Bearer " + secret + "\r\n")),
+		"in hex":                   hex.EncodeToString([]byte(secret)),
+		"in hex, upper case":       strings.ToUpper(hex.EncodeToString([]byte(secret))),
 	}
-	at, _ := crm(t, quoting)
-	calls := map[string]Call{
-		"bearer": {Method: http.MethodGet, URL: at + "/x", Header: JSONHeader(NewSecret(sentinel)), Effect: Read},
+}
+
+// told says whether text gives the sentinel away to whoever undoes the escaping: a long part of it is there, in clear or encoded.
+func told(text string) bool {
+	for _, part := range []string{"sentinel-7f3a", "sentinel\\u002d7f3a", "9c+tok", hex.EncodeToString([]byte("sentinel-7f")), base64.RawStdEncoding.EncodeToString([]byte("sentinel-7f3"))} {
+		if strings.Contains(strings.ToLower(text), strings.ToLower(part)) {
+			return true
+		}
 	}
+	return false
+}
+
+// secretCalls are the calls that carry the sentinel, one for each place of it.
+func secretCalls(at string) map[string]Call {
+	calls := map[string]Call{"bearer": {Method: http.MethodGet, URL: at + "/x", Header: JSONHeader(NewSecret(sentinel)), Effect: Read}}
 	for _, name := range []string{"client_secret", "refresh_token", "code", "code_verifier", "token"} {
 		calls[name] = FormCall(at+"/token", "/token", url.Values{name: {sentinel}})
 	}
-	for name, call := range calls {
-		reply, err := NewClient(nil, time.Now).Do(t.Context(), call)
-		if err != nil {
-			t.Fatal(err)
+	return calls
+}
+
+func TestThreat17_ATokenThatTheCRMQuotesIsNotKept(t *testing.T) {
+	t.Parallel()
+	for how, quoted := range quotations(sentinel) {
+		at, _ := crm(t, func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("X-Echo", "Bearer "+quoted)
+			w.Header().Set("Location", "https://example.com/?t="+quoted)
+			w.WriteHeader(http.StatusUnauthorized)
+			_, _ = io.WriteString(w, "{\"message\": \"bad token "+quoted+" here\"}")
+		})
+		for name, call := range secretCalls(at) {
+			reply, err := NewClient(nil, time.Now).Do(t.Context(), call)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, shown := range []string{string(reply.Body), reply.Header.Get("X-Echo"), reply.Header.Get("Location")} {
+				if told(shown) || strings.Contains(shown, quoted) || !strings.Contains(shown, redacted) {
+					t.Errorf("%s, quoted %s: %s", name, how, shown)
+				}
+			}
 		}
-		for _, form := range []string{sentinel, url.QueryEscape(sentinel), strings.ReplaceAll(sentinel, "/", `\/`)} {
-			if strings.Contains(string(reply.Body)+reply.Header.Get("X-Echo"), form) {
-				t.Errorf("%s: %s %s", name, reply.Body, reply.Header.Get("X-Echo"))
+	}
+}
+
+// What no HTTP client can read it repeats in its error.
+func TestThreat17_AnAnswerThatCannotBeReadIsNotRepeatedWithTheTokenInIt(t *testing.T) {
+	t.Parallel()
+	for what, answer := range map[string]string{
+		"a status that is none":   "HTTP/1.1 " + sentinel + "\r\n\r\n",
+		"no HTTP at all":          sentinel + "\r\n\r\n",
+		"a header that is none":   "HTTP/1.1 401 Unauthorized\r\nbad token " + sentinel + "\r\n\r\n",
+		"an address that is none": "HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: https://example.com/%zz?token=" + sentinel + "\r\n\r\n",
+		"a length that is none":   "HTTP/1.1 401 Unauthorized\r\nContent-Length: " + sentinel + "\r\n\r\n",
+		"a coding that is none":   "HTTP/1.1 401 Unauthorized\r\nTransfer-Encoding: " + sentinel + "\r\n\r\n",
+	} {
+		at := raw(t, answer)
+		for name, call := range secretCalls(at) {
+			call.Effect = Once
+			_, err := NewClient(nil, time.Now).Do(t.Context(), call)
+			var lost *TransportError
+			if !errors.As(err, &lost) {
+				t.Errorf("%s, %s: %v; want a *TransportError", name, what, err)
+			} else if !strings.Contains(err.Error(), redacted) || told(err.Error()) {
+				t.Errorf("%s, %s: %v", name, what, err)
 			}
 		}
 	}
 	_, err := NewClient(nil, time.Now).Do(t.Context(), Call{Method: http.MethodGet, URL: "http://127.0.0.1:1/x?email=" + sentinel, Effect: Read})
-	if err == nil || strings.Contains(err.Error(), "sentinel") {
+	if err == nil || told(err.Error()) {
 		t.Errorf("an error of the network shows the query: %v", err)
+	}
+}
+
+// raw is a server that answers everything with these bytes, once the request has come.
+func raw(t *testing.T, answer string) string {
+	t.Helper()
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			if r, err := http.ReadRequest(bufio.NewReader(c)); err == nil {
+				_, _ = io.Copy(io.Discard, r.Body)
+				_, _ = io.WriteString(c, answer)
+			}
+			_ = c.Close()
+		}
+	}()
+	return "http://" + l.Addr().String()
+}
+
+func TestThreat17_TextWithoutTheSecretStaysAsItIs(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{"", "plain", "sentinel-7f3a alone", "a%2Fb &amp; \\u0026", strings.Repeat("x", 1<<16)} {
+		if got := Redact(text, sentinel, "", "short"); got != text {
+			t.Errorf("%.40q became %.40q", text, got)
+		}
 	}
 }
 

@@ -28,6 +28,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"github.com/riverqueue/river/rivertype"
 	"github.com/rs/zerolog"
 	"golang.org/x/sync/singleflight"
 )
@@ -124,7 +125,8 @@ func New(cfg Config) (*Engine, error) {
 		Queues:        cfg.queues(),
 		FetchCooldown: fetchCooldown, FetchPollInterval: pollInterval, PollOnly: cfg.PollOnly,
 		JobTimeout: timeout, RescueStuckJobsAfter: timeout + 10*time.Second,
-		CompletedJobRetentionPeriod: completedKept, RetryPolicy: steadyRetry{}, PeriodicJobs: periodicJobs(cfg.Retention > 0 || cfg.ContentKept > 0),
+		CompletedJobRetentionPeriod: completedKept, RetryPolicy: steadyRetry{}, Middleware: []rivertype.Middleware{&quietPanics{log: cfg.Log}},
+		PeriodicJobs: periodicJobs(cfg.Retention > 0 || cfg.ContentKept > 0),
 	}
 	if cfg.PollOnly {
 		rc.FetchPollInterval = pollOnlyEvery

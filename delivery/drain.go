@@ -96,9 +96,12 @@ func (t *turn) open(ctx context.Context) (bool, error) {
 	}
 	var err error
 	if t.account, err = t.engine.account(t.conn); err != nil {
-		t.engine.log.Error().Err(err).Stringer("connection_id", t.conn.ID).Msg("tokens do not open")
-		return false, t.wait(ctx, &connectors.Error{Class: connectors.ClassMisconfigured, Code: "tokens_unreadable",
-			Cause: "The stored tokens cannot be opened with this service's keyset.", Action: "Give the service the keyset that sealed them, or reconnect."})
+		t.engine.log.Error().Err(err).Stringer("connection_id", t.conn.ID).Msg("the connection does not open")
+		var cause *connectors.Error
+		if !errors.As(err, &cause) {
+			return false, err
+		}
+		return false, t.wait(ctx, cause)
 	}
 	if t.expires(refreshMargin) {
 		if cause := t.refresh(ctx); cause != nil && (cause.Class == connectors.ClassNeedsReconnect || t.expires(lastMoment)) {

@@ -122,7 +122,7 @@ func (t *turn) look(ctx context.Context, w connectors.Write) (f connectors.Findi
 }
 
 func (t *turn) panicked(p any) {
-	t.engine.log.Error().Interface("panic", p).Bytes("stack", debug.Stack()).Stringer("connection_id", t.conn.ID).Msg("connector panicked")
+	t.engine.log.Error().Str("panic", panicKind(p)).Bytes("stack", debug.Stack()).Stringer("connection_id", t.conn.ID).Msg("connector panicked")
 }
 
 // foundOrNot decides what an answer about a doubtful row means.

@@ -39,7 +39,7 @@ func (e *Engine) appOf(c store.Connection) (connectors.App, error) {
 	secret, own, err := e.store.ConnectionAppSecret(c)
 	switch {
 	case err != nil:
-		return connectors.App{}, err
+		return connectors.App{}, connectors.AppSecretUnreadable(err)
 	case own:
 		app.ClientID, app.ClientSecret = c.AppClientID, connectors.NewSecret(secret)
 	case c.AppClientID != "" && c.AppClientID != app.ClientID, told && app.ClientID == "":

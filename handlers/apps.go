@@ -70,7 +70,8 @@ func (h *Handlers) appOfFlow(ctx context.Context, ours connectors.App, st store.
 func (h *Handlers) owned(own store.App, ours connectors.App) (connectors.App, error) {
 	secret, err := h.store.AppSecret(own)
 	if err != nil {
-		return connectors.App{}, err
+		e := connectors.AppSecretUnreadable(err)
+		return connectors.App{}, &api.Error{Code: api.CodeCrmNotConfigured, Message: e.Cause + " " + e.Action, Details: map[string]any{"cause_code": e.Code}, Err: err}
 	}
 	ours.ClientID, ours.ClientSecret = own.ClientID, connectors.NewSecret(secret)
 	if own.LoginURL != "" {

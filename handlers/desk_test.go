@@ -46,6 +46,7 @@ type desk struct {
 	t         *testing.T
 	pool      *pgxpool.Pool
 	store     *store.Store
+	keys      *store.Keyring
 	engine    *delivery.Engine
 	url       string // of the service, without /functions/v1
 	workspace uuid.UUID
@@ -132,11 +133,10 @@ func (d *desk) openStore() {
 	if err != nil {
 		d.t.Fatal(err)
 	}
-	keys, err := store.ParseKeyring(keyset)
-	if err != nil {
+	if d.keys, err = store.ParseKeyring(keyset); err != nil {
 		d.t.Fatal(err)
 	}
-	d.store = store.New(d.pool, keys)
+	d.store = store.New(d.pool, d.keys)
 }
 
 // router wires the rooms as the program does, with short waits.

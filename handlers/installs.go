@@ -37,6 +37,9 @@ func (h *Handlers) ClaimInstall(ctx context.Context, r api.ClaimInstallRequestOb
 		}
 	}
 	conn, err := h.store.ClaimInstall(ctx, r.Body.InstallId, r.Body.WorkspaceId, user, text(r.Body.ReplaceAccount), h.engine.Wake)
+	if errors.Is(err, store.ErrUnreadable) {
+		h.log.Error().Str("event", "install_unreadable").Stringer("install_id", r.Body.InstallId).Err(err).Msg("an install's tokens do not open: another keyset sealed them, or they were moved or damaged")
+	}
 	if err != nil {
 		return nil, installFailure(err)
 	}
@@ -55,7 +58,7 @@ func installFailure(err error) error {
 		return fail(api.CodeInstallNotFound, "", nil)
 	case errors.Is(err, store.ErrInstallNotPending):
 		return fail(api.CodeInstallNotPending, "", nil)
-	case errors.Is(err, store.ErrInstallExpired):
+	case errors.Is(err, store.ErrInstallExpired), errors.Is(err, store.ErrUnreadable): // either way it is begun again
 		return fail(api.CodeInstallExpired, "", nil)
 	}
 	return err

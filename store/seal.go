@@ -74,14 +74,17 @@ func (k *Keyring) Seal(plain string, place ...string) (string, error) {
 	return base64.StdEncoding.EncodeToString(sealed), nil
 }
 
-// Open decrypts what Seal made for the same place. A text moved from another place does not open.
+// ErrUnreadable says that a sealed text does not open: another keyset sealed it, or it was moved from another place, or damaged.
+var ErrUnreadable = errors.New("wrong key, wrong place or damaged")
+
+// Open decrypts what Seal made for the same place. A text moved from another place does not open: ErrUnreadable.
 func (k *Keyring) Open(sealed string, place ...string) (string, error) {
 	if sealed == "" {
 		return "", nil
 	}
 	raw, err := base64.StdEncoding.DecodeString(sealed)
 	if err != nil {
-		return "", errors.New("open: not base64")
+		return "", fmt.Errorf("open: not base64: %w", ErrUnreadable)
 	}
 	plain, err := k.aead.Decrypt(raw, associated(place))
 	if err == nil {
@@ -93,7 +96,7 @@ func (k *Keyring) Open(sealed string, place ...string) (string, error) {
 			return string(plain), nil
 		}
 	}
-	return "", errors.New("open: wrong key, wrong place or damaged")
+	return "", fmt.Errorf("open: %w", ErrUnreadable)
 }
 
 // sealedBy is how every text begins, in hex, that the key of this id sealed: Tink's version and the id.

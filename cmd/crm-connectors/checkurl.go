@@ -64,16 +64,15 @@ func (c *checker) origins(name string, values []string) []string {
 }
 
 // proxy is what all calls to the CRMs go through, if anything.
-func (c *checker) proxy(value string) *url.URL {
+func (c *checker) proxy(value string) connectors.Secret {
 	if value == "" {
-		return nil
+		return connectors.Secret{}
 	}
 	u, err := url.Parse(value)
 	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" {
 		c.add("CRM_PROXY_URL", "is not the address of a proxy: http:// or https://, a host and a port")
-		return nil
 	}
-	return u
+	return connectors.NewSecret(value)
 }
 
 func (c *checker) trustedHosts(values []string) []string {

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"net/url"
 	"reflect"
 	"strings"
 	"time"
@@ -35,7 +34,7 @@ type Config struct {
 	HubSpot      *HubSpotConfig    // nil: off, for browsers could not come back
 	Salesforce   *SalesforceConfig // nil: off; at least one of both is on
 	TrustedHosts []string          // lower case
-	Proxy        *url.URL          // that all calls to the CRMs go through; nil: none
+	Proxy        connectors.Secret // that all calls to the CRMs go through: an address, perhaps with a password; empty: none
 
 	DailyShare    float64       // of 1
 	ContentKept   time.Duration // 0: as long as the writes

@@ -96,7 +96,14 @@ func newService(ctx context.Context, cfg Config, log zerolog.Logger) (_ *service
 
 // crmsOf lists the CRMs that this process is set up for. A new CRM is a line here.
 func crmsOf(cfg Config) ([]connectors.Connector, map[connectors.CRM]connectors.App, error) {
-	client := connectors.NewClient(connectors.Outbound{Hosts: append(hubspotAPIHosts(), salesforceHosts), Trusted: cfg.TrustedHosts, Proxy: cfg.Proxy}.Transport(), time.Now)
+	outbound := connectors.Outbound{Hosts: append(hubspotAPIHosts(), salesforceHosts), Trusted: cfg.TrustedHosts}
+	if !cfg.Proxy.Empty() {
+		var err error
+		if outbound.Proxy, err = url.Parse(cfg.Proxy.Reveal()); err != nil {
+			return nil, nil, errors.New("CRM_PROXY_URL cannot be read") // the error quotes it
+		}
+	}
+	client := connectors.NewClient(outbound.Transport(), time.Now)
 	client.Limit(cfg.Waits.CallTimeout)
 	var crms []connectors.Connector
 	apps := map[connectors.CRM]connectors.App{}

@@ -69,6 +69,18 @@ type Account struct {
 	Capabilities Capabilities // as last probed; zero: never, so that nothing but the usual is relied upon
 }
 
+// TokensUnreadable says that the sealed tokens of a connection do not open.
+func TokensUnreadable(err error) *Error {
+	return &Error{Class: ClassMisconfigured, Code: "tokens_unreadable", Cause: "The stored tokens cannot be opened with this service's keyset.",
+		Action: "Give the service the keyset that sealed them, or reconnect.", Err: err}
+}
+
+// AppSecretUnreadable says that the sealed client secret of a workspace's own app does not open.
+func AppSecretUnreadable(err error) *Error {
+	return &Error{Class: ClassMisconfigured, Code: "app_secret_unreadable", Cause: "The stored client secret of the workspace's own app cannot be opened with this service's keyset.",
+		Action: "Give the service the keyset that sealed it, or save the app with its client secret again.", Err: err}
+}
+
 // Grant is what a token endpoint gave.
 type Grant struct {
 	AccessToken  Secret
@@ -99,4 +111,29 @@ type Authorizer interface {
 	// Revoke ends the grant at the CRM, and takes the app out of the account where the CRM knows that and the account is
 	// not Shared. Revoking what is revoked already succeeds.
 	Revoke(ctx context.Context, account Account) error
+}
+
+// ApprovalLimiter is the ability of a CRM that keeps so many grants of one user to one app, and ends the oldest with the next without a word.
+type ApprovalLimiter interface {
+	// ApprovalsKept is how many.
+	ApprovalsKept() int
+
+	// MayBeDisplaced says whether a refresh that failed so may have met a grant that was ended by a newer one.
+	MayBeDisplaced(e *Error) bool
+}
+
+// UserApprovalsFull is what somebody is told who connects as a user whose grants are all in use: the next one ends the oldest.
+func UserApprovalsFull(kept int) *Error {
+	return &Error{Code: "user_approvals_full", Class: ClassNeedsReconnect,
+		Cause: fmt.Sprintf("The user who connected the CRM has approved the app for as many workspaces as the CRM keeps (%d a user): with each further one it ends the oldest "+
+			"without a word, and that workspace's writes stop.", kept),
+		Action: "Connect each workspace as a CRM user of its own, such as one integration user a workspace."}
+}
+
+// ApprovalDisplaced is why a grant is dead that nobody revoked: its user has approved the app for as many other workspaces since.
+func ApprovalDisplaced(kept int) *Error {
+	return &Error{Code: "approval_displaced", Class: ClassNeedsReconnect,
+		Cause: fmt.Sprintf("The CRM has ended the grant, and the user who gave it has since approved the app for %d other workspaces or more: the CRM keeps that many of a user "+
+			"and ends the oldest.", kept),
+		Action: "Reconnect as a CRM user of this workspace's own: reconnecting as the same user ends the grant of another workspace."}
 }

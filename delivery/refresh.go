@@ -24,12 +24,12 @@ const (
 	passingPause   = 30 * time.Second
 )
 
-// account opens a connection's tokens for its connector, with the app that they were given to. The error is a *connectors.Error when that
-// app is not here any more.
+// account opens a connection's tokens for its connector, with the app that they were given to. The error is a *connectors.Error when they do
+// not open or that app is not here any more.
 func (e *Engine) account(c store.Connection) (connectors.Account, error) {
 	access, refresh, err := e.store.Tokens(c)
 	if err != nil {
-		return connectors.Account{}, err
+		return connectors.Account{}, connectors.TokensUnreadable(err)
 	}
 	app, err := e.appOf(c)
 	if err != nil {
@@ -185,6 +185,8 @@ func (e *Engine) refreshFailed(ctx context.Context, conn store.Connection, cause
 		end = e.store.NoteRefreshDoubt
 	case cause.Class == connectors.ClassNeedsReconnect && conn.RefreshInDoubtAt != nil:
 		cause = rotatedAndLost(cause)
+	case cause.Class == connectors.ClassNeedsReconnect:
+		cause = e.displaced(ctx, conn, cause)
 	}
 	if err := end(ctx, conn.ID, conn.TokenGeneration); err != nil {
 		return conn, err
@@ -192,6 +194,21 @@ func (e *Engine) refreshFailed(ctx context.Context, conn store.Connection, cause
 	e.log.Warn().Str("event", "refresh_failed").Stringer("connection_id", conn.ID).Str("crm", conn.CRM).Str("class", string(cause.Class)).
 		Str("error_code", cause.Code).Str("cause", cause.Cause).Msg("refresh failed")
 	return conn, cause
+}
+
+// displaced is cause, or that newer grants of the same user took the place of this one, where the CRM ends the oldest and as many were given since.
+func (e *Engine) displaced(ctx context.Context, conn store.Connection, cause *connectors.Error) *connectors.Error {
+	limiter, ok := e.connectors[connectors.CRM(conn.CRM)].(connectors.ApprovalLimiter)
+	if !ok || !limiter.MayBeDisplaced(cause) {
+		return cause
+	}
+	given, err := e.store.Approvals(ctx, conn)
+	if err != nil || given.Later < limiter.ApprovalsKept() { // why a grant is dead is worth less than that it is
+		return cause
+	}
+	why, named := connectors.ApprovalDisplaced(limiter.ApprovalsKept()), *cause
+	named.Code, named.Cause, named.Action = why.Code, why.Cause, why.Action
+	return &named
 }
 
 // giveUp records that the connection cannot be used for now: for good if a person must reconnect, else for a while.

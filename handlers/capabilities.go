@@ -44,7 +44,7 @@ func (h *Handlers) examine(ctx context.Context, workspaceID, id uuid.UUID,
 	if conn, err = h.connectionOf(ctx, workspaceID, id); err != nil {
 		return api.Connection{}, err
 	}
-	return connection(conn), nil
+	return h.connection(ctx, conn), nil
 }
 
 // capabilities are what a probe found; nil before the first.

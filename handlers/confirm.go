@@ -39,10 +39,16 @@ func (h *Handlers) answered(ctx context.Context, crm connectors.CRM, ticket stri
 	if errors.Is(err, store.ErrNotFound) {
 		return next{}, fail(api.CodeOAuthStateInvalid, "Invalid OAuth state", nil)
 	}
+	if errors.Is(err, store.ErrUnreadable) {
+		return next{}, h.unreadable(crm, err)
+	}
 	if err != nil {
 		return next{}, err
 	}
 	if !allowed {
+		if st.Grant != nil {
+			h.giveBack(ctx, ours, st, *st.Grant)
+		}
 		return next{address: failedBack(st, crm, "access_denied", api.CodeOAuthAccessDenied, "The connection was not confirmed. Start again if it was meant.")}, nil
 	}
 	if st.Stage == store.StageConfirm {

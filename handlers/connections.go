@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"crm-connectors/api"
+	"crm-connectors/connectors"
 	"crm-connectors/store"
 )
 
@@ -16,9 +17,34 @@ func (h *Handlers) ListConnections(ctx context.Context, r api.ListConnectionsReq
 	}
 	out := make([]api.Connection, 0, len(conns))
 	for _, c := range conns {
-		out = append(out, connection(c))
+		out = append(out, h.connection(ctx, c))
 	}
 	return api.ListConnections200JSONResponse{Connections: out}, nil
+}
+
+// connection shows what is stored, with what there is to warn of now.
+func (h *Handlers) connection(ctx context.Context, c store.Connection) api.Connection {
+	out := connection(c)
+	out.Warnings = h.warnings(ctx, c)
+	return out
+}
+
+// warnings are what is right today and will not be. That they cannot be told keeps nobody from the connection.
+func (h *Handlers) warnings(ctx context.Context, c store.Connection) []api.ConnectionError {
+	limiter, ok := h.connectors[connectors.CRM(c.CRM)].(connectors.ApprovalLimiter)
+	if !ok || c.Status != store.ConnectionConnected {
+		return nil
+	}
+	given, err := h.store.Approvals(ctx, c)
+	if err != nil {
+		h.log.Warn().Str("event", "approvals_unknown").Err(err).Stringer("connection_id", c.ID).Msg("approvals could not be counted")
+		return nil
+	}
+	if given.Live < limiter.ApprovalsKept() {
+		return nil
+	}
+	w := connectors.UserApprovalsFull(limiter.ApprovalsKept())
+	return []api.ConnectionError{{Code: w.Code, Cause: w.Cause, Action: w.Action}}
 }
 
 func connection(c store.Connection) api.Connection {

@@ -135,10 +135,14 @@ func (h *Handlers) callback(ctx context.Context, crm connectors.CRM, q callback)
 	if errors.Is(err, store.ErrNotFound) {
 		return next{}, fail(api.CodeOAuthStateInvalid, "Invalid OAuth state", nil)
 	}
+	if errors.Is(err, store.ErrUnreadable) {
+		return next{}, h.unreadable(crm, err)
+	}
 	if err != nil {
 		return next{}, err
 	}
 	if q.err != "" {
+		q.err, q.description = connectors.Redact(q.err, q.code, q.state), connectors.Redact(q.description, q.code, q.state)
 		h.log.Warn().Str("event", "oauth_refused").Str("crm", string(crm)).Stringer("workspace_id", st.WorkspaceID).Str("error", connectors.Quote(q.err)).
 			Str("description", connectors.Quote(q.description)).Msg("the CRM sent the browser back without a code")
 		return next{address: refusedBack(connector, st, crm, q)}, nil
@@ -149,6 +153,12 @@ func (h *Handlers) callback(ctx context.Context, crm connectors.CRM, q callback)
 		return h.ask(ctx, ours, st)
 	}
 	return h.exchange(ctx, connector, ours, st, q.code)
+}
+
+// unreadable is what a flow ends with whose sealed half does not open. Its state is spent; who meant it starts again.
+func (h *Handlers) unreadable(crm connectors.CRM, err error) error {
+	h.log.Error().Str("event", "oauth_state_unreadable").Str("crm", string(crm)).Err(err).Msg("a flow's state does not open: another keyset sealed it, or it was moved or damaged")
+	return fail(api.CodeOAuthStateInvalid, "Invalid OAuth state", nil)
 }
 
 // exchange redeems the code with the app that the flow began with, stores the grant, and gives the page to go back to. Whoever stops
@@ -188,7 +198,11 @@ func (h *Handlers) connect(ctx context.Context, ours connectors.App, st store.OA
 	}
 	h.log.Info().Str("event", "connected").Str("crm", st.CRM).Stringer("workspace_id", st.WorkspaceID).Stringer("connection_id", conn.ID).
 		Str("account_id", conn.AccountID).Str("replaced", g.Replaces).Bool("own_app", g.AppClientID != "").Msg("connected")
-	return next{address: with(st.RedirectTo, map[string]string{st.CRM + "_success": "1"})}, nil
+	said := map[string]string{st.CRM + "_success": "1"}
+	for _, w := range h.warnings(ctx, conn) {
+		said["warning_code"], said["warning_description"] = w.Code, w.Cause+" "+w.Action
+	}
+	return next{address: with(st.RedirectTo, said)}, nil
 }
 
 // notStored sends the browser back from a flow that ends here because of the app or of a fault of ours.

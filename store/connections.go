@@ -335,11 +335,11 @@ func (s *Store) DealID(ctx context.Context, workspaceID uuid.UUID, crm, threadID
 	return id, err
 }
 
-// AccountIsShared says whether another workspace uses the connection's CRM account too.
+// AccountIsShared says whether another workspace uses the connection's CRM account too, or an install of it waits to be claimed.
 func (s *Store) AccountIsShared(ctx context.Context, c Connection) (bool, error) {
 	var shared bool
 	err := s.pool.QueryRow(ctx, `select exists (select from crm_connections where crm = $1 and account_id = $2 and id <> $3
-		and status in ('connected', 'error'))`, c.CRM, c.AccountID, c.ID).Scan(&shared)
+		and status in ('connected', 'error', 'pending_claim'))`, c.CRM, c.AccountID, c.ID).Scan(&shared)
 	if err != nil {
 		return false, fmt.Errorf("shared account: %w", err)
 	}

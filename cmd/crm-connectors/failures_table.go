@@ -29,12 +29,15 @@ func ownFailures() []connectors.Failure {
 		{Code: "crm_not_configured", Class: ours, Cause: "This service is not set up for the CRM of the connection.", Action: "Set the CRM's client id and secret and restart the service.", Source: onConnections},
 		{Code: "app_missing", Class: ours, Cause: "The app that the connection was made with is not here any more.", Action: "Put that app back, or connect again with the one that is here now.", Source: onConnections},
 		{Code: "tokens_unreadable", Class: ours, Cause: "The stored tokens cannot be opened with this service's keyset.", Action: "Give the service the keyset that sealed them, or reconnect.", Source: onConnections},
+		{Code: "app_secret_unreadable", Class: ours, Cause: "The stored client secret of the workspace's own app cannot be opened with this service's keyset.", Action: "Give the service the keyset that sealed it, or save the app with its client secret again.", Source: onConnections},
 		{Code: "crm_silent", Class: later, Cause: "The CRM account has left calls of this service without an answer, so that it is not called for a while.",
 			Action: "Nothing to do: it is tried again by itself. If it lasts, look whether the CRM reports an outage.", Source: onConnections},
 		{Code: "token_calls_queued", Class: later, Cause: "Many connections renew their access at this moment, and this one waits for its turn.", Action: nothingToDo, Source: onConnections},
 		{Code: "refresh_interrupted", Class: later, Cause: "The token could not be refreshed because of a passing problem in this service.", Action: nothingToDo, Source: onConnections},
 		{Code: "session_rejected", Class: dead, Cause: "The CRM refused a token that had just been refreshed.", Action: "Check that the connecting user may use the API from this service's address, then reconnect.", Source: onConnections},
 		{Code: "refresh_token_lost", Class: dead, Cause: "The CRM renewed the access, but its answer was lost, and it takes the old refresh token no more.", Action: "Reconnect the CRM; what waits is then written.", Source: onConnections},
+		from(connectors.ApprovalDisplaced(5), onConnections),
+		from(connectors.UserApprovalsFull(5), "as a warning of a connection, and when it is made"),
 		{Code: "contact_erased", Class: refused, Cause: "The contact was erased before the write was made.", Action: "The contact was erased; nothing to do.", Source: onWrites},
 		{Code: "crm_disconnected", Class: dead, Cause: "The workspace disconnected this CRM, or the connection is no longer live.", Action: "Connect the CRM again.", Source: onWrites},
 		{Code: "account_changed", Class: refused, Cause: "The workspace was connected to another CRM account before this write was done.", Action: "Look in the account it was made for; if the write is missing there, send the outcome again with a new source_event_id.", Source: onWrites},
@@ -49,6 +52,10 @@ func ownFailures() []connectors.Failure {
 		{Code: "duplicate_detected", Class: doubt, Cause: "The CRM holds the record of a write more than once.", Action: "Delete the further records, which the write's notes name, by hand.", Source: asAlarm},
 		{Code: "missing_in_crm", Class: doubt, Cause: "The record of a finished write is not in the CRM any more.", Action: "If it is still wanted, restore it from the CRM's bin, or send the outcome again with a new source_event_id.", Source: asAlarm},
 	}
+}
+
+func from(e *connectors.Error, source string) connectors.Failure {
+	return connectors.Failure{Code: e.Code, Class: e.Class, Cause: e.Cause, Action: e.Action, Source: source}
 }
 
 // apiCodes are the HTTP API's codes by status, then by name.

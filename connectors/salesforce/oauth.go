@@ -23,6 +23,15 @@ const (
 	scopes = "api refresh_token" // the least that data and unattended work need
 )
 
+// approvalsKept is how many approvals of one user Salesforce keeps for an app: Help, "Manage OAuth Access Policies for a Connected App".
+const approvalsKept = 5
+
+// ApprovalsKept is connectors.ApprovalLimiter.
+func (c *Connector) ApprovalsKept() int { return approvalsKept }
+
+// MayBeDisplaced is true of the answer to any refresh token that is good no more: Salesforce does not say why.
+func (c *Connector) MayBeDisplaced(e *connectors.Error) bool { return e.Code == "grant_dead" }
+
 // AuthorizeURL is Salesforce's page of consent for app.
 func (c *Connector) AuthorizeURL(app connectors.App, state string, verifier connectors.Secret) (string, error) {
 	for _, s := range []struct{ name, value string }{{"client id", app.ClientID}, {"redirect URL", app.RedirectURL},

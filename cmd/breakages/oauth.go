@@ -32,7 +32,7 @@ func oauth() []breakage {
 			edits: in("store/installs.go", `case status != "pending" || late || connection == nil:`, `case status != "pending" || connection == nil:`)},
 		{item: "26", broken: "tokens are stored as they are",
 			edits: slices.Concat(in("store/seal.go", "return base64.StdEncoding.EncodeToString(sealed), nil", "_ = sealed\n\treturn plain, nil"),
-				in("store/seal.go", `return "", errors.New("open: not base64")`, "return sealed, nil"))},
+				in("store/seal.go", `return "", fmt.Errorf("open: not base64: %w", ErrUnreadable)`, "return sealed, nil"))},
 		{item: "26", broken: "a token is logged when its connection is made",
 			edits: in("handlers/oauth.go", `Bool("own_app", g.AppClientID != "").Msg("connected")`, `Str("token", g.AccessToken).Msg("connected")`)},
 	}

@@ -2,6 +2,7 @@ package console
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"runtime/debug"
@@ -81,8 +82,9 @@ func (c *Console) recoverer(next http.Handler) http.Handler {
 			if v == http.ErrAbortHandler { //nolint:errorlint // the server compares it like this
 				panic(v)
 			}
-			c.log.Error().Str("component", "console").Str("panic", fmt.Sprint(v)).Bytes("stack", debug.Stack()).Msg("panic in a request")
-			c.broken(w, r, fmt.Errorf("panic: %v", v))
+			kind := fmt.Sprintf("%T", v) // its value may hold what a page had at hand
+			c.log.Error().Str("component", "console").Str("panic", kind).Bytes("stack", debug.Stack()).Msg("panic in a request")
+			c.broken(w, r, errors.New("panic: "+kind))
 		}()
 		next.ServeHTTP(w, r)
 	})

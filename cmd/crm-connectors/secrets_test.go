@@ -85,6 +85,7 @@ func TestThreat17_NoSecretComesToLightWhateverTheCRMsAnswer(t *testing.T) {
 	th.wrongCallers()
 	th.databaseFails()
 	th.asked()
+	th.console()
 	th.stop()
 	for _, s := range th.streams() {
 		if len(s.text) < 100 && s.name != "standard error" && s.name != "the log of Postgres, with all parameters" {
@@ -288,6 +289,43 @@ func (th *theatre) asked() {
 	}
 	if status != http.StatusOK {
 		th.t.Errorf("GET /connections: %d", status)
+	}
+}
+
+// console signs in with keys that are none and with one that is, and reads what an operator sees.
+func (th *theatre) console() {
+	th.t.Helper()
+	wrong := ofThisRun("operator")
+	th.secrets.note("wrong_key", wrong)
+	session := ""
+	visit := func(method, path, form string) int {
+		req, err := http.NewRequestWithContext(th.t.Context(), method, th.service.base+path, strings.NewReader(form))
+		if err != nil {
+			th.t.Fatal(err)
+		}
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		req.Header.Set("Origin", th.service.base)
+		req.Header.Set("Cookie", session)
+		resp, err := th.service.http.Transport.RoundTrip(req)
+		if err != nil {
+			th.t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		for _, c := range resp.Cookies() {
+			session = c.Name + "=" + c.Value
+		}
+		return resp.StatusCode
+	}
+	for _, credential := range []string{wrong, th.token(th.workspace)} {
+		if got := visit(http.MethodPost, "/console/sign-in", url.Values{"credential": {credential}}.Encode()); got < 400 {
+			th.t.Errorf("a credential that is none: %d", got)
+		}
+	}
+	if got := visit(http.MethodPost, "/console/sign-in", url.Values{"credential": {th.service.key}}.Encode()); got != http.StatusSeeOther || session == "" {
+		th.t.Errorf("signing in: %d", got)
+	}
+	if got := visit(http.MethodGet, "/console", ""); got != http.StatusOK {
+		th.t.Errorf("the overview: %d", got)
 	}
 }
 

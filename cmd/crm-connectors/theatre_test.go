@@ -19,9 +19,9 @@ import (
 	"testing"
 	"time"
 
-	"crm-connectors/sim"
 	"crm-connectors/sim/simhubspot"
 	"crm-connectors/sim/simsalesforce"
+	"crm-connectors/sim/simtest"
 	"crm-connectors/store"
 	"crm-connectors/store/storetest"
 
@@ -100,7 +100,7 @@ func (th *theatre) openDatabase() {
 }
 
 func (th *theatre) openCRMs() {
-	log := sim.NewOpLog()
+	log := simtest.Log(th.t)
 	hubSecret, orgSecret := ofThisRun("hubspot-client"), ofThisRun("salesforce-client")
 	th.secrets.note("client_secret", hubSecret)
 	th.secrets.note("client_secret", orgSecret)

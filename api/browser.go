@@ -47,8 +47,8 @@ func BrowserFrom(ctx context.Context) Browser {
 	return b
 }
 
-// withBrowser reads what a request tells of its browser.
-func withBrowser(next http.Handler) http.Handler {
+// WithBrowser reads what a request tells of its browser.
+func WithBrowser(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		b := Browser{Origin: r.Header.Get("Origin"), secure: nonceOf(r, secureCookie), plain: nonceOf(r, plainCookie)}
 		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), browserKey{}, b)))

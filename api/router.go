@@ -63,7 +63,7 @@ func NewRouter(cfg Config) (http.Handler, error) {
 		findRoute(p, mux, v.spec),
 		authenticate(p, cfg.Auth, cfg.HubSpotHooks),
 		parameters(p),
-		withBrowser,
+		WithBrowser,
 		body(p, v, limits{body: cfg.MaxBody, batch: cfg.MaxBatchBody}),
 	}
 	var h http.Handler = mux

@@ -16,6 +16,7 @@ import (
 type Validator struct {
 	spec    *openapi3.T
 	outcome *openapi3.Schema
+	patch   *openapi3.Schema // of a connection's settings
 	bodies  map[*openapi3.Operation]bodyRule
 	format  []openapi3.SchemaValidationOption
 }
@@ -44,11 +45,11 @@ func NewValidator() (*Validator, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the contract: %w", err)
 	}
-	outcome := spec.Components.Schemas["Outcome"]
-	if outcome == nil || outcome.Value == nil {
-		return nil, fmt.Errorf("the contract has no schema Outcome")
+	outcome, patch := spec.Components.Schemas["Outcome"], spec.Components.Schemas["SettingsPatch"]
+	if outcome == nil || outcome.Value == nil || patch == nil || patch.Value == nil {
+		return nil, fmt.Errorf("the contract has no schema Outcome or SettingsPatch")
 	}
-	v := &Validator{spec: spec, outcome: outcome.Value, bodies: map[*openapi3.Operation]bodyRule{},
+	v := &Validator{spec: spec, outcome: outcome.Value, patch: patch.Value, bodies: map[*openapi3.Operation]bodyRule{},
 		format: []openapi3.SchemaValidationOption{openapi3.VisitAsRequest(),
 			openapi3.WithStringFormatValidator("date-time", openapi3.NewCallbackValidator(parses(time.RFC3339))),
 			openapi3.WithStringFormatValidator("date", openapi3.NewCallbackValidator(parses(time.DateOnly)))}}
@@ -206,6 +207,15 @@ func (v *Validator) Outcome(raw json.RawMessage) (*Outcome, *Error) {
 		return nil, &Error{Code: CodeValidationFailed, Message: "The outcome could not be read", Err: err}
 	}
 	return &out, nil
+}
+
+// SettingsPatch judges a patch of a connection's settings that did not come as the body of a request.
+func (v *Validator) SettingsPatch(raw []byte) *Error {
+	value, err := decodeJSON(raw)
+	if err != nil {
+		return asItemError(err)
+	}
+	return v.visit(v.patch, value)
 }
 
 // visit judges value by schema.

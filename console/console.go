@@ -55,6 +55,7 @@ func New(cfg Config) (http.Handler, error) {
 func menu() []menuItem {
 	return []menuItem{
 		{"Overview", Base},
+		{"Connections", Base + "/connections"},
 	}
 }
 
@@ -79,6 +80,9 @@ func (c *Console) routes() (http.Handler, error) {
 	r.Group(func(r chi.Router) {
 		r.Use(c.signedIn)
 		c.overviewRoutes(r)
+		c.connectionsRoutes(r)
+		c.connectionRoutes(r)
+		c.connectRoutes(r)
 	})
 	return r, nil
 }

@@ -160,6 +160,7 @@ func (d *desk) service() http.Handler {
 	must(err)
 	pages, err := console.New(console.Config{Handlers: h, NoTLS: true, Origin: d.url, Log: log, Now: d.clock})
 	must(err)
+	pages = api.WithBrowser(pages)
 	mux := http.NewServeMux()
 	mux.Handle("/", router)
 	mux.Handle(console.Base, pages)

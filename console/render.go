@@ -149,5 +149,11 @@ func here(path string) string {
 
 // notices are what ?done=WORD says: fixed sentences, so that no link can put its own words on a page.
 func notices() map[string]string {
-	return map[string]string{}
+	return map[string]string{
+		"tested":       "The CRM account was asked and can be used.",
+		"provisioned":  "What protects the account from double writes is made, as far as the grant allows.",
+		"saved":        "The settings are saved. What is written from now on heeds them.",
+		"revoked":      "The CRM is disconnected: its tokens are forgotten, and the CRM has confirmed that the grant is over.",
+		"disconnected": "The CRM is disconnected: its tokens are forgotten. The CRM has not confirmed that the grant is over; have the customer remove the app there.",
+	}
 }

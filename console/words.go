@@ -15,6 +15,7 @@ func (c *Console) functions() template.FuncMap {
 	return template.FuncMap{
 		"static": c.assets.path, "ago": func(t any) (moment, error) { return c.moment(t) }, "number": number, "count": count,
 		"statusWord": statusWord, "tone": tone, "healthWord": healthWord, "sentence": sentence, "chart": chart, "percent": percent,
+		"scopeTone": scopeTone, "limitWord": limitWord, "pair": newPair, "hasKey": hasKey,
 	}
 }
 
@@ -86,6 +87,43 @@ func percent(part, whole int64) int64 {
 		return 0
 	}
 	return part * 100 / whole
+}
+
+// pair is what a template hands to another: a name, and where to look it up.
+type pair struct {
+	Key string
+	Map map[string]string
+}
+
+func newPair(key string, in map[string]string) pair { return pair{Key: key, Map: in} }
+
+func hasKey(in map[string]string, key string) bool {
+	_, ok := in[key]
+	return ok
+}
+
+func scopeTone(s handlers.Scope) string {
+	switch {
+	case s.Granted && s.WasWanted:
+		return "good"
+	case s.Granted:
+		return "calm"
+	case s.Required:
+		return "bad"
+	}
+	return "warn"
+}
+
+func limitWord(name string) string {
+	switch name {
+	case "daily":
+		return "Calls of a day, by everybody"
+	case "app_daily":
+		return "Calls of a day, by this service's app"
+	case "burst":
+		return "Calls of ten seconds"
+	}
+	return name
 }
 
 // sentence ends text with a full stop.

@@ -68,3 +68,24 @@ func decodeCapabilities(c store.Connection) connectors.Capabilities {
 	}
 	return found
 }
+
+// WaitsOf is one of the counts with its word.
+type WaitsOf struct {
+	Word  string
+	Count Count
+}
+
+// List has the counts in the order in which they matter.
+func (w Waits) List() []WaitsOf {
+	return []WaitsOf{{"failed", w.Failed}, {"for review", w.Review}, {"blocked", w.Blocked}, {"in doubt", w.InDoubt}, {"queued", w.Queued}}
+}
+
+// Any says whether there is one.
+func (w Waits) Any() bool {
+	for _, part := range w.List() {
+		if part.Count.N > 0 {
+			return true
+		}
+	}
+	return false
+}

@@ -53,32 +53,47 @@ func (h *Handlers) start(ctx context.Context, crm connectors.CRM, body *api.OAut
 	if err != nil {
 		return "", nil, err
 	}
-	var workspace uuid.UUID // none: the install is claimed afterwards
+	f := flow{loginHost: text(body.LoginHost), own: ownPage(ctx, ours), user: api.CallerFrom(ctx).UserID, startedBy: starter(ctx)}
 	if body.WorkspaceId != nil {
-		workspace = *body.WorkspaceId
+		f.workspace = *body.WorkspaceId
 	}
-	app, own, err := h.appOfWorkspace(ctx, crm, ours, workspace)
+	if f.back, err = h.redirects.check(text(body.RedirectTo)); err != nil {
+		return "", nil, err
+	}
+	return h.begin(ctx, connector, ours, f)
+}
+
+// flow is a connection that is to be made.
+type flow struct {
+	workspace uuid.UUID // uuid.Nil: the install is claimed afterwards
+	loginHost string    // empty: the usual one
+	back      string    // where the browser goes in the end, in full; it was checked
+	own       bool      // a page of the service's own origin begins it: it ends in that browser alone
+	user      string    // who begins it, if that is a person; else the holder of a key, who is not asked again
+	startedBy string    // the same in words
+}
+
+// begin stores a flow and gives the address for the browser, with the cookie if the flow is bound to the browser.
+func (h *Handlers) begin(ctx context.Context, connector connectors.Connector, ours connectors.App, f flow) (link string, cookie *string, err error) {
+	crm := connector.CRM()
+	app, own, err := h.appOfWorkspace(ctx, crm, ours, f.workspace)
 	if err != nil {
 		return "", nil, err
 	}
-	back, err := h.redirects.check(text(body.RedirectTo))
-	if err != nil {
-		return "", nil, err
-	}
-	if host := text(body.LoginHost); host != "" {
-		if app.LoginURL, err = loginURL(connector, host); err != nil {
+	if f.loginHost != "" {
+		if app.LoginURL, err = loginURL(connector, f.loginHost); err != nil {
 			return "", nil, err
 		}
 	}
 	browser := ""
-	if ownPage(ctx, ours) {
+	if f.own {
 		if browser, cookie, err = browserNonce(ctx, ours); err != nil {
 			return "", nil, err
 		}
 	}
 	verifier := oauth2.GenerateVerifier()
-	state, err := h.store.BeginOAuth(ctx, store.OAuthState{WorkspaceID: workspace, CRM: string(crm), UserID: api.CallerFrom(ctx).UserID, StartedBy: starter(ctx),
-		RedirectTo: back, LoginURL: app.LoginURL, Verifier: verifier, AppClientID: own}, browser, stateLife)
+	state, err := h.store.BeginOAuth(ctx, store.OAuthState{WorkspaceID: f.workspace, CRM: string(crm), UserID: f.user, StartedBy: f.startedBy,
+		RedirectTo: f.back, LoginURL: app.LoginURL, Verifier: verifier, AppClientID: own}, browser, stateLife)
 	if err != nil {
 		return "", nil, err
 	}

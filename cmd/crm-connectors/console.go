@@ -27,6 +27,7 @@ func (s *service) addConsole(cfg Config, h *handlers.Handlers) error {
 	if err != nil {
 		return err
 	}
+	pages = api.WithBrowser(pages)
 	if cfg.Console.ListenAddr != "" {
 		s.console = pages
 		return nil

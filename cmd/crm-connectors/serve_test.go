@@ -59,7 +59,8 @@ func TestServeStartsAnswersAndEndsInOrderOnSIGTERM(t *testing.T) {
 	if addr == "" {
 		t.Fatalf("serve did not say where it listens: %s", stderr.String())
 	}
-	for path, want := range map[string]int{"/readyz": 200, "/functions/v1/health": 200, "/health": 200, "/functions/v1/writes": 401, "/nothing": 404} {
+	for path, want := range map[string]int{"/readyz": 200, "/functions/v1/health": 200, "/health": 200, "/functions/v1/writes": 401, "/nothing": 404,
+		"/console": 200, "/console/sign-in": 200, "/functions/v1/console": 404, "/consoles": 404} {
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+path, nil)
 		if err != nil {
 			t.Fatal(err)
@@ -156,6 +157,9 @@ func TestDevPrintsACurlLineThatWorksAndEndsWhenAsked(t *testing.T) {
 	status, err := c.call(ctx, http.MethodPost, "/sync", body, &answer)
 	if err != nil || status != http.StatusAccepted || len(answer.Writes) != 2 {
 		t.Errorf("sync: %d %v %+v (dev said %v)", status, err, answer, told)
+	}
+	if err := signIn(ctx, told["console"], told["key"]); err != nil {
+		t.Errorf("the console at %s: %v", told["console"], err)
 	}
 	cancel()
 	select {

@@ -170,10 +170,12 @@ func (s *service) run(ctx context.Context, l, consoleAt net.Listener) error {
 	srv, console := api.NewServer(l.Addr().String(), s.handler), api.NewServer("", s.console)
 	failed := make(chan error, 2)
 	go func() { failed <- srv.Serve(l) }()
+	serving := s.log.Info().Str("event", "serving").Stringer("addr", l.Addr())
 	if consoleAt != nil {
 		go func() { failed <- console.Serve(consoleAt) }()
+		serving = serving.Stringer("console_addr", consoleAt.Addr())
 	}
-	s.log.Info().Str("event", "serving").Stringer("addr", l.Addr()).Stringer("version", thisBuild()).Msg("serving")
+	serving.Stringer("version", thisBuild()).Msg("serving")
 	var err error
 	select {
 	case err = <-failed:

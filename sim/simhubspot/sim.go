@@ -128,6 +128,7 @@ func (s *Sim) Handler() http.Handler {
 	return s.core.Handler(s.api(), func(mux *http.ServeMux) {
 		s.control(mux)
 		mux.HandleFunc("GET /{$}", s.home)
+		mux.HandleFunc("GET /contacts/", s.home) // HubSpot's own pages for people are there
 	})
 }
 

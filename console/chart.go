@@ -7,23 +7,21 @@ import (
 // The chart's measures, in its own units.
 const (
 	chartWidth, chartHeight = 720, 120
-	chartFoot               = 18 // below the bars, for the times
+	chartFoot               = 8 // below the bars, for the ticks
 )
 
 // chartView is the last hour as bars, one a minute, stacked by outcome.
 type chartView struct {
 	Width, Height, Base     int
 	Bars                    []bar
-	Ticks                   []tick
-	Most                    int // writes in the busiest minute
-	Written, Failed, Review int // in the whole hour
+	Ticks                   []int // where quarters of an hour begin
+	Most                    int   // writes in the busiest minute
+	Written, Failed, Review int   // in the whole hour
 }
 
-type bar struct{ X, Y, Width, Height, Tone any }
-
-type tick struct {
-	X    int
-	Text string
+type bar struct {
+	X, Y, Width, Height float64
+	Tone                string
 }
 
 func chart(minutes []handlers.Minute) chartView {
@@ -50,7 +48,7 @@ func chart(minutes []handlers.Minute) chartView {
 			v.Bars = append(v.Bars, bar{X: round(x + 1), Y: round(max(y, 0)), Width: round(step - 2), Height: round(height), Tone: part.tone})
 		}
 		if m.At.Minute()%15 == 0 {
-			v.Ticks = append(v.Ticks, tick{X: int(x), Text: m.At.Format("15:04")})
+			v.Ticks = append(v.Ticks, int(x))
 		}
 	}
 	return v

@@ -59,6 +59,7 @@ type desk struct {
 	hubURL    string
 	orgURL    string
 	oplog     *sim.OpLog
+	tls       bool   // the console is told that browsers come over TLS
 	log, seen record // what the service logged, and what it answered
 
 	mu  sync.Mutex
@@ -78,10 +79,15 @@ func (d *desk) later(by time.Duration) {
 	d.now = func() time.Time { return time.Now().Add(by) }
 }
 
-func open(t *testing.T) *desk {
+func overTLS(d *desk) { d.tls = true }
+
+func open(t *testing.T, change ...func(*desk)) *desk {
 	t.Helper()
 	d := &desk{t: t, workspace: uuid.New(), oplog: simtest.Log(t), now: time.Now,
 		operators: &api.Operators{Keys: serviceKeys("default", operatorKey, "second", otherKey), Tokens: api.NewTokens(api.TokenRules{Secret: []byte(jwtSecret)}), Role: operatorRole}}
+	for _, f := range change {
+		f(d)
+	}
 	pool, err := pgxpool.New(t.Context(), storetest.NewDatabase(t, storetest.Migrate))
 	if err != nil {
 		t.Fatal(err)
@@ -158,7 +164,7 @@ func (d *desk) service() http.Handler {
 	must(err)
 	router, err := api.NewRouter(api.Config{Handler: h, Auth: &api.Credentials{Keys: d.operators.Keys, Tokens: d.operators.Tokens}, Members: d.store, Log: log})
 	must(err)
-	pages, err := console.New(console.Config{Handlers: h, NoTLS: true, Origin: d.url, Log: log, Now: d.clock})
+	pages, err := console.New(console.Config{Handlers: h, NoTLS: !d.tls, Origin: d.url, Log: log, Now: d.clock})
 	must(err)
 	pages = api.WithBrowser(pages)
 	mux := http.NewServeMux()

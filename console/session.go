@@ -65,6 +65,9 @@ func (c *Console) session(r *http.Request) (handlers.Operator, bool) {
 	return c.handlers.OperatorOf(k.Value)
 }
 
+// kept is the parameter with which the browser comes back from signing in, to show that it has kept the cookie.
+const kept = "kept"
+
 type signInView struct{ Next, Wrong, Action string }
 
 func (c *Console) signInPage(w http.ResponseWriter, r *http.Request) {
@@ -72,7 +75,11 @@ func (c *Console) signInPage(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, inside(r.URL.Query().Get("next")), http.StatusSeeOther)
 		return
 	}
-	c.show(w, r, http.StatusOK, "sign-in", "Sign in", signInView{Next: inside(r.URL.Query().Get("next"))})
+	view := signInView{Next: inside(r.URL.Query().Get("next"))}
+	if r.URL.Query().Has(kept) {
+		view.Wrong, view.Action = "The key is right, but your browser has not kept the session.", "Open the console over https, or as http://localhost."
+	}
+	c.show(w, r, http.StatusOK, "sign-in", "Sign in", view)
 }
 
 // signIn judges no credential of an address that has sent too many wrong ones.
@@ -100,7 +107,7 @@ func (c *Console) signIn(w http.ResponseWriter, r *http.Request) {
 	}
 	noteOf(r).operator = op.Name
 	http.SetCookie(w, c.cookie(sealed, int(handlers.OperatorSession.Seconds())))
-	http.Redirect(w, r, view.Next, http.StatusSeeOther)
+	http.Redirect(w, r, Base+"/sign-in?"+url.Values{"next": {view.Next}, kept: {"1"}}.Encode(), http.StatusSeeOther)
 }
 
 func (c *Console) signOut(w http.ResponseWriter, r *http.Request) {

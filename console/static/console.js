@@ -27,9 +27,12 @@
         if (!answer.ok) throw new Error(String(answer.status))
         const text = await answer.text()
         wait = every
-        // Whoever is in a field or on a link of the part is not thrown out of it.
-        if (!part.contains(document.activeElement) && !selected(part)) part.innerHTML = text
-        say('Live.')
+        if (part.contains(document.activeElement) || selected(part)) {
+          say('Waits while you are in it.') // nobody is thrown out of a link or a text
+        } else {
+          part.innerHTML = text
+          say('Live.')
+        }
       } catch {
         wait = Math.min(wait * 2, longest)
         say('The service does not answer; this is as it was.')

@@ -45,7 +45,7 @@ type Waiting struct {
 }
 
 // WaitingWrites counts what is not written, by status and reason: what waits, is under way, is in doubt, blocked, failed, or for a person.
-// Each status is found by its own index and looked at up to CountMost rows.
+// Each status is found by its own index and looked at up to CountMost rows. What a person is to act upon comes first.
 func (s *Store) WaitingWrites(ctx context.Context) ([]Waiting, error) {
 	const of = `(select status, error_code, error_cause, error_action, created_at from crm_write_log where status = '%s' limit %d)`
 	sql := ""
@@ -59,7 +59,8 @@ func (s *Store) WaitingWrites(ctx context.Context) ([]Waiting, error) {
 		with seen as (`+sql+`), sized as (select status, count(*) > @most as more from seen group by status)
 		select s.status, s.error_code, min(s.error_cause) as cause, min(s.error_action) as action, count(*) as count, bool_or(z.more) as more,
 			min(s.created_at) as oldest
-		from seen s join sized z using (status) group by s.status, s.error_code order by s.status, count(*) desc, s.error_code`,
+		from seen s join sized z using (status) group by s.status, s.error_code
+		order by array_position(array['needs_review', 'failed', 'blocked', 'in_doubt', 'reconciling', 'queued', 'sending'], s.status), count(*) desc, s.error_code`,
 		pgx.NamedArgs{"most": CountMost}))
 }
 

@@ -2,7 +2,6 @@ package console_test
 
 import (
 	"context"
-	"fmt"
 	"html"
 	"net/http"
 	"net/url"
@@ -31,12 +30,23 @@ func (v *visitor) goOn(p page) page {
 	if link == nil {
 		v.d.t.Fatalf("the page has no link to the CRM: %s", p.body)
 	}
-	resp, err := v.http.Get(html.UnescapeString(link[1]))
+	at, _ := v.follow(html.UnescapeString(link[1]))
+	return v.get(at.RequestURI())
+}
+
+// follow opens an address of whatever host and gives where that ends, and with which status.
+func (v *visitor) follow(address string) (*url.URL, int) {
+	v.d.t.Helper()
+	req, err := http.NewRequestWithContext(v.d.t.Context(), http.MethodGet, address, nil)
+	if err != nil {
+		v.d.t.Fatal(err)
+	}
+	resp, err := v.http.Do(req)
 	if err != nil {
 		v.d.t.Fatal(err)
 	}
 	_ = resp.Body.Close()
-	return v.get(resp.Request.URL.RequestURI())
+	return resp.Request.URL, resp.StatusCode
 }
 
 func (d *desk) connection(crm string) store.Connection {
@@ -93,13 +103,8 @@ func TestAFlowOfTheConsoleEndsInTheBrowserThatBeganItAlone(t *testing.T) {
 	d := open(t)
 	begun := d.operator().post("/console/connect", url.Values{"workspace_id": {d.workspace.String()}, "crm": {hubSpot}})
 	link := html.UnescapeString(linkToCRM.FindStringSubmatch(begun.body)[1])
-	resp, err := d.operator().http.Get(link) // another browser, also an operator's
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = resp.Body.Close()
-	if resp.StatusCode != http.StatusBadRequest {
-		t.Errorf("another browser came to %s, status %d", resp.Request.URL, resp.StatusCode)
+	if at, status := d.operator().follow(link); status != http.StatusBadRequest { // another browser, also an operator's
+		t.Errorf("another browser came to %s, status %d", at.Path, status)
 	}
 	if _, err := d.store.Connection(t.Context(), d.workspace, hubSpot); err == nil {
 		t.Error("another browser has connected the workspace")
@@ -344,5 +349,5 @@ func (d *desk) eventually(what string, yes func() bool) {
 			return
 		}
 	}
-	d.t.Fatal(fmt.Sprintf("not in time: %s", what))
+	d.t.Fatalf("not in time: %s", what)
 }

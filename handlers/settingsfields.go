@@ -105,7 +105,7 @@ func (d DefaultField) value() (any, error) {
 	at := "field_defaults." + d.Object + "." + d.Name
 	switch d.Kind {
 	case "number":
-		if !json.Valid([]byte(d.Value)) || !(d.Value[0] == '-' || d.Value[0] >= '0' && d.Value[0] <= '9') {
+		if !json.Valid([]byte(d.Value)) || d.Value[0] != '-' && (d.Value[0] < '0' || d.Value[0] > '9') {
 			return nil, invalidSetting(at, "is not a number, such as 12 or 0.5")
 		}
 		return json.Number(d.Value), nil
@@ -140,8 +140,7 @@ func (h *Handlers) SaveFleetSettings(ctx context.Context, id uuid.UUID, f Settin
 	if invalid := h.cfg.Validator.SettingsPatch(raw); invalid != nil {
 		return nil, invalid
 	}
-	body := api.UpdateConnectionSettingsJSONRequestBody(raw)
-	answer, err := h.UpdateConnectionSettings(ctx, api.UpdateConnectionSettingsRequestObject{Id: id, Body: &body,
+	answer, err := h.UpdateConnectionSettings(ctx, api.UpdateConnectionSettingsRequestObject{Id: id, Body: &raw,
 		Params: api.UpdateConnectionSettingsParams{WorkspaceId: conn.WorkspaceID}})
 	if err != nil {
 		return nil, err

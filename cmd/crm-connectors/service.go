@@ -91,7 +91,10 @@ func newService(ctx context.Context, cfg Config, log zerolog.Logger) (_ *service
 		return nil, err
 	}
 	s := &service{pool: pool, engine: engine, handler: router, grace: cfg.ShutdownGrace, log: log}
-	return s, s.addConsole(cfg, h)
+	if err := s.addConsole(cfg, h); err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 // crmsOf lists the CRMs that this process is set up for. A new CRM is a line here.

@@ -114,6 +114,7 @@ var codes = map[ErrorCode]struct {
 	CodeCrmUnavailable:         {http.StatusServiceUnavailable, "The CRM does not answer"},
 	CodeSigningKeysUnavailable: {http.StatusServiceUnavailable, "The keys that sign people's tokens cannot be fetched"},
 	CodeDatabaseUnavailable:    {http.StatusServiceUnavailable, "The database does not answer"},
+	CodeNotReady:               {http.StatusServiceUnavailable, "This process does not take requests"},
 	CodeTimeout:                {http.StatusGatewayTimeout, "The answer took too long"},
 }
 

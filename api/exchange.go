@@ -13,9 +13,13 @@ import (
 type exchange struct {
 	requestID string
 	operation string
+	route     string // the contract's path; empty: none
 	caller    Caller
 	code      ErrorCode // of the failure, if it failed
 	gone      bool      // the client left before there was an answer
+
+	traceparent string          // under which the work of the request is known; empty: none
+	seen        context.Context // what the observer made of the context; nil: it has not seen the request
 }
 
 type exchangeKey struct{}
@@ -28,12 +32,20 @@ func exchangeFrom(ctx context.Context) *exchange {
 	return &exchange{}
 }
 
+// observed is the context that the observer knows the request by.
+func (x *exchange) observed(otherwise context.Context) context.Context {
+	if x.seen != nil {
+		return x.seen
+	}
+	return otherwise
+}
+
 // RequestIDFrom is the id under which the log knows this request; empty outside of one.
 func RequestIDFrom(ctx context.Context) string { return exchangeFrom(ctx).requestID }
 
 var (
 	wellFormedID = regexp.MustCompile(`^[A-Za-z0-9._:-]{1,128}$`)
-	traceparent  = regexp.MustCompile(`^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}(-.*)?$`)
+	traceparent  = regexp.MustCompile(`^[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(-.*)?$`)
 )
 
 // withRequestID carries on the id that came in, or makes one, and puts it on the response.
@@ -53,8 +65,8 @@ func requestID(h http.Header) string {
 			return id
 		}
 	}
-	if m := traceparent.FindStringSubmatch(h.Get("traceparent")); m != nil {
-		return m[1]
+	if id := TraceID(h.Get("traceparent")); id != "" {
+		return id
 	}
 	if id, err := uuid.NewV7(); err == nil {
 		return id.String()

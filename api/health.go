@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"time"
 )
@@ -24,7 +25,8 @@ func health(p *responder, ready func(context.Context) error) func(http.Handler) 
 				next.ServeHTTP(w, r)
 				return
 			}
-			exchangeFrom(r.Context()).operation = healthOperation
+			x := exchangeFrom(r.Context())
+			x.operation, x.route = healthOperation, r.URL.Path
 			if r.Method != http.MethodGet && r.Method != http.MethodHead {
 				w.Header().Set("Allow", "GET, HEAD, OPTIONS")
 				p.fail(w, r, &Error{Code: CodeMethodNotAllowed})
@@ -34,7 +36,11 @@ func health(p *responder, ready func(context.Context) error) func(http.Handler) 
 				ctx, cancel := context.WithTimeout(r.Context(), readyTimeout)
 				defer cancel()
 				if err := ready(ctx); err != nil {
-					p.fail(w, r, &Error{Code: CodeDatabaseUnavailable, Message: "Not ready", Err: err})
+					var why *Error
+					if !errors.As(err, &why) {
+						why = &Error{Code: CodeDatabaseUnavailable, Message: "Not ready", Err: err}
+					}
+					p.fail(w, r, why)
 					return
 				}
 			}

@@ -16,7 +16,7 @@ import (
 
 // accessLog writes one line a request: never the query, which holds OAuth codes, nor a body. Health
 // checks are logged only when they fail.
-func accessLog(log zerolog.Logger, now func() time.Time) func(http.Handler) http.Handler {
+func accessLog(log zerolog.Logger, observer Observer, now func() time.Time) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			start := now()
@@ -29,14 +29,19 @@ func accessLog(log zerolog.Logger, now func() time.Time) func(http.Handler) http
 			if status == 0 {
 				status = http.StatusOK
 			}
+			took := now().Sub(start)
+			observer.Answered(x.observed(r.Context()), Answer{Method: method, Route: x.route, Caller: x.caller.Kind, Status: status, Code: x.code, Took: took, Gone: x.gone})
 			if x.operation == healthOperation && status < http.StatusBadRequest {
 				return
 			}
-			line := log.WithLevel(accessLevel(x, status)).Str("component", "api").Str("method", method).
+			line := log.WithLevel(accessLevel(x, status)).Str("event", "request").Str("component", "api").Str("method", method).
 				Str("path", path).Str("operation", x.operation).Int("status", status).
-				Dur("duration_ms", now().Sub(start)).Int("bytes", ww.BytesWritten()).Str("request_id", x.requestID)
+				Dur("duration_ms", took).Int("bytes", ww.BytesWritten()).Str("request_id", x.requestID)
 			if x.caller.Kind != "" {
 				line = line.Str("caller", string(x.caller.Kind)+":"+x.caller.Name+x.caller.UserID)
+			}
+			if id := TraceID(x.traceparent); id != "" {
+				line = line.Str("trace_id", id)
 			}
 			if x.code != "" {
 				line = line.Str("error_code", string(x.code))
@@ -68,7 +73,7 @@ func recoverer(p *responder) func(http.Handler) http.Handler {
 				if v == http.ErrAbortHandler { //nolint:errorlint // the server compares it like this
 					panic(v)
 				}
-				p.log.Error().Str("request_id", RequestIDFrom(r.Context())).Str("panic", panicKind(v)).
+				p.log.Error().Str("event", "request_panicked").Str("request_id", RequestIDFrom(r.Context())).Str("panic", panicKind(v)).
 					Bytes("stack", debug.Stack()).Msg("panic in a request")
 				p.fail(w, r, &Error{Code: CodeInternal, Err: errors.New("panic: " + panicKind(v))})
 			}()

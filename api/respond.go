@@ -68,7 +68,7 @@ func (p *responder) note(r *http.Request, x *exchange, e *Error, err error) {
 	} else if e.Err == nil {
 		return
 	}
-	p.log.WithLevel(level).Err(err).Str("request_id", x.requestID).Str("operation", x.operation).
+	p.log.WithLevel(level).Str("event", "request_failed").Err(err).Str("request_id", x.requestID).Str("operation", x.operation).
 		Str("error_code", string(e.Code)).Str("method", r.Method).Msg("request failed")
 }
 

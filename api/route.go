@@ -79,7 +79,8 @@ func findRoute(p *responder, mux *chi.Mux, spec *openapi3.T) func(http.Handler) 
 			for i, key := range rctx.URLParams.Keys {
 				m.params[key] = rctx.URLParams.Values[i]
 			}
-			exchangeFrom(r.Context()).operation = m.route.Operation.OperationID
+			x := exchangeFrom(r.Context())
+			x.operation, x.route = m.route.Operation.OperationID, pattern
 			next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), matchKey{}, m)))
 		})
 	}

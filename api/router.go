@@ -20,10 +20,11 @@ type Config struct {
 	HubSpotHooks   *HubSpotHooks // nil: this installation has no HubSpot app that could send webhooks
 	Members        Members       // who belongs to which workspace; nil: only what a person's token names
 	Log            zerolog.Logger
+	Observer       Observer                    // nil: nobody
 	Origins        []string                    // browsers' origins that may read answers; empty or with *: every one
 	MaxBody        int64                       // bytes; 0: 1 MiB
 	MaxBatchBody   int64                       // bytes; 0: 32 MiB
-	Ready          func(context.Context) error // for /readyz; nil: always ready
+	Ready          func(context.Context) error // for /readyz; an *Error is answered as it is, any other means the database; nil: always ready
 	Away           func(error) bool            // says of an error of the Handler that the database is away; nil: it never is
 	RequestTimeout time.Duration               // from the first byte to the answer, then 504; 0: two minutes
 	Now            func() time.Time            // for the access log; nil: time.Now
@@ -53,7 +54,7 @@ func NewRouter(cfg Config) (http.Handler, error) {
 
 	layers := []func(http.Handler) http.Handler{
 		withRequestID,
-		accessLog(cfg.Log, cfg.Now),
+		accessLog(cfg.Log, cfg.Observer, cfg.Now),
 		recoverer(p),
 		harden,
 		cors(cfg.Origins),
@@ -61,6 +62,7 @@ func NewRouter(cfg Config) (http.Handler, error) {
 		deadline(cfg.RequestTimeout),
 		health(p, cfg.Ready),
 		findRoute(p, mux, v.spec),
+		observed(cfg.Observer),
 		authenticate(p, cfg.Auth, cfg.HubSpotHooks),
 		parameters(p),
 		WithBrowser,
@@ -82,6 +84,9 @@ func (c *Config) defaults() {
 	}
 	if c.RequestTimeout <= 0 {
 		c.RequestTimeout = defaultRequestTimeout
+	}
+	if c.Observer == nil {
+		c.Observer = unwatched{}
 	}
 	if c.Now == nil {
 		c.Now = time.Now

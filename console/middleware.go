@@ -49,7 +49,7 @@ func (c *Console) record(next http.Handler) http.Handler {
 		case status >= http.StatusBadRequest:
 			level = zerolog.WarnLevel
 		}
-		c.log.WithLevel(level).Str("component", "console").Str("method", r.Method).Str("path", r.URL.Path).Int("status", status).
+		c.log.WithLevel(level).Str("event", "request").Str("component", "console").Str("method", r.Method).Str("path", r.URL.Path).Int("status", status).
 			Dur("duration_ms", c.cfg.Now().Sub(start)).Int("bytes", ww.BytesWritten()).Str("operator", note.operator).
 			Str("error_code", note.code).AnErr("error", note.err).Msg("request")
 	})
@@ -83,7 +83,7 @@ func (c *Console) recoverer(next http.Handler) http.Handler {
 				panic(v)
 			}
 			kind := fmt.Sprintf("%T", v) // its value may hold what a page had at hand
-			c.log.Error().Str("component", "console").Str("panic", kind).Bytes("stack", debug.Stack()).Msg("panic in a request")
+			c.log.Error().Str("event", "request_panicked").Str("component", "console").Str("panic", kind).Bytes("stack", debug.Stack()).Msg("panic in a request")
 			c.broken(w, r, errors.New("panic: "+kind))
 		}()
 		next.ServeHTTP(w, r)

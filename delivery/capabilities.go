@@ -75,5 +75,6 @@ func (t *turn) keepLimits(ctx context.Context) error {
 	if len(t.limits) == 0 {
 		return nil
 	}
+	t.engine.cfg.Observer.Allowed(t.conn, t.limits)
 	return t.engine.store.SaveLimits(ctx, t.conn.ID, t.conn.AccountID, encode(t.limits))
 }

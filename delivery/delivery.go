@@ -40,7 +40,9 @@ type Config struct {
 	Connectors []connectors.Connector
 	Apps       map[connectors.CRM]connectors.App
 	Log        zerolog.Logger
-	Now        func() time.Time // nil: time.Now
+	Observer   Observer               // nil: nobody
+	Middleware []rivertype.Middleware // around River's jobs, inside of what keeps panics quiet
+	Now        func() time.Time       // nil: time.Now
 
 	Workers  int           // drains of one CRM at once in this process; 0: 50
 	PollOnly bool          // no LISTEN: behind a transaction pooler
@@ -76,6 +78,9 @@ func (c *Config) defaults() {
 	set(&c.CallTimeout, 30*time.Second)
 	if c.Workers == 0 {
 		c.Workers = 50
+	}
+	if c.Observer == nil {
+		c.Observer = unwatched{}
 	}
 	if c.Now == nil {
 		c.Now = time.Now
@@ -125,7 +130,7 @@ func New(cfg Config) (*Engine, error) {
 		Queues:        cfg.queues(),
 		FetchCooldown: fetchCooldown, FetchPollInterval: pollInterval, PollOnly: cfg.PollOnly,
 		JobTimeout: timeout, RescueStuckJobsAfter: timeout + 10*time.Second,
-		CompletedJobRetentionPeriod: completedKept, RetryPolicy: steadyRetry{}, Middleware: []rivertype.Middleware{&quietPanics{log: cfg.Log}},
+		CompletedJobRetentionPeriod: completedKept, RetryPolicy: steadyRetry{}, Middleware: append([]rivertype.Middleware{&quietPanics{log: cfg.Log}}, cfg.Middleware...),
 		PeriodicJobs: periodicJobs(cfg.Retention > 0 || cfg.ContentKept > 0),
 	}
 	if cfg.PollOnly {

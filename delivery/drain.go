@@ -33,11 +33,13 @@ type turn struct {
 
 // drain works on a connection until nothing is due or its slice is over, and ends by calling end in a transaction that
 // has seen, under the connection's lock, that nothing was left behind.
-func (e *Engine) drain(ctx context.Context, connectionID uuid.UUID, end endDrain) error {
+func (e *Engine) drain(ctx context.Context, connectionID uuid.UUID, end endDrain) (err error) {
 	conn, err := e.store.BeginDrain(ctx, connectionID)
 	if err != nil {
 		return fmt.Errorf("begin drain: %w", err)
 	}
+	ended := e.cfg.Observer.Draining(ctx, conn.CRM)
+	defer func() { ended(err) }()
 	sliceEnd := e.cfg.Now().Add(e.cfg.Slice)
 	t := &turn{engine: e, conn: conn, connector: e.connectors[connectors.CRM(conn.CRM)], breaker: e.breaker(conn.SilentCalls)}
 	ctx = t.breaker.Watch(ctx)
@@ -96,7 +98,7 @@ func (t *turn) open(ctx context.Context) (bool, error) {
 	}
 	var err error
 	if t.account, err = t.engine.account(t.conn); err != nil {
-		t.engine.log.Error().Err(err).Stringer("connection_id", t.conn.ID).Msg("the connection does not open")
+		t.engine.log.Error().Str("event", "connection_unreadable").Err(err).Stringer("connection_id", t.conn.ID).Msg("the connection does not open")
 		var cause *connectors.Error
 		if !errors.As(err, &cause) {
 			return false, err
@@ -166,6 +168,8 @@ func (t *turn) round(ctx context.Context) (bool, error) {
 // deliver sends claimed rows and settles them. Rows whose token was refused are sent once more after one refresh; if that
 // does not help, the connection is in error and they are blocked.
 func (t *turn) deliver(ctx context.Context, claimed []store.Claimed, sendBy time.Time) error {
+	ctx, over := t.engine.cfg.Observer.Attempting(ctx, "send", claimed)
+	defer over()
 	started := t.engine.cfg.Now()
 	writes := make([]connectors.Write, len(claimed))
 	results := make([]connectors.Result, len(claimed))
@@ -285,7 +289,9 @@ func (t *turn) settle(ctx context.Context, claimed []store.Claimed, settlements 
 		return err
 	}
 	for i, c := range claimed {
-		t.engine.logAttempt(c, settlements[i], moved == int64(len(settlements)))
+		a := Attempt{Row: c, Settlement: settlements[i], Together: len(claimed), LostTurn: moved < int64(len(settlements))}
+		t.engine.logAttempt(a)
+		t.engine.cfg.Observer.Attempted(ctx, a)
 	}
 	return nil
 }

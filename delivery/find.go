@@ -28,6 +28,8 @@ func (t *turn) findSize() int {
 // find looks for rows of one kind whose fate is unknown and settles what it learned. A positive answer is believed at once; a
 // negative one only where the CRM itself refuses a second copy, or after the waits.
 func (t *turn) find(ctx context.Context, claimed []store.Claimed, lookBy time.Time) error {
+	ctx, over := t.engine.cfg.Observer.Attempting(ctx, "find", claimed)
+	defer over()
 	started := t.engine.cfg.Now()
 	writes := make([]connectors.Write, len(claimed))
 	seen := make([]connectors.Sighting, len(claimed))
@@ -122,7 +124,7 @@ func (t *turn) look(ctx context.Context, w connectors.Write) (f connectors.Findi
 }
 
 func (t *turn) panicked(p any) {
-	t.engine.log.Error().Str("panic", panicKind(p)).Bytes("stack", debug.Stack()).Stringer("connection_id", t.conn.ID).Msg("connector panicked")
+	t.engine.log.Error().Str("event", "connector_panicked").Str("panic", panicKind(p)).Bytes("stack", debug.Stack()).Stringer("connection_id", t.conn.ID).Msg("connector panicked")
 }
 
 // foundOrNot decides what an answer about a doubtful row means.

@@ -89,7 +89,7 @@ func (w *drainWorker) Work(ctx context.Context, job *river.Job[drainArgs]) error
 		return river.JobCancel(err) // the connection is gone
 	}
 	if err != nil {
-		e.log.Error().Err(err).Stringer("connection_id", job.Args.ConnectionID).Msg("drain stopped; it is tried again")
+		e.log.Error().Str("event", "drain_failed").Err(err).Stringer("connection_id", job.Args.ConnectionID).Msg("drain stopped; it is tried again")
 	}
 	return err
 }
@@ -109,7 +109,7 @@ func (e *Engine) callBack(connectionID uuid.UUID, at time.Time) {
 		defer cancel()
 		err := pgx.BeginFunc(ctx, e.cfg.Pool, func(tx pgx.Tx) error { return e.Wake(ctx, tx, connectionID) })
 		if err != nil && !e.isStopping() {
-			e.log.Debug().Err(err).Stringer("connection_id", connectionID).Msg("a drain was not pulled forward; its schedule brings it")
+			e.log.Debug().Str("event", "drain_not_pulled").Err(err).Stringer("connection_id", connectionID).Msg("a drain was not pulled forward; its schedule brings it")
 		}
 	})
 }

@@ -115,6 +115,7 @@ func (e *Engine) refreshOnce(ctx context.Context, c connectors.Connector, conn s
 	if err != nil {
 		return conn, err
 	}
+	e.cfg.Observer.Refreshed(conn.CRM, nil)
 	e.log.Info().Str("event", "token_refreshed").Stringer("connection_id", conn.ID).Str("crm", conn.CRM).Bool("kept", saved).Msg("token refreshed")
 	now, err := e.store.ConnectionByID(ctx, conn.ID)
 	if err == nil && now.Status != store.ConnectionConnected {
@@ -191,6 +192,7 @@ func (e *Engine) refreshFailed(ctx context.Context, conn store.Connection, cause
 	if err := end(ctx, conn.ID, conn.TokenGeneration); err != nil {
 		return conn, err
 	}
+	e.cfg.Observer.Refreshed(conn.CRM, cause)
 	e.log.Warn().Str("event", "refresh_failed").Stringer("connection_id", conn.ID).Str("crm", conn.CRM).Str("class", string(cause.Class)).
 		Str("error_code", cause.Code).Str("cause", cause.Cause).Msg("refresh failed")
 	return conn, cause
@@ -218,6 +220,7 @@ func (t *turn) giveUp(ctx context.Context, cause *connectors.Error) error {
 	}
 	failed, err := t.engine.store.FailConnection(ctx, t.conn.ID, t.conn.TokenGeneration, trouble(cause))
 	if failed {
+		t.engine.cfg.Observer.Lost(t.conn.CRM, cause.Code)
 		t.engine.log.Error().Str("event", "connection_error").Stringer("connection_id", t.conn.ID).Stringer("workspace_id", t.conn.WorkspaceID).
 			Str("crm", t.conn.CRM).Str("error_code", cause.Code).Str("cause", cause.Cause).Msg("connection is in error; its writes wait")
 	}
@@ -231,6 +234,7 @@ func (t *turn) wait(ctx context.Context, cause *connectors.Error) error {
 		level = t.engine.log.Error()
 	}
 	pause := max(cause.RetryAfter, pauseFor(cause))
+	t.engine.cfg.Observer.Paused(t.conn.CRM, cause.Code)
 	level.Str("event", "connection_paused").Stringer("connection_id", t.conn.ID).Str("crm", t.conn.CRM).Str("error_code", cause.Code).
 		Str("cause", cause.Cause).Dur("pause", pause).Msg("connection pauses")
 	return t.engine.store.NoteTrouble(ctx, t.conn.ID, trouble(cause), pause)

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"time"
 
 	"crm-connectors/connectors"
@@ -143,30 +144,46 @@ func unreadable(err error) *connectors.Error {
 		Action: "Send the outcome again with a new source_event_id.", Err: err}
 }
 
-// logAttempt writes the one line that an operator reads about an attempt.
-func (e *Engine) logAttempt(c store.Claimed, s store.Settlement, moved bool) {
+// logAttempt writes the one line that an operator reads about an attempt. It holds nothing of what was written, nor the CRM's words, which may
+// quote it: those are on the row.
+func (e *Engine) logAttempt(a Attempt) {
+	c, s := a.Row, a.Settlement
 	level := zerolog.InfoLevel
 	switch s.Status {
 	case store.Failed, store.NeedsReview, store.InDoubt:
 		level = zerolog.WarnLevel
 	}
-	line := e.log.WithLevel(level).Str("event", "attempt").Str("crm", c.CRM).Str("object", c.ObjectType).Str("kind", s.Kind).
-		Str("result", s.Result).Str("status", s.Status).Int64("attempt", c.Attempt).Stringer("write_id", c.ID).
-		Stringer("workspace_id", c.WorkspaceID).Stringer("connection_id", c.ConnectionID).Str("key", c.IdempotencyKey).
+	line := e.log.WithLevel(level).Str("event", "attempt").Str("crm", c.CRM).Str("object", c.ObjectType).Str("action", c.Action).Str("kind", s.Kind).
+		Str("result", s.Result).Str("status", s.Status).Int64("attempt", c.Attempt).Int("failures", c.Failures).Stringer("write_id", c.ID).Stringer("sync_id", c.SyncID).
+		Stringer("workspace_id", c.WorkspaceID).Stringer("connection_id", c.ConnectionID).Str("key", c.IdempotencyKey).Int("together", a.Together).
 		RawJSON("calls", s.Calls).Dur("took_ms", s.EndedAt.Sub(s.StartedAt))
-	for name, value := range map[string]string{"crm_object_id": s.CRMObjectID, "error_code": s.ErrorCode, "cause": s.ErrorCause, "crm_request_id": s.RequestID} {
-		if value != "" {
-			line.Str(name, value)
+	for _, f := range []struct{ name, value string }{{"outcome", s.Outcome}, {"crm_object_id", s.CRMObjectID}, {"error_class", s.ErrorClass},
+		{"error_code", s.ErrorCode}, {"crm_request_id", s.RequestID}, {"alarm", s.Alarm}, {"trace_id", traceID(c.Traceparent)}} {
+		if f.value != "" {
+			line.Str(f.name, f.value)
+		}
+	}
+	for _, f := range []struct {
+		name    string
+		seconds float64
+	}{{"retry_in_s", s.RetryIn}, {"doubt_for_s", s.DoubtFor}, {"hold_for_s", s.HoldFor}} {
+		if f.seconds > 0 {
+			line.Float64(f.name, f.seconds)
 		}
 	}
 	if s.HTTPStatus != 0 {
 		line.Int("http_status", s.HTTPStatus)
 	}
-	if s.RetryIn > 0 {
-		line.Float64("retry_in_s", s.RetryIn)
-	}
-	if !moved {
+	if a.LostTurn {
 		line.Bool("lost_its_turn", true)
 	}
 	line.Msg("attempt")
+}
+
+// traceID is the trace of a W3C traceparent, as the log knows it.
+func traceID(traceparent string) string {
+	if parts := strings.Split(traceparent, "-"); len(parts) == 4 {
+		return parts[1]
+	}
+	return ""
 }

@@ -9,8 +9,8 @@ import (
 )
 
 const (
-	// silentCalls is how many calls in a row an account may leave without an answer before its connection rests.
-	silentCalls = 3
+	// SilentCalls is how many calls in a row an account may leave without an answer before its connection rests.
+	SilentCalls = 3
 	// restMost is the longest rest, in calls' times. The first is half of one: however often it comes to a hanging account, a worker is
 	// there for a call's time and away for more than that in all but the first rest.
 	restMost = 20
@@ -18,7 +18,7 @@ const (
 
 // breaker is that of a turn: it goes on counting where the last turn of the connection stopped.
 func (e *Engine) breaker(silent int) *connectors.Breaker {
-	return connectors.NewBreaker(silent, silentCalls, func(silent int) *connectors.Error {
+	return connectors.NewBreaker(silent, SilentCalls, func(silent int) *connectors.Error {
 		return &connectors.Error{Class: connectors.ClassRetry, Pause: true, Code: "crm_silent", RetryAfter: e.restAfter(silent),
 			Cause:  "The CRM account has left calls of this service without an answer, so that it is not called for a while.",
 			Action: "Nothing to do: it is tried again by itself. If it lasts, look whether the CRM reports an outage."}
@@ -29,7 +29,7 @@ func (e *Engine) breaker(silent int) *connectors.Breaker {
 // fell silent together do not come back together.
 func (e *Engine) restAfter(silent int) time.Duration {
 	rest, most := e.cfg.CallTimeout/2, restMost*e.cfg.CallTimeout
-	for range silent - silentCalls {
+	for range silent - SilentCalls {
 		rest = min(most, rest*2)
 	}
 	return rest*3/4 + rand.N(rest/2)
@@ -37,7 +37,7 @@ func (e *Engine) restAfter(silent int) time.Duration {
 
 // atOnce is how many rows go together. While it is not known whether the account answers again, one of a kind goes first.
 func (t *turn) atOnce() int {
-	if t.breaker.Silent() >= silentCalls {
+	if t.breaker.Silent() >= SilentCalls {
 		return 1
 	}
 	return t.connector.MaxBatch()

@@ -101,7 +101,7 @@ func TestAnAccountThatHangsIsCalledOnceAndThenRests(t *testing.T) {
 		writes = append(writes, b.append(fmt.Sprint("w", i), "task")...)
 	}
 	b.start(b.engine)
-	if c := b.untilRest(silentCalls); a.calls() != 1 || c.LastErrorCode != "crm_silent" {
+	if c := b.untilRest(SilentCalls); a.calls() != 1 || c.LastErrorCode != "crm_silent" {
 		t.Errorf("called %d times, error %q; want one call, and a rest that says why", a.calls(), c.LastErrorCode)
 	}
 	queued := 0
@@ -120,13 +120,13 @@ func TestOneRowGoesFirstWhenARestIsOverAndTheNextRestIsLonger(t *testing.T) {
 	b, a := silentBench(t, 0)
 	b.start(b.engine)
 	b.append("first", "task")
-	first := time.Until(*b.untilRest(silentCalls).PausedUntil)
+	first := time.Until(*b.untilRest(SilentCalls).PausedUntil)
 	for i := range 5 {
 		b.append(fmt.Sprint("w", i), "task")
 	}
 	sent := len(b.crm.sends())
 	b.runDue()
-	second := time.Until(*b.untilRest(silentCalls + 1).PausedUntil)
+	second := time.Until(*b.untilRest(SilentCalls + 1).PausedUntil)
 	if went := len(b.crm.sends()) - sent; went != 1 || a.calls() != 2 {
 		t.Errorf("%d rows went and %d calls were made when the rest was over, want one and a second", went, a.calls())
 	}
@@ -153,8 +153,8 @@ func TestAnAccountThatFailsRestsAfterSeveralCallsInARow(t *testing.T) {
 		b.append(fmt.Sprint("w", i), "task")
 	}
 	b.start(b.engine)
-	if b.untilRest(silentCalls); a.calls() != silentCalls {
-		t.Errorf("called %d times, want a rest after %d", a.calls(), silentCalls)
+	if b.untilRest(SilentCalls); a.calls() != SilentCalls {
+		t.Errorf("called %d times, want a rest after %d", a.calls(), SilentCalls)
 	}
 }
 
@@ -162,7 +162,7 @@ func TestFailuresThatAnAnswerInterruptsBringNoRest(t *testing.T) {
 	t.Parallel()
 	b, a := silentBench(t, http.StatusBadGateway)
 	b.start(b.engine)
-	for i := range 2 * silentCalls {
+	for i := range 2 * SilentCalls {
 		a.answers([]int{http.StatusBadGateway, http.StatusOK}[i%2])
 		w := b.append(fmt.Sprint("w", i), "task")[0]
 		b.eventually(func() (bool, string) {

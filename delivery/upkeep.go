@@ -70,21 +70,19 @@ func (e *Engine) sweepUntilStopped(ctx context.Context) {
 }
 
 // Sweep does once what the service does by itself every few seconds. It is safe to call at any time.
-func (e *Engine) Sweep(ctx context.Context) error {
-	taken, err := e.store.Sweep(ctx, e.cfg.LateCommit+e.cfg.CallTimeout, e.Wake)
-	if err != nil {
+func (e *Engine) Sweep(ctx context.Context) (err error) {
+	var found Swept
+	defer func() { e.cfg.Observer.Swept(found, err) }()
+	if found.Abandoned, err = e.store.Sweep(ctx, e.cfg.LateCommit+e.cfg.CallTimeout, e.Wake); err != nil {
 		return err
 	}
-	revived, err := e.reviveDrains(ctx)
-	if err != nil {
+	if found.Revived, err = e.reviveDrains(ctx); err != nil {
 		return err
 	}
-	woken, err := e.store.WakeDue(ctx, forgottenAfter, e.Wake)
-	if err != nil {
+	if found.Woken, err = e.store.WakeDue(ctx, forgottenAfter, e.Wake); err != nil {
 		return err
 	}
-	parked, err := e.store.ParkOldDoubt(ctx, doubtLimit)
-	if err != nil {
+	if found.Parked, err = e.store.ParkOldDoubt(ctx, doubtLimit); err != nil {
 		return err
 	}
 	if _, err := e.store.ExplainWaiting(ctx); err != nil {
@@ -94,8 +92,9 @@ func (e *Engine) Sweep(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if taken > 0 || revived > 0 || woken > 0 || parked > 0 {
-		e.log.Warn().Str("event", "sweep").Int("abandoned", taken).Int64("drains_revived", revived).Int("woken", woken).Int64("parked", parked).Int64("states_expired", states).Msg("sweep")
+	if found != (Swept{}) {
+		e.log.Warn().Str("event", "sweep").Int("abandoned", found.Abandoned).Int64("drains_revived", found.Revived).Int("woken", found.Woken).
+			Int64("parked", found.Parked).Int64("states_expired", states).Msg("sweep")
 	}
 	return nil
 }

@@ -29,6 +29,6 @@ func NextActions() map[api.ErrorCode]string {
 		api.CodeSettingsInvalid: "Correct the setting that details names.", api.CodeRateLimited: "Wait as long as Retry-After says.",
 		api.CodeInternal: "Send again; if it stays, give the operator the request id.", api.CodeNotConfigured: "The operator sets the service's keys.",
 		api.CodeCrmNotConfigured: "The operator sets the CRM's client id and secret, or the workspace saves an app of its own.", api.CodeCrmUnavailable: "Send again after Retry-After.",
-		api.CodeDatabaseUnavailable: "Send again after Retry-After.", api.CodeTimeout: "Send the same request again; it does no harm twice.",
+		api.CodeDatabaseUnavailable: "Send again after Retry-After.", api.CodeNotReady: "Send requests to another replica; the operator reads the log.", api.CodeTimeout: "Send the same request again; it does no harm twice.",
 	}
 }

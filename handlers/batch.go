@@ -32,7 +32,7 @@ func (h *Handlers) SyncBatch(ctx context.Context, r api.SyncBatchRequestObject) 
 		}
 		outcomes, place = append(outcomes, outcome), append(place, i)
 	}
-	appended, err := h.store.Append(ctx, outcomes, h.engine.Wake)
+	appended, err := h.handInAll(ctx, outcomes)
 	if err != nil {
 		return nil, err
 	}

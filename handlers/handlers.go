@@ -36,6 +36,7 @@ type Config struct {
 	RedirectOrigins []string       // further origins that redirect_to may name in full
 	Operators       *api.Operators // who may use the console; nil: nobody
 	Log             zerolog.Logger
+	Observer        Observer         // nil: nobody
 	Now             func() time.Time // nil: time.Now
 }
 
@@ -57,6 +58,9 @@ func New(cfg Config) (*Handlers, error) {
 	base, err := url.Parse(cfg.AppBaseURL)
 	if err != nil || base.Host == "" || (base.Scheme != "https" && base.Scheme != "http") {
 		return nil, fmt.Errorf("app base URL %q: want an absolute http or https URL", cfg.AppBaseURL)
+	}
+	if cfg.Observer == nil {
+		cfg.Observer = unwatched{}
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now

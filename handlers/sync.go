@@ -67,7 +67,7 @@ func (h *Handlers) sync(ctx context.Context, o api.Outcome, dryRun bool, wait ti
 		plans, err := h.plan(ctx, outcome)
 		return answer{syncID: store.SyncID(outcome.WorkspaceID, outcome.SourceEventID), plans: plans, done: true, dryRun: true}, err
 	}
-	a, err := h.store.AppendOne(ctx, outcome)
+	a, err := h.handIn(ctx, outcome)
 	if err != nil {
 		return answer{}, err
 	}

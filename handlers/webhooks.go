@@ -25,12 +25,14 @@ func (h *Handlers) HubspotWebhooks(ctx context.Context, r api.HubspotWebhooksReq
 		event, means := reader.ContactEvent(raw)
 		if !means {
 			out.Ignored++
+			h.cfg.Observer.HubSpotEvent(ignoredEvent)
 			continue
 		}
 		if err := h.happened(ctx, crm, event); err != nil {
 			return nil, err
 		}
 		out.Taken++
+		h.cfg.Observer.HubSpotEvent(event.Kind)
 		h.log.Info().Str("event", "contact_"+event.Kind).Str("crm", string(crm)).Str("account_id", event.AccountID).Int("records", len(event.IDs)).
 			Msg("the CRM says what became of a contact")
 	}

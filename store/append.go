@@ -19,6 +19,7 @@ type Outcome struct {
 	WorkspaceID   uuid.UUID
 	SourceEventID string
 	ThreadID      string
+	Traceparent   string   // W3C trace context of the request that handed it in; empty: none
 	CRMs          []string // empty: every CRM that the workspace has connected
 	Objects       []Object
 }
@@ -129,6 +130,7 @@ type newRow struct {
 	Payload      string
 	Hash         string
 	ThreadID     *string
+	Traceparent  *string
 	DependsOn    *uuid.UUID
 	OrderingKey  *string
 	Status       string
@@ -219,6 +221,9 @@ func outcomeRows(i int, o Outcome, syncID uuid.UUID, c lockedConnection, secret 
 		if o.ThreadID != "" {
 			r.ThreadID = &o.ThreadID
 		}
+		if o.Traceparent != "" {
+			r.Traceparent = &o.Traceparent
+		}
 		if obj.OrderingKey != "" {
 			r.OrderingKey = &obj.OrderingKey
 		}
@@ -240,14 +245,16 @@ func outcomeRows(i int, o Outcome, syncID uuid.UUID, c lockedConnection, secret 
 const (
 	insertSQL = `
 		insert into crm_write_log (id, sync_id, workspace_id, crm, connection_id, crm_account_id, object_type, object_id, action,
-			source_event_id, idempotency_key, marker, payload_json, payload_hash, thread_id, depends_on, ordering_key, status, blocked_from)
+			source_event_id, idempotency_key, marker, payload_json, payload_hash, thread_id, depends_on, ordering_key, status, blocked_from,
+			traceparent)
 		select id, sync_id, workspace_id, crm, connection_id, crm_account_id, object_type, object_id, action, source_event_id,
-			idempotency_key, marker, payload_json::jsonb, payload_hash, thread_id, depends_on, ordering_key, status, blocked_from
+			idempotency_key, marker, payload_json::jsonb, payload_hash, thread_id, depends_on, ordering_key, status, blocked_from, traceparent
 		from unnest(@id::uuid[], @sync_id::uuid[], @workspace_id::uuid[], @crm::text[], @connection_id::uuid[], @crm_account_id::text[],
 			@object_type::text[], @object_id::text[], @action::text[], @source_event_id::text[], @idempotency_key::text[], @marker::text[],
 			@payload_json::text[], @payload_hash::text[], @thread_id::text[], @depends_on::uuid[], @ordering_key::text[], @status::text[],
-			@blocked_from::text[]) with ordinality as r (id, sync_id, workspace_id, crm, connection_id, crm_account_id, object_type, object_id,
-			action, source_event_id, idempotency_key, marker, payload_json, payload_hash, thread_id, depends_on, ordering_key, status, blocked_from, place)`
+			@blocked_from::text[], @traceparent::text[]) with ordinality as r (id, sync_id, workspace_id, crm, connection_id, crm_account_id, object_type, object_id,
+			action, source_event_id, idempotency_key, marker, payload_json, payload_hash, thread_id, depends_on, ordering_key, status, blocked_from,
+			traceparent, place)`
 	insertUnlessThere = ` order by place on conflict do nothing` // on the key or on the id that follows from it, whichever is met first
 )
 
@@ -287,10 +294,14 @@ func newWrites(created pgx.Rows, byID map[uuid.UUID]*newRow) (map[uuid.UUID]Writ
 
 // fresh is the row as it stands once it is stored.
 func (r *newRow) fresh(seq int64, at time.Time) Write {
-	return Write{ID: r.ID, Seq: seq, SyncID: r.SyncID, WorkspaceID: r.WorkspaceID, CRM: r.CRM, ConnectionID: r.ConnectionID, AccountID: r.AccountID,
+	w := Write{ID: r.ID, Seq: seq, SyncID: r.SyncID, WorkspaceID: r.WorkspaceID, CRM: r.CRM, ConnectionID: r.ConnectionID, AccountID: r.AccountID,
 		ObjectType: r.ObjectType, ObjectID: r.ObjectID, Action: r.Action, IdempotencyKey: r.Key, Marker: r.Marker, Payload: json.RawMessage(r.Payload),
 		PayloadHash: r.Hash, ThreadID: r.ThreadID, OrderingKey: r.OrderingKey, Status: r.Status, Notes: json.RawMessage("[]"),
 		NextAttemptAt: at, CreatedAt: at, UpdatedAt: at}
+	if r.Traceparent != nil {
+		w.Traceparent = *r.Traceparent
+	}
+	return w
 }
 
 // readOlder adds the rows that were there before, or that another call brought while the insert waited for it.
@@ -336,6 +347,7 @@ func columnsOf(rows []newRow) pgx.NamedArgs {
 		"ordering_key":    column(rows, func(r *newRow) *string { return r.OrderingKey }),
 		"status":          column(rows, func(r *newRow) string { return r.Status }),
 		"blocked_from":    column(rows, func(r *newRow) *string { return r.BlockedFrom }),
+		"traceparent":     column(rows, func(r *newRow) *string { return r.Traceparent }),
 	}
 }
 

@@ -37,9 +37,6 @@ func (b *bench) connection(id uuid.UUID) store.Connection {
 func TestAConnectionIsFoundByWorkspaceAndByID(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	if err := b.Ping(t.Context()); err != nil {
-		t.Fatal(err)
-	}
 	salesforce, hubspot := b.connect("salesforce", "org1"), b.connect("hubspot", "hub1")
 	all, err := b.Connections(t.Context(), b.workspace)
 	if err != nil || len(all) != 2 || all[0].ID != hubspot.ID || all[1].ID != salesforce.ID {

@@ -14,7 +14,6 @@ package store
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 
 	"crm-connectors/migrations"
@@ -44,14 +43,6 @@ type Store struct {
 
 // New makes a store over pool, which the caller closes. keys seals and opens tokens.
 func New(pool *pgxpool.Pool, keys *Keyring) *Store { return &Store{pool: pool, keys: keys} }
-
-// Ping asks the database whether it answers.
-func (s *Store) Ping(ctx context.Context) error {
-	if err := s.pool.Ping(ctx); err != nil {
-		return fmt.Errorf("database: %w", err)
-	}
-	return nil
-}
 
 // Wake tells the delivery that a connection has something due. It is called inside the transaction that
 // made it due, so that neither can happen without the other, and while that holds the connection's row (for share or stronger),

@@ -51,6 +51,7 @@ type Write struct {
 	PayloadHash    string          `db:"payload_hash"`
 	ThreadID       *string         `db:"thread_id"`
 	OrderingKey    *string         `db:"ordering_key"` // rows of one key are sent in source order
+	Traceparent    string          `db:"traceparent"`  // of the request that handed it in; empty: none
 	Status         string          `db:"status"`
 	Attempt        int64           `db:"attempt"`
 	Failures       int             `db:"failures"`
@@ -73,7 +74,8 @@ type Write struct {
 }
 
 const writeColumns = `w.id, w.seq, w.sync_id, w.workspace_id, w.crm, w.connection_id, w.crm_account_id, w.object_type, w.object_id,
-	w.action, w.idempotency_key, w.marker, w.payload_json::text, w.payload_hash, w.thread_id, w.ordering_key, w.status, w.attempt, w.failures, w.empty_reads,
+	w.action, w.idempotency_key, w.marker, w.payload_json::text, w.payload_hash, w.thread_id, w.ordering_key,
+	coalesce(w.traceparent, '') as traceparent, w.status, w.attempt, w.failures, w.empty_reads,
 	w.next_attempt_at, w.reconcile_at, w.absent_by, w.alarm, w.crm_object_type, w.crm_object_id, w.outcome, w.notes_json::text, w.error_code, w.error_class,
 	w.error_cause, w.error_action, w.created_at, w.updated_at, w.settled_at`
 

@@ -84,6 +84,13 @@ func (c *checker) config(v variables) Config {
 	if cfg.ShutdownGrace = v.ShutdownGrace; v.ShutdownGrace < time.Second || v.ShutdownGrace > 10*time.Minute {
 		c.add("SHUTDOWN_GRACE", "is not between 1s and 10m")
 	}
+	if cfg.ShutdownDelay = v.ShutdownDelay; v.ShutdownDelay < 0 || v.ShutdownDelay > 10*time.Minute {
+		c.add("SHUTDOWN_DELAY", "is not between 0s and 10m")
+	}
+	if cfg.MetricsAddr = v.MetricsAddr; v.MetricsAddr != "" && !hasPort(v.MetricsAddr) {
+		c.add("METRICS_ADDR", "is not an address with a port")
+	}
+	cfg.Tracing = c.tracing(v)
 	for _, u := range []struct{ name, value string }{
 		{"PUBLIC_URL", v.PublicURL}, {"SUPABASE_PUBLIC_URL", v.SupabasePublicURL}, {"SUPABASE_URL", v.SupabaseURL},
 	} {

@@ -30,6 +30,7 @@ type Config struct {
 	PublicURL       string   // may be empty when both redirect URIs are given
 	ListenAddr      string
 	Console         *ConsoleConfig // nil: off
+	MetricsAddr     string         // empty: nobody is answered
 
 	HubSpot      *HubSpotConfig    // nil: off, for browsers could not come back
 	Salesforce   *SalesforceConfig // nil: off; at least one of both is on
@@ -43,7 +44,9 @@ type Config struct {
 	Waits         Waits
 	LogLevel      string // debug, info, warn, error
 	LogFormat     string // json, console
+	ShutdownDelay time.Duration
 	ShutdownGrace time.Duration
+	Tracing       *TracingConfig // nil: off
 }
 
 // Waits are how long the service waits for what, checked against each other.
@@ -59,6 +62,15 @@ type TokenConfig struct {
 	KeySet           *api.KeySet // given in full; goes before KeySetURL
 	KeySetURL        string
 	Issuer, Audience string
+}
+
+// TracingConfig is where traces go, and which.
+type TracingConfig struct {
+	Endpoint    string
+	Headers     map[string]connectors.Secret
+	ServiceName string
+	Sampler     string
+	SamplerArg  float64
 }
 
 // ConsoleConfig is where the operator's console is and which people may use it.
@@ -134,6 +146,9 @@ func readVariables(getenv func(string) string) (variables, *checker, error) {
 				return variables{}, nil, fmt.Errorf("read the environment: %w", one)
 			}
 			wrong := "is not a whole number"
+			if parse.Type == reflect.TypeFor[float64]() {
+				wrong = "is not a number"
+			}
 			if parse.Type == reflect.TypeFor[time.Duration]() {
 				wrong = "is not a duration"
 			}
@@ -141,6 +156,18 @@ func readVariables(getenv func(string) string) (variables, *checker, error) {
 		}
 	}
 	return raw, c, nil
+}
+
+// crms are those that the service is set up for.
+func (c Config) crms() []connectors.CRM {
+	var all []connectors.CRM
+	if c.HubSpot != nil {
+		all = append(all, connectors.HubSpot)
+	}
+	if c.Salesforce != nil {
+		all = append(all, connectors.Salesforce)
+	}
+	return all
 }
 
 // listenAddr is where serve listens and health asks.

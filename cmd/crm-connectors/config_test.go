@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"crm-connectors/store"
+	"crm-connectors/telemetry"
 )
 
 // marker is part of every secret here, so that a test can look for a leak.
@@ -127,6 +128,11 @@ func TestEachBadValueIsReportedByNameAndNeverPrinted(t *testing.T) {
 		"no redirect":          {map[string]string{"SUPABASE_PUBLIC_URL": ""}, []string{"HUBSPOT_REDIRECT_URI"}},
 		"redirect inside":      {map[string]string{"SUPABASE_PUBLIC_URL": "", "SUPABASE_URL": "http://kong:8000"}, []string{"HUBSPOT_REDIRECT_URI"}},
 		"redirect without TLS": {map[string]string{"HUBSPOT_REDIRECT_URI": "http://" + marker + ".example.com/x"}, []string{"HUBSPOT_REDIRECT_URI"}},
+		"metrics":              {map[string]string{"METRICS_ADDR": marker}, []string{"METRICS_ADDR"}},
+		"traces":               {map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": "http://" + marker + "@example.com", "OTEL_TRACES_SAMPLER": marker}, []string{"OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_TRACES_SAMPLER"}},
+		"traces, unused":       {map[string]string{"OTEL_EXPORTER_OTLP_HEADERS": marker, "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc", "OTEL_TRACES_SAMPLER_ARG": "2"}, []string{"OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_PROTOCOL", "OTEL_TRACES_SAMPLER_ARG"}},
+		"sampled how often":    {map[string]string{"OTEL_TRACES_SAMPLER_ARG": marker}, []string{"OTEL_TRACES_SAMPLER_ARG"}},
+		"endless delay":        {map[string]string{"SHUTDOWN_DELAY": "1h"}, []string{"SHUTDOWN_DELAY"}},
 		"public URL is no URL": {map[string]string{"PUBLIC_URL": marker}, []string{"PUBLIC_URL"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -191,7 +197,7 @@ func TestWithoutAppsOfOursWorkspacesBringTheirOwn(t *testing.T) {
 	if err != nil {
 		t.Fatalf("LoadConfig = %v", err)
 	}
-	crms, apps, err := crmsOf(cfg)
+	crms, apps, err := crmsOf(cfg, telemetry.New(telemetry.Config{}).Calls)
 	if err != nil || len(crms) != 2 {
 		t.Fatalf("%d CRMs, %v; want both", len(crms), err)
 	}

@@ -22,6 +22,7 @@ Example
 		fs.StringVar(&o.listen, "listen", "127.0.0.1:9000", "`ADDR` of the service")
 		fs.StringVar(&o.hubspot, "hubspot-listen", simHubSpotAddr, "`ADDR` of the simulated HubSpot")
 		fs.StringVar(&o.salesforce, "salesforce-listen", simSalesforceAddr, "`ADDR` of the simulated Salesforce")
+		fs.StringVar(&o.metrics, "metrics-listen", "127.0.0.1:9464", "`ADDR` of the metrics")
 		connect := fs.Bool("connect", true, "connect the workspace to both CRMs at once")
 		if err := parseFlags(fs, c, e); err != nil {
 			return err
@@ -54,6 +55,7 @@ func runDev(ctx context.Context, e env, o localOptions, connect bool) error {
 	_, _ = fmt.Fprintf(e.stdout, `
 service     %s/functions/v1
 console     %s/console   (sign in with the key below)
+metrics     %s
 hubspot     %s   (simulated portal %d; open it to see what it holds)
 salesforce  %s   (simulated org %s)
 app         %s   (stands in for Conduit's web app)
@@ -70,7 +72,7 @@ curl -sS %s/functions/v1/sync -H "apikey: %s" -H "Content-Type: application/json
 
 Connect again by hand: POST /functions/v1/hubspot-oauth-start and open the URL it answers.
 Ctrl-C ends everything.
-`, l.serviceURL, l.serviceURL, l.simURLs["hubspot"], l.hubspot.HubID(), l.simURLs["salesforce"], l.salesforce.OrgID(), l.appURL, l.pg.URL,
+`, l.serviceURL, l.serviceURL, l.metricsURL, l.simURLs["hubspot"], l.hubspot.HubID(), l.simURLs["salesforce"], l.salesforce.OrgID(), l.appURL, l.pg.URL,
 		l.workspace, l.key, threads["hubspot"], threads["salesforce"], l.serviceURL, l.key, l.workspace, time.Now().Unix(), threads["hubspot"], time.Now().AddDate(0, 0, 3).UTC().Format(time.RFC3339))
 	<-ctx.Done()
 	return l.close()

@@ -27,6 +27,7 @@ type local struct {
 	workspace  uuid.UUID
 	key        string // of a service
 	serviceURL string
+	metricsURL string
 	appURL     string
 	hubspot    *simhubspot.Sim
 	salesforce *simsalesforce.Sim
@@ -43,6 +44,7 @@ type local struct {
 // localOptions say where local's parts listen; an empty address takes any free port of the loopback.
 type localOptions struct {
 	listen, hubspot, salesforce string
+	metrics                     string // empty: none
 	autoConsent                 bool
 	logTo                       io.Writer // the service's log
 	logFormat                   string
@@ -101,8 +103,10 @@ func (l *local) startService(ctx, run context.Context, e env, o localOptions, li
 		"HUBSPOT_API_BASE_URL": l.simURLs["hubspot"], "HUBSPOT_AUTH_BASE_URL": l.simURLs["hubspot"],
 		"SALESFORCE_CLIENT_ID": simsalesforce.DefaultClientID, "SALESFORCE_CLIENT_SECRET": simsalesforce.DefaultClientSecret,
 		"SALESFORCE_AUTH_BASE_URL": salesforce, "CRM_TRUSTED_HOSTS": hostOf(salesforce) + "," + hostOf(l.simURLs["hubspot"]), "SHUTDOWN_GRACE": "5s",
+		"METRICS_ADDR": o.metrics,
 	}
-	for _, name := range []string{"LOG_LEVEL", "HUBSPOT_API_VERSION", "SALESFORCE_API_VERSION"} {
+	for _, name := range []string{"LOG_LEVEL", "HUBSPOT_API_VERSION", "SALESFORCE_API_VERSION", "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_HEADERS",
+		"OTEL_SERVICE_NAME", "OTEL_TRACES_SAMPLER", "OTEL_TRACES_SAMPLER_ARG"} {
 		vars[name] = e.getenv(name)
 	}
 	cfg, err := LoadConfig(func(name string) string { return vars[name] })
@@ -112,6 +116,13 @@ func (l *local) startService(ctx, run context.Context, e env, o localOptions, li
 	log, err := newLogger(cfg.LogLevel, o.logFormat, o.logTo)
 	if err != nil {
 		return err
+	}
+	at := listeners{api: listener}
+	if cfg.MetricsAddr != "" {
+		if at.metrics, err = listen(ctx, cfg.MetricsAddr); err != nil {
+			return err
+		}
+		l.metricsURL = "http://" + at.metrics.Addr().String() + "/metrics"
 	}
 	if l.service, err = newService(ctx, cfg, log); err != nil {
 		return err
@@ -123,7 +134,7 @@ func (l *local) startService(ctx, run context.Context, e env, o localOptions, li
 	l.db = store.New(l.service.pool, keys)
 	done := make(chan error, 1)
 	l.ended = append(l.ended, done)
-	go func() { done <- l.service.run(run, listener, nil) }()
+	go func() { done <- l.service.run(run, at) }()
 	return nil
 }
 

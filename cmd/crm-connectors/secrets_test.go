@@ -50,7 +50,7 @@ func TestThreat09_ADumpOfTheDatabaseHoldsNoSecret(t *testing.T) {
 	}
 }
 
-// streams are where a secret could come to light. What later tells more of itself, as by metrics and traces, is one more.
+// streams are where a secret could come to light. What later tells more of itself is one more.
 func (th *theatre) streams() []stream {
 	return []stream{
 		{name: "standard output", text: th.stdout.text()},
@@ -58,6 +58,8 @@ func (th *theatre) streams() []stream {
 		{name: "the answers to callers", text: th.answers.text(), may: []string{"state", "ticket", "cookie"}}, // they are for the browser of the flow
 		{name: "the log of Postgres, with all parameters", text: th.postgresLog()},
 		{name: "the database", text: th.dump()},
+		{name: "the metrics", text: th.metrics},
+		{name: "the traces", text: th.spans.text()},
 		{name: "the other commands", text: th.commands()},
 	}
 }

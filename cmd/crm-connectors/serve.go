@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"runtime/debug"
@@ -33,29 +32,51 @@ Example
 		if err != nil {
 			return err
 		}
+		log = log.With().Str("replica", replicaName()).Logger()
 		if e.getenv("GOGC") == "" {
 			debug.SetGCPercent(gcPercent)
 		}
 		// Listen first: a port that is taken fails before the database is touched, and ready means ready.
-		l, err := new(net.ListenConfig).Listen(ctx, "tcp", cfg.ListenAddr)
+		at, err := listenAt(ctx, cfg)
 		if err != nil {
-			return fmt.Errorf("listen on %s: %w", cfg.ListenAddr, err)
-		}
-		var consoleAt net.Listener
-		if cfg.Console != nil && cfg.Console.ListenAddr != "" {
-			if consoleAt, err = new(net.ListenConfig).Listen(ctx, "tcp", cfg.Console.ListenAddr); err != nil {
-				return errors.Join(fmt.Errorf("listen on %s: %w", cfg.Console.ListenAddr, err), l.Close())
-			}
+			return err
 		}
 		s, err := newService(ctx, cfg, log)
 		if err != nil {
-			_ = l.Close()
-			if consoleAt != nil {
-				_ = consoleAt.Close()
-			}
+			at.close()
 			return err
 		}
-		return s.run(ctx, l, consoleAt)
+		return s.run(ctx, at)
 	}
 	return c
+}
+
+func listenAt(ctx context.Context, cfg Config) (at listeners, err error) {
+	open := func(addr string) net.Listener {
+		if addr == "" || err != nil {
+			return nil
+		}
+		var l net.Listener
+		if l, err = new(net.ListenConfig).Listen(ctx, "tcp", addr); err != nil {
+			err = fmt.Errorf("listen on %s: %w", addr, err)
+			return nil
+		}
+		return l
+	}
+	at.api, at.metrics = open(cfg.ListenAddr), open(cfg.MetricsAddr)
+	if cfg.Console != nil {
+		at.console = open(cfg.Console.ListenAddr)
+	}
+	if err != nil {
+		at.close()
+	}
+	return at, err
+}
+
+func (at listeners) close() {
+	for _, l := range []net.Listener{at.api, at.console, at.metrics} {
+		if l != nil {
+			_ = l.Close()
+		}
+	}
 }

@@ -136,7 +136,7 @@ func TestDevPrintsACurlLineThatWorksAndEndsWhenAsked(t *testing.T) {
 	ended := make(chan int, 1)
 	getenv := onTestDatabase(t)
 	go func() {
-		ended <- run(ctx, env{args: []string{"dev", "--listen", "127.0.0.1:0", "--hubspot-listen", "127.0.0.1:0", "--salesforce-listen", "127.0.0.1:0"},
+		ended <- run(ctx, env{args: []string{"dev", "--listen", "127.0.0.1:0", "--hubspot-listen", "127.0.0.1:0", "--salesforce-listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"},
 			getenv: getenv, stdout: in, stderr: io.Discard})
 		_ = in.Close()
 	}()

@@ -20,9 +20,11 @@ import (
 	"crm-connectors/handlers"
 	"crm-connectors/migrations"
 	"crm-connectors/store"
+	"crm-connectors/telemetry"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/riverqueue/river/rivertype"
 	"github.com/rs/zerolog"
 )
 
@@ -32,9 +34,14 @@ type service struct {
 	engine  *delivery.Engine
 	handler http.Handler
 	console http.Handler // where it has an address of its own; else nil: it is off, or part of handler
+	watch   *watching
+	delay   time.Duration
 	grace   time.Duration
 	log     zerolog.Logger
 }
+
+// listeners are where a service is asked. The second and third may be nil.
+type listeners struct{ api, console, metrics net.Listener }
 
 // newService connects to the database, brings it up to date and wires the rooms. The caller runs or closes it.
 func newService(ctx context.Context, cfg Config, log zerolog.Logger) (_ *service, err error) {
@@ -52,7 +59,11 @@ func newService(ctx context.Context, cfg Config, log zerolog.Logger) (_ *service
 		return nil, err
 	}
 	log.Info().Str("event", "migrated").Int64("version", applied.Version).Int("applied", applied.New).Msg("database is up to date")
-	crms, apps, err := crmsOf(cfg)
+	watch, err := newWatching(ctx, cfg, cfg.crms(), log)
+	if err != nil {
+		return nil, err
+	}
+	crms, apps, err := crmsOf(cfg, watch.Calls)
 	if err != nil {
 		return nil, err
 	}
@@ -66,7 +77,7 @@ func newService(ctx context.Context, cfg Config, log zerolog.Logger) (_ *service
 		return nil, err
 	}
 	st := store.New(pool, keys)
-	engine, err := delivery.New(delivery.Config{Pool: pool, Store: st, Connectors: crms, Apps: apps, Log: log, Workers: cfg.DrainWorkers, PollOnly: cfg.PollOnly,
+	engine, err := delivery.New(delivery.Config{Pool: pool, Store: st, Connectors: crms, Apps: apps, Log: log, Observer: watch, Middleware: []rivertype.Middleware{watch.Jobs()}, Workers: cfg.DrainWorkers, PollOnly: cfg.PollOnly,
 		Lease: store.Lease{Hold: cfg.Waits.Lease, Send: cfg.Waits.SendWindow}, CallTimeout: cfg.Waits.CallTimeout, LateCommit: cfg.Waits.LateCommit,
 		IndexLag: cfg.Waits.IndexLag, FirstLook: cfg.Waits.FirstLook, LookAgain: cfg.Waits.LookAgain, DeadGrantWait: cfg.Waits.DeadGrantWait,
 		SweepEvery: cfg.Waits.SweepEvery, Slice: cfg.Waits.Slice, Retention: cfg.Retention, ContentKept: cfg.ContentKept})
@@ -82,23 +93,26 @@ func newService(ctx context.Context, cfg Config, log zerolog.Logger) (_ *service
 		return nil, err
 	}
 	h, err := handlers.New(handlers.Config{Store: st, Engine: engine, Connectors: crms, Apps: apps, Validator: validator,
-		AppBaseURL: cfg.AppBaseURL, RedirectOrigins: cfg.RedirectOrigins, Operators: operators(cfg, auth), Log: log})
+		AppBaseURL: cfg.AppBaseURL, RedirectOrigins: cfg.RedirectOrigins, Operators: operators(cfg, auth), Log: log, Observer: watch})
 	if err != nil {
 		return nil, err
 	}
-	router, err := api.NewRouter(api.Config{Handler: h, Auth: auth, HubSpotHooks: hubspotHooks(apps), Members: st, Log: log, Origins: cfg.CORSOrigins, Ready: st.Ping, Away: store.Away})
+	router, err := api.NewRouter(api.Config{Handler: h, Auth: auth, HubSpotHooks: hubspotHooks(apps), Members: st, Log: log, Observer: watch, Origins: cfg.CORSOrigins,
+		Ready: watch.ready(st), Away: store.Away})
 	if err != nil {
 		return nil, err
 	}
-	s := &service{pool: pool, engine: engine, handler: router, grace: cfg.ShutdownGrace, log: log}
+	watch.Read(telemetry.Whole{Pool: pool, Ready: watch.ready(st),
+		Figures: func(ctx context.Context) (store.Figures, error) { return st.Figures(ctx, delivery.SilentCalls) }})
+	s := &service{pool: pool, engine: engine, handler: router, watch: watch, delay: cfg.ShutdownDelay, grace: cfg.ShutdownGrace, log: log}
 	if err := s.addConsole(cfg, h); err != nil {
 		return nil, err
 	}
 	return s, nil
 }
 
-// crmsOf lists the CRMs that this process is set up for. A new CRM is a line here.
-func crmsOf(cfg Config) ([]connectors.Connector, map[connectors.CRM]connectors.App, error) {
+// crmsOf lists the CRMs that this process is set up for, whose calls are watched. A new CRM is a line here.
+func crmsOf(cfg Config, watched func(connectors.CRM, connectors.Doer) connectors.Doer) ([]connectors.Connector, map[connectors.CRM]connectors.App, error) {
 	outbound := connectors.Outbound{Hosts: append(hubspotAPIHosts(), salesforceHosts), Trusted: cfg.TrustedHosts}
 	if !cfg.Proxy.Empty() {
 		var err error
@@ -111,7 +125,7 @@ func crmsOf(cfg Config) ([]connectors.Connector, map[connectors.CRM]connectors.A
 	var crms []connectors.Connector
 	apps := map[connectors.CRM]connectors.App{}
 	if c := cfg.HubSpot; c != nil {
-		crm, err := hubspot.New(hubspot.Config{APIURL: c.APIBaseURL, AuthorizeURL: c.App.LoginURL, Version: c.APIVersion, HTTP: client, Now: time.Now,
+		crm, err := hubspot.New(hubspot.Config{APIURL: c.APIBaseURL, AuthorizeURL: c.App.LoginURL, Version: c.APIVersion, HTTP: watched(connectors.HubSpot, client), Now: time.Now,
 			DailyShare: cfg.DailyShare})
 		if err != nil {
 			return nil, nil, err
@@ -119,7 +133,7 @@ func crmsOf(cfg Config) ([]connectors.Connector, map[connectors.CRM]connectors.A
 		crms, apps[connectors.HubSpot] = append(crms, crm), c.App
 	}
 	if c := cfg.Salesforce; c != nil {
-		crm, err := salesforce.New(salesforce.Config{LoginURL: c.App.LoginURL, Version: c.APIVersion, HTTP: client, Now: time.Now, TrustedHosts: cfg.TrustedHosts,
+		crm, err := salesforce.New(salesforce.Config{LoginURL: c.App.LoginURL, Version: c.APIVersion, HTTP: watched(connectors.Salesforce, client), Now: time.Now, TrustedHosts: cfg.TrustedHosts,
 			DailyShare: cfg.DailyShare})
 		if err != nil {
 			return nil, nil, err
@@ -162,33 +176,45 @@ func openPool(ctx context.Context, cfg Config) (*pgxpool.Pool, error) {
 	return pool, nil
 }
 
-// run serves on l until ctx ends. Then it stops taking requests, lets those in flight and the drains finish for the
-// length of the grace, and closes. What had not begun is left in the log for the next process. consoleAt is the console's own listener, or nil.
-func (s *service) run(ctx context.Context, l, consoleAt net.Listener) error {
+// run serves on at until ctx ends. From then on it says that it is not ready, and after the delay it takes no more requests; it lets those in
+// flight and the drains finish for the length of the grace, and closes. What had not begun is left in the log for the next process. Metrics are
+// answered to the last.
+func (s *service) run(ctx context.Context, at listeners) error {
 	defer s.close()
 	work := context.WithoutCancel(ctx) // the signal stops intake, not what is under way
 	if err := s.engine.Start(work); err != nil {
 		return err
 	}
-	srv, console := api.NewServer(l.Addr().String(), s.handler), api.NewServer("", s.console)
-	failed := make(chan error, 2)
-	go func() { failed <- srv.Serve(l) }()
-	serving := s.log.Info().Str("event", "serving").Stringer("addr", l.Addr())
-	if consoleAt != nil {
-		go func() { failed <- console.Serve(consoleAt) }()
-		serving = serving.Stringer("console_addr", consoleAt.Addr())
+	srv, console, metrics := api.NewServer(at.api.Addr().String(), s.handler), api.NewServer("", s.console), api.NewServer("", s.watch.Handler())
+	failed := make(chan error, 3)
+	line := s.log.Info().Str("event", "serving").Stringer("addr", at.api.Addr())
+	go func() { failed <- srv.Serve(at.api) }()
+	if at.console != nil {
+		go func() { failed <- console.Serve(at.console) }()
+		line.Stringer("console_addr", at.console.Addr())
 	}
-	serving.Stringer("version", thisBuild()).Msg("serving")
+	if at.metrics != nil {
+		go func() { failed <- metrics.Serve(at.metrics) }()
+		line.Stringer("metrics_addr", at.metrics.Addr())
+	}
+	line.Stringer("version", thisBuild()).Msg("serving")
 	var err error
 	select {
 	case err = <-failed:
 		err = fmt.Errorf("serve: %w", err)
 	case <-ctx.Done():
-		s.log.Info().Str("event", "stopping").Dur("grace", s.grace).Msg("stopping")
+		s.log.Info().Str("event", "stopping").Dur("delay", s.delay).Dur("grace", s.grace).Msg("stopping")
+	}
+	s.watch.stopping.Store(true)
+	if err == nil {
+		select {
+		case err = <-failed:
+		case <-time.After(s.delay):
+		}
 	}
 	grace, cancel := context.WithTimeout(work, s.grace)
 	defer cancel()
-	err = errors.Join(err, srv.Shutdown(grace), console.Shutdown(grace), s.engine.Stop(grace))
+	err = errors.Join(err, srv.Shutdown(grace), console.Shutdown(grace), s.engine.Stop(grace), metrics.Close(), s.watch.flush(grace))
 	s.log.Info().Str("event", "stopped").AnErr("error", err).Msg("stopped")
 	return err
 }

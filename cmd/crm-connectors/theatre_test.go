@@ -46,6 +46,8 @@ type theatre struct {
 	workspace uuid.UUID
 
 	stdout, stderr, answers transcript
+	metrics                 string // as they were last scraped
+	spans                   *receiver
 	postgresLog             func() string
 	program                 *exec.Cmd
 }
@@ -153,13 +155,12 @@ func (th *theatre) environment(app string) {
 	_, _ = rand.Read(signing)
 	set("WEBHOOK_SIGNING_SECRET", "webhook_secret", "v1,whsec_"+base64.StdEncoding.EncodeToString(signing))
 	th.secrets.note("webhook_secret", string(signing))
-	// A port that was free a moment ago: the address has to be known before the program listens.
-	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := l.Addr().String()
-	_ = l.Close()
+	th.spans = newReceiver(t)
+	key := ofThisRun("otlp")
+	th.secrets.note("otlp_key", key)
+	th.vars["OTEL_EXPORTER_OTLP_ENDPOINT"], th.vars["OTEL_EXPORTER_OTLP_HEADERS"] = th.spans.url, "authorization="+url.PathEscape(key)
+	th.vars["METRICS_ADDR"] = freeAddress(t)
+	addr := freeAddress(t)
 	for name, value := range map[string]string{"DATABASE_URL": th.database, "TOKEN_KEYSET": th.keyset, "TOKEN_ENC_KEY_B64": base64.StdEncoding.EncodeToString(former),
 		"APP_BASE_URL": app, "PUBLIC_URL": "http://" + addr, "LISTEN_ADDR": addr, "LOG_LEVEL": "debug", "DELIVERY_FIRST_LOOK": "20ms", "DELIVERY_LOOK_AGAIN": "50ms",
 		"DELIVERY_DEAD_GRANT_WAIT": "20ms", "DELIVERY_SWEEP_EVERY": "1s", "SHUTDOWN_GRACE": "5s", "DB_MAX_CONNS": "10"} {
@@ -167,6 +168,17 @@ func (th *theatre) environment(app string) {
 	}
 	th.service = newClient("http://"+addr, th.vars["SUPABASE_SECRET_KEY"])
 	th.service.http.Transport = &listening{th}
+}
+
+// freeAddress has a port that was free a moment ago, for what has to be known before the program listens.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	return l.Addr().String()
 }
 
 // start runs the program until the test ends.
@@ -196,6 +208,11 @@ func tail(text string) string { return text[max(0, len(text)-4000):] }
 func (th *theatre) stop() {
 	if th.program == nil {
 		return
+	}
+	if resp, err := http.Get("http://" + th.vars["METRICS_ADDR"] + "/metrics"); err == nil { //nolint:noctx // the test may be over
+		text, _ := io.ReadAll(resp.Body)
+		_ = resp.Body.Close()
+		th.metrics = string(text)
 	}
 	_ = th.program.Process.Signal(syscall.SIGTERM)
 	_ = th.program.Wait()

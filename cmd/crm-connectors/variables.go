@@ -72,6 +72,14 @@ type variables struct {
 	SweepEvery    time.Duration `env:"DELIVERY_SWEEP_EVERY" envDefault:"15s" group:"Waits" help:"how often dead workers are looked for" example:"15s"`
 	Slice         time.Duration `env:"DELIVERY_SLICE" envDefault:"20s" group:"Waits" help:"how long one connection may keep a worker while others wait" example:"20s"`
 
+	MetricsAddr  string  `env:"METRICS_ADDR" group:"Watching" help:"where to answer Prometheus at /metrics, without credentials; not set: nowhere" example:"127.0.0.1:9464"`
+	OTLPEndpoint string  `env:"OTEL_EXPORTER_OTLP_ENDPOINT" group:"Watching" help:"the receiver of OpenTelemetry traces, over HTTP; not set: none are made" example:"http://otel-collector.example.com:4318"`
+	OTLPHeaders  string  `env:"OTEL_EXPORTER_OTLP_HEADERS" group:"Watching" help:"what is sent to it besides, as names and values" example:"authorization=Bearer%20TOKEN"`
+	OTLPProtocol string  `env:"OTEL_EXPORTER_OTLP_PROTOCOL" envDefault:"http/protobuf" group:"Watching" help:"http/protobuf, the only one" example:"http/protobuf"`
+	ServiceName  string  `env:"OTEL_SERVICE_NAME" envDefault:"crm-connectors" group:"Watching" help:"how the service is called in traces; OTEL_RESOURCE_ATTRIBUTES adds to it" example:"crm-connectors"`
+	TraceSampler string  `env:"OTEL_TRACES_SAMPLER" envDefault:"parentbased_always_on" group:"Watching" help:"which requests and jobs are traced, by OpenTelemetry's names" example:"parentbased_traceidratio"`
+	TraceArg     float64 `env:"OTEL_TRACES_SAMPLER_ARG" envDefault:"1" group:"Watching" help:"the part of them, for the samplers by ratio: 0 to 1" example:"0.1"`
+
 	ContentKept   time.Duration `env:"CONTENT_RETENTION" envDefault:"0s" group:"Running" help:"how long the content of settled writes is kept, at least 168h; their keys stay as WRITE_RETENTION says; 0s: as long as the writes" example:"720h"`
 	Retention     time.Duration `env:"WRITE_RETENTION" envDefault:"0s" group:"Running" help:"how long settled writes and their keys are kept, at least 720h; an outcome that is sent again after that is written again; 0s: for ever" example:"9600h"`
 	TrustedHosts  []string      `env:"CRM_TRUSTED_HOSTS" group:"Running" help:"hosts besides the CRMs' own that may receive secrets, with or without TLS" example:"127.0.0.1:9101,sim.example.com"`
@@ -80,6 +88,7 @@ type variables struct {
 	DrainWorkers  int           `env:"DRAIN_WORKERS" envDefault:"50" group:"Running" help:"connections of one CRM delivered at once by this process" example:"50"`
 	LogLevel      string        `env:"LOG_LEVEL" envDefault:"info" group:"Running" help:"debug, info, warn or error" example:"info"`
 	LogFormat     string        `env:"LOG_FORMAT" envDefault:"json" group:"Running" help:"json or console" example:"json"`
+	ShutdownDelay time.Duration `env:"SHUTDOWN_DELAY" envDefault:"0s" group:"Running" help:"how long after SIGTERM requests are still taken while /readyz says no, so that load balancers notice" example:"5s"`
 	ShutdownGrace time.Duration `env:"SHUTDOWN_GRACE" envDefault:"25s" group:"Running" help:"how long work may go on after SIGTERM" example:"25s"`
 }
 

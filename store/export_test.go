@@ -1,0 +1,4 @@
+package store
+
+// FigureQueries are those that read the log.
+func FigureQueries() []string { return []string{openWrites, dueWrites, oldestDoubt, alarmFigures} }

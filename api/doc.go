@@ -3,7 +3,7 @@
 //
 //	request ─► request id ─► access log ─► recover ─► CORS ─► prefix, deadline ─► health
 //	                                                                                │
-//	StrictServerInterface ◄─ generated binding ◄─ validation ◄─ body ◄─ auth ◄─ route
+//	StrictServerInterface ◄─ generated binding ◄─ validation ◄─ body ◄─ auth ◄─ observer ◄─ route
 //
 // The types, the binding and the routes are generated from openapi.yaml; validation reads the same
 // document at run time, so the contract is what is enforced. Handlers implement

@@ -184,3 +184,81 @@ func TestTheHealthCommandTellsAnAnsweringServiceFromAMissingOne(t *testing.T) {
 		t.Errorf("exit code %d, want %d", code, exitFailed)
 	}
 }
+
+func TestAProcessThatStopsSaysSoFirstAndGoesOnToTakeRequestsForTheDelay(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, os.Args[0], "serve")
+	metrics := freeAddress(t)
+	cmd.Env = append(serveEnv(t, storetest.NewDatabase(t, nil)), "SHUTDOWN_DELAY=3s", "METRICS_ADDR="+metrics)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(out)
+	until := func(part string) string {
+		for lines.Scan() {
+			if strings.Contains(lines.Text(), part) {
+				return lines.Text()
+			}
+		}
+		t.Fatalf("the log has no %s", part)
+		return ""
+	}
+	get := func(url string) (int, string) {
+		t.Helper()
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = resp.Body.Close() }()
+		body, _ := io.ReadAll(resp.Body)
+		return resp.StatusCode, string(body)
+	}
+	serving := until(`"event":"serving"`)
+	_, rest, _ := strings.Cut(serving, `"addr":"`)
+	addr, _, _ := strings.Cut(rest, `"`)
+	if !strings.Contains(serving, `"replica":"`) || !strings.Contains(serving, `"metrics_addr":"`+metrics) {
+		t.Errorf("the line is %s", serving)
+	}
+	if status, body := get("http://" + metrics + "/metrics"); status != 200 || !strings.Contains(body, "\ncrm_ready 1\n") {
+		t.Errorf("metrics: %d %s", status, body)
+	}
+	if status, _ := get("http://" + metrics + "/debug/pprof/"); status != http.StatusNotFound {
+		t.Errorf("the port of the metrics has a profiler: %d", status)
+	}
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	until(`"event":"stopping"`)
+	for deadline := time.Now().Add(2 * time.Second); ; time.Sleep(10 * time.Millisecond) { // the line comes a moment before
+		status, body := get("http://" + addr + "/readyz")
+		if status == http.StatusServiceUnavailable && strings.Contains(body, `"not_ready"`) {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("/readyz: %d %s, want 503 not_ready", status, body)
+		}
+	}
+	if status, _ := get("http://" + addr + "/writes"); status != http.StatusUnauthorized {
+		t.Errorf("a request: %d, want 401 as before", status)
+	}
+	if status, _ := get("http://" + addr + "/healthz"); status != http.StatusOK {
+		t.Errorf("/healthz: %d, want 200", status)
+	}
+	if status, body := get("http://" + metrics + "/metrics"); status != 200 || !strings.Contains(body, "\ncrm_ready 0\n") {
+		t.Errorf("metrics while it stops: %d", status)
+	}
+	until(`"event":"stopped"`)
+	if err := cmd.Wait(); err != nil {
+		t.Error(err)
+	}
+}

@@ -1,4 +1,4 @@
 package store
 
 // FigureQueries are those that read the log.
-func FigureQueries() []string { return []string{openWrites, dueWrites, oldestDoubt, alarmFigures} }
+func FigureQueries() []string { return []string{queuedWrites, openWrites, oldestDoubt, alarmFigures} }

@@ -13,7 +13,7 @@ import (
 // Figures are how the whole installation stands, whichever replica is asked.
 type Figures struct {
 	Open        []OpenWrites       `json:"open"`
-	Due         []DueWrites        `json:"due"`
+	Queued      []QueuedWrites     `json:"queued"`
 	Doubt       []OldestDoubt      `json:"doubt"`
 	Connections []ConnectionFigure `json:"connections"`
 	Alarms      []AlarmFigure      `json:"alarms"`
@@ -23,18 +23,20 @@ type Figures struct {
 	CountedAt time.Time `json:"-"` // zero: never yet
 }
 
-// OpenWrites is how many writes of a CRM are in a state that is not the end, or in one that a person should see: failed, needs_review.
+// OpenWrites is how many writes of a CRM are in a state that is not the end, but for queued, or in one that a person should see: failed, needs_review.
 type OpenWrites struct {
 	CRM    string `json:"crm" db:"crm"`
 	Status string `json:"status" db:"status"`
 	Count  int64  `json:"count" db:"count"`
 }
 
-// DueWrites is for how long the write has been due that has been so the longest, of those queued on connections that may be written to now.
-type DueWrites struct {
-	CRM     string    `json:"crm" db:"crm"`
-	Object  string    `json:"object" db:"object"`
-	DueFrom time.Time `json:"due_from" db:"due_from"` // in the future when nothing is due
+// QueuedWrites is how many writes of a CRM and kind are queued, and since when the one has been due that has been so the longest, of those on connections
+// that may be written to now.
+type QueuedWrites struct {
+	CRM     string     `json:"crm" db:"crm"`
+	Object  string     `json:"object" db:"object"`
+	Count   int64      `json:"count" db:"count"`
+	DueFrom *time.Time `json:"due_from" db:"due_from"` // nil: none may be written now; in the future when none is due yet
 }
 
 // OldestDoubt is since when the CRM's word could have ended the oldest doubt, of those on connections that may be asked now.
@@ -73,6 +75,8 @@ const (
 	figuresShare = 20
 	// figuresWithin is how long a count may take; for so long nobody else begins another.
 	figuresWithin = 10 * time.Second
+	// figuresPatience is how long who asked waits for it, and has the former figures then.
+	figuresPatience = 3 * time.Second
 )
 
 // Figures counts, or gives what a replica counted a moment ago. silent is from how many unanswered calls in a row on a connection is silent.
@@ -83,8 +87,14 @@ func (s *Store) Figures(ctx context.Context, silent int) (Figures, error) {
 		return Figures{}, fmt.Errorf("figures: %w", err)
 	}
 	if tag.RowsAffected() == 1 {
-		if err := s.count(ctx, silent); err != nil {
-			return Figures{}, err
+		counted := make(chan error, 1)
+		go func() { counted <- s.count(context.WithoutCancel(ctx), silent) }() // others wait for it, not only the caller
+		select {
+		case err := <-counted:
+			if err != nil {
+				return Figures{}, err
+			}
+		case <-time.After(figuresPatience):
 		}
 	}
 	var text []byte
@@ -104,14 +114,18 @@ func (s *Store) Figures(ctx context.Context, silent int) (Figures, error) {
 
 // count stores new figures, and when they are due again.
 func (s *Store) count(ctx context.Context, silent int) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), figuresWithin) // others wait for it, not only the caller
+	ctx, cancel := context.WithTimeout(ctx, figuresWithin)
 	defer cancel()
 	began := time.Now()
 	var f Figures
 	err := pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) (err error) {
+		// Where a large part of the log is queued, the planner would rather read all of it.
+		if _, err := tx.Exec(ctx, `set local enable_seqscan = off`); err != nil {
+			return err
+		}
 		return errors.Join( // the first tells; those after it can only say that there was one
 			read(ctx, tx, &f.Open, openWrites),
-			read(ctx, tx, &f.Due, dueWrites),
+			read(ctx, tx, &f.Queued, queuedWrites),
 			read(ctx, tx, &f.Doubt, oldestDoubt),
 			read(ctx, tx, &f.Connections, `select crm, `+healthOf+` as health, count(*) as count, count(*) filter (where c.status = 'connected' and c.silent_calls >= $1) as silent
 				from crm_connections c group by 1, 2 order by 1, 2`, silent),
@@ -141,22 +155,22 @@ func read[T any](ctx context.Context, tx pgx.Tx, into *[]T, sql string, args ...
 }
 
 const (
+	writable = `c.status = 'connected' and (c.paused_until is null or c.paused_until <= now())`
+
+	// queuedWrites reads each row of the queue once, in the index.
+	queuedWrites = `
+		select c.crm, q.object_type as object, sum(q.n)::bigint as count, min(q.at) filter (where ` + writable + `) as due_from from (
+			select connection_id, object_type, count(*) as n, min(next_attempt_at) as at from crm_write_log where status = 'queued' group by 1, 2
+		) q join crm_connections c on c.id = q.connection_id group by 1, 2 order by 1, 2`
+
 	openWrites = `
 		select c.crm, s.status, sum(s.n)::bigint as count from (
-			select connection_id, 'queued' as status, count(*) as n from crm_write_log where status = 'queued' group by 1
-			union all select connection_id, 'in_doubt', count(*) from crm_write_log where status = 'in_doubt' group by 1
+			select connection_id, 'in_doubt' as status, count(*) as n from crm_write_log where status = 'in_doubt' group by 1
 			union all select connection_id, 'blocked', count(*) from crm_write_log where status = 'blocked' group by 1
 			union all select connection_id, 'needs_review', count(*) from crm_write_log where status = 'needs_review' group by 1
 			union all select connection_id, 'failed', count(*) from crm_write_log where status = 'failed' group by 1
 			union all select connection_id, status, count(*) from crm_write_log where status in ('sending', 'reconciling') group by 1, 2
 		) s join crm_connections c on c.id = s.connection_id group by 1, 2 order by 1, 2`
-
-	writable = `c.status = 'connected' and (c.paused_until is null or c.paused_until <= now())`
-
-	dueWrites = `
-		select c.crm, q.object_type as object, min(q.at) as due_from from (
-			select connection_id, object_type, min(next_attempt_at) as at from crm_write_log where status = 'queued' group by 1, 2
-		) q join crm_connections c on c.id = q.connection_id where ` + writable + ` group by 1, 2 order by 1, 2`
 
 	alarmFigures = `select crm, alarm, count(*) as count from crm_write_log where alarm <> '' group by 1, 2 order by 1, 2`
 

@@ -56,13 +56,16 @@ func TestFiguresTellHowTheWholeInstallationStands(t *testing.T) {
 	for _, w := range f.Open {
 		open[w.CRM+" "+w.Status] = w.Count
 	}
+	for _, w := range f.Queued {
+		open[w.CRM+" queued"] += w.Count
+	}
 	want := map[string]int64{"hubspot queued": 1, "hubspot sending": 1, "hubspot in_doubt": 1, "hubspot reconciling": 1, "hubspot blocked": 1, "hubspot needs_review": 1,
 		"hubspot failed": 1, "salesforce queued": 1}
 	if fmt.Sprint(open) != fmt.Sprint(want) {
 		t.Errorf("open writes %v, want %v", open, want)
 	}
-	if len(f.Due) != 1 || f.Due[0].CRM != "hubspot" || f.Due[0].Object != "contact" || time.Since(f.Due[0].DueFrom).Round(time.Minute) != 10*time.Minute {
-		t.Errorf("due %+v, want a contact of HubSpot since ten minutes, and none of the connection that rests", f.Due)
+	if q := f.Queued; len(q) != 2 || q[0].Object != "contact" || q[0].DueFrom == nil || time.Since(*q[0].DueFrom).Round(time.Minute) != 10*time.Minute || q[1].Object != "task" || q[1].DueFrom != nil {
+		t.Errorf("queued %+v, want a contact of HubSpot that is due since ten minutes, and a task of the connection that rests", q)
 	}
 	if len(f.Doubt) != 1 || time.Since(f.Doubt[0].From).Round(time.Hour) != 2*time.Hour {
 		t.Errorf("doubt %+v, want one since two hours", f.Doubt)
@@ -87,12 +90,12 @@ func TestFiguresAreCountedByOneReplicaAndReadByTheOthersUntilTheyAreOld(t *testi
 	b.append(b.outcome("e1", contact(ada)))
 	other := store.New(b.pool, b.keyring)
 	second, err := other.Figures(t.Context(), 3)
-	if err != nil || !second.CountedAt.Equal(first.CountedAt) || len(second.Open) != 0 {
+	if err != nil || !second.CountedAt.Equal(first.CountedAt) || len(second.Queued) != 0 {
 		t.Errorf("a moment later: %+v, %v; want the same", second, err)
 	}
 	b.again()
 	third, err := other.Figures(t.Context(), 3)
-	if err != nil || !third.CountedAt.After(first.CountedAt) || len(third.Open) != 1 {
+	if err != nil || !third.CountedAt.After(first.CountedAt) || len(third.Queued) != 1 {
 		t.Errorf("when they are due: %+v, %v; want new ones", third, err)
 	}
 }
@@ -127,6 +130,33 @@ func TestFiguresReadTheLogByTheIndexesOfWhatDoesNotEndAlone(t *testing.T) {
 		}
 		if strings.Contains(plan, "Seq Scan on crm_write_log") {
 			t.Errorf("the log is read as a whole:\n%s", plan)
+		}
+	}
+}
+
+func TestWhoAsksDoesNotWaitForACountThatIsSlowAndHasTheFormerFigures(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.connect("hubspot", "hub1")
+	former := b.figures()
+	tx, err := b.pool.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tx.Exec(t.Context(), `lock table crm_write_log`); err != nil {
+		t.Fatal(err)
+	}
+	b.again()
+	began := time.Now()
+	if got := b.figures(); !got.CountedAt.Equal(former.CountedAt) || time.Since(began) > 8*time.Second { // a scrape is given up after ten
+		t.Errorf("after %s: figures of %s, want those of %s", time.Since(began), got.CountedAt, former.CountedAt)
+	}
+	if err := tx.Rollback(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(10 * time.Second); !b.figures().CountedAt.After(former.CountedAt); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("the count that was slow never came to an end")
 		}
 	}
 }

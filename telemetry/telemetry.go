@@ -83,7 +83,7 @@ func (t *Telemetry) Read(w Whole) {
 func (t *Telemetry) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.InstrumentMetricHandler(t.registry, promhttp.HandlerFor(t.registry, promhttp.HandlerOpts{
-		ErrorHandling: promhttp.ContinueOnError, MaxRequestsInFlight: 4, Timeout: 15 * time.Second})))
+		ErrorHandling: promhttp.ContinueOnError, MaxRequestsInFlight: 4})))
 	return mux
 }
 

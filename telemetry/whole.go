@@ -12,7 +12,11 @@ import (
 	"github.com/rs/zerolog"
 )
 
-const scrapeWithin = 12 * time.Second
+// A scrape is given up after ten seconds unless Prometheus is told otherwise, and with it all that the process knows.
+const (
+	readyWithin   = 2 * time.Second
+	figuresWithin = 5 * time.Second
+)
 
 // wholeCollector gives, at each scrape, how the whole installation stands: the same on every replica, counted by one of them.
 type wholeCollector struct {
@@ -55,14 +59,15 @@ func (c *wholeCollector) Describe(ch chan<- *prometheus.Desc) {
 func (c *wholeCollector) Collect(ch chan<- prometheus.Metric) {
 	c.one.Lock()
 	defer c.one.Unlock()
-	ctx, cancel := context.WithTimeout(context.Background(), scrapeWithin)
-	defer cancel()
 	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
 	}
-	ready := c.whole.Ready(ctx)
-	gauge(c.ready, truth(ready == nil))
-	f, err := c.whole.Figures(ctx)
+	gauge(c.ready, truth(within(readyWithin, c.whole.Ready) == nil))
+	var f store.Figures
+	err := within(figuresWithin, func(ctx context.Context) (err error) {
+		f, err = c.whole.Figures(ctx)
+		return err
+	})
 	if err != nil {
 		c.log.Warn().Str("event", "figures_failed").Err(err).Msg("the figures of the whole could not be read")
 		return
@@ -103,8 +108,11 @@ func (c *wholeCollector) writes(f store.Figures, gauge func(*prometheus.Desc, fl
 	for _, n := range f.Open {
 		open[[2]string{n.CRM, n.Status}] = float64(n.Count)
 	}
-	for _, n := range f.Due {
-		due[[2]string{n.CRM, n.Object}] = c.since(n.DueFrom)
+	for _, n := range f.Queued {
+		open[[2]string{n.CRM, store.Queued}] += float64(n.Count)
+		if n.DueFrom != nil {
+			due[[2]string{n.CRM, n.Object}] = c.since(*n.DueFrom)
+		}
 	}
 	for _, n := range f.Doubt {
 		doubt[n.CRM] = c.since(n.From)
@@ -123,6 +131,12 @@ func (c *wholeCollector) writes(f store.Figures, gauge func(*prometheus.Desc, fl
 			gauge(d, v, crm)
 		}
 	}
+}
+
+func within(limit time.Duration, ask func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	return ask(ctx)
 }
 
 // since is never negative: what lies ahead has not begun.

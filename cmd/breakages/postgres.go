@@ -39,6 +39,6 @@ func postgres() []breakage {
 		{item: "34", broken: "requests in flight are cut",
 			edits: in("cmd/crm-connectors/service.go", "srv.Shutdown(grace)", "srv.Close()")},
 		{item: "34", broken: "drains under way are cut",
-			edits: in("cmd/crm-connectors/service.go", "console.Shutdown(grace), s.engine.Stop(grace))", "console.Shutdown(grace))")},
+			edits: in("cmd/crm-connectors/service.go", "s.engine.Stop(grace), ", "")},
 	}
 }

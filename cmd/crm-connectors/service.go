@@ -49,9 +49,15 @@ func newService(ctx context.Context, cfg Config, log zerolog.Logger) (_ *service
 	if err != nil {
 		return nil, err
 	}
+	watch, err := newWatching(ctx, cfg, cfg.crms(), log)
+	if err != nil {
+		pool.Close()
+		return nil, err
+	}
 	defer func() {
 		if err != nil {
 			pool.Close()
+			_ = watch.flush(ctx)
 		}
 	}()
 	applied, err := migrations.Up(ctx, pool, slog.New(zerolog.NewSlogHandler(log.Level(zerolog.WarnLevel))))
@@ -59,10 +65,6 @@ func newService(ctx context.Context, cfg Config, log zerolog.Logger) (_ *service
 		return nil, err
 	}
 	log.Info().Str("event", "migrated").Int64("version", applied.Version).Int("applied", applied.New).Msg("database is up to date")
-	watch, err := newWatching(ctx, cfg, cfg.crms(), log)
-	if err != nil {
-		return nil, err
-	}
 	crms, apps, err := crmsOf(cfg, watch.Calls)
 	if err != nil {
 		return nil, err

@@ -58,7 +58,7 @@ func mutantsOfTheDelivery() []Mutant {
 	return []Mutant{
 		{"lost wake-up", "what waits for its time is not woken", []overlay.Edit{
 			{In: "store/claim.go", Old: "return end(ctx, tx, next)", New: "return end(ctx, tx, nil)"},
-			{In: "delivery/upkeep.go", Old: "woken, err := e.store.WakeDue(ctx, forgottenAfter, e.Wake)", New: "woken, err := 0, error(nil)"}}},
+			{In: "delivery/upkeep.go", Old: "found.Woken, err = e.store.WakeDue(ctx, forgottenAfter, e.Wake); err != nil", New: "found.Woken, err = 0, nil; err != nil"}}},
 		{"refresh without lease", "everybody refreshes for himself", []overlay.Edit{{In: "delivery/refresh.go", Old: "if mine {", New: "if mine || err == nil {"}}},
 		{"absence believed at once", "a read that finds nothing is believed where the CRM enforces nothing", []overlay.Edit{
 			{In: "delivery/find.go", Old: "case f.Tier == connectors.TierEnforced:", New: `case f.Tier != "":`}}},

@@ -19,7 +19,7 @@ type logged struct{ fields, events []string }
 
 var (
 	fieldName = regexp.MustCompile(`^[a-z][a-z_]*$`)
-	setters   = []string{"Str", "Strs", "Stringer", "Int", "Int64", "Dur", "Bool", "Float64", "AnErr", "RawJSON", "Bytes", "Time"}
+	setters   = []string{"Str", "Strs", "Stringer", "Int", "Int64", "Dur", "Bool", "Float64", "AnErr", "RawJSON", "Bytes", "Time", "Times", "Any", "Interface", "Object", "Array", "Dict", "Uint", "Uint64", "Uint32", "Int32", "Float32", "Hex", "Errs", "IPAddr"}
 )
 
 // gather reads a function that writes a line: what it sets by name, also by way of a list of names.

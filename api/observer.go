@@ -59,7 +59,7 @@ func incoming(h http.Header) string {
 // TraceID is the id of the trace that a W3C traceparent belongs to; empty: it is none.
 func TraceID(parent string) string {
 	m := traceparent.FindStringSubmatch(parent)
-	if m == nil || strings.Trim(m[1], "0") == "" || strings.Trim(m[2], "0") == "" {
+	if len(m) < 3 || strings.Trim(m[1], "0") == "" || strings.Trim(m[2], "0") == "" {
 		return ""
 	}
 	return m[1]

@@ -17,6 +17,7 @@ type exchange struct {
 	caller    Caller
 	code      ErrorCode // of the failure, if it failed
 	gone      bool      // the client left before there was an answer
+	stopping  bool      // a health check that says no because the process is to end: nothing to look into
 
 	traceparent string          // under which the work of the request is known; empty: none
 	seen        context.Context // what the observer made of the context; nil: it has not seen the request

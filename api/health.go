@@ -40,6 +40,7 @@ func health(p *responder, ready func(context.Context) error) func(http.Handler) 
 					if !errors.As(err, &why) {
 						why = &Error{Code: CodeDatabaseUnavailable, Message: "Not ready", Err: err}
 					}
+					x.stopping = why.Code == CodeNotReady && why.Err == nil
 					p.fail(w, r, why)
 					return
 				}

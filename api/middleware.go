@@ -31,7 +31,7 @@ func accessLog(log zerolog.Logger, observer Observer, now func() time.Time) func
 			}
 			took := now().Sub(start)
 			observer.Answered(x.observed(r.Context()), Answer{Method: method, Route: x.route, Caller: x.caller.Kind, Status: status, Code: x.code, Took: took, Gone: x.gone})
-			if x.operation == healthOperation && status < http.StatusBadRequest {
+			if x.operation == healthOperation && (status < http.StatusBadRequest || x.stopping) {
 				return
 			}
 			line := log.WithLevel(accessLevel(x, status)).Str("event", "request").Str("component", "api").Str("method", method).

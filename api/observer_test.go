@@ -101,6 +101,9 @@ func TestReadyzAnswersWhyThisProcessTakesNoRequests(t *testing.T) {
 	if w.Header().Get("Retry-After") == "" || !strings.Contains(w.Body.String(), "stopping") {
 		t.Errorf("got %v %s", w.Header(), w.Body)
 	}
+	if b.log.String() != "" {
+		t.Errorf("nobody need look into this: %s", b.log)
+	}
 	if w := b.send("GET", "/healthz", "", "apikey", ""); w.Code != http.StatusOK {
 		t.Errorf("/healthz: %d, want 200: nothing is mended by a restart", w.Code)
 	}

@@ -63,6 +63,9 @@ func (p *responder) json(w http.ResponseWriter, r *http.Request, status int, bod
 // note logs the reason of a failure where the access line alone would not tell it.
 func (p *responder) note(r *http.Request, x *exchange, e *Error, err error) {
 	level := zerolog.DebugLevel
+	if x.stopping {
+		return
+	}
 	if e.Status() >= http.StatusInternalServerError && !x.gone {
 		level = zerolog.ErrorLevel
 	} else if e.Err == nil {

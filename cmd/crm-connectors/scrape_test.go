@@ -1,13 +1,18 @@
 package main
 
 import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
 	"net/http"
 	"regexp"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"crm-connectors/sim"
+	"crm-connectors/sim/simhubspot"
 )
 
 // value is that of the series of a scrape; its labels are in alphabetical order, as Prometheus writes them.
@@ -129,5 +134,78 @@ func TestWithoutADatabaseAScrapeSaysSoAndStillHasWhatTheProcessKnows(t *testing.
 	status, scrape := s.get(s.metricsURL)
 	if got := value(t, scrape, "crm_ready"); status != http.StatusOK || got != 0 || strings.Contains(scrape, "crm_writes_open{") || value(t, scrape, `crm_outcomes_total{result="accepted"}`) != 0 {
 		t.Errorf("status %d, crm_ready %v:\n%s", status, got, scrape)
+	}
+}
+
+func TestAScrapeTellsOfConnectionsThatRestAreSilentOrAreLostAndOfWebhooks(t *testing.T) {
+	t.Parallel()
+	s := openStage(t)
+	s.hubspotSays(`{"subscriptionType":"contact.deletion","portalId":`+strconv.FormatInt(int64(s.hubspot.HubID()), 10)+`,"objectId":1}`, `{"subscriptionType":"contact.creation"}`)
+	faults := s.salesforce.Core().Faults
+	if err := faults.Add(sim.Fault{Path: "^/services/data", Kind: sim.FaultCut, Times: -1}); err != nil {
+		t.Fatal(err)
+	}
+	s.sync("/sync/salesforce", map[string]any{"source_event_id": "e1", "contact": map[string]any{"email": "ada@example.com", "last_name": "Byron"}})
+	s.eventually("Salesforce's account rests", `crm_connections_silent{crm="salesforce"} 1`)
+	s.hubspot.ExpireAccessTokens()
+	s.fault(sim.Fault{Method: http.MethodPost, Path: "^/oauth/", Kind: sim.FaultStatus, Status: http.StatusBadRequest, Times: -1, Headers: map[string]string{"Content-Type": "application/json"},
+		Body: `{"status":"BAD_REFRESH_TOKEN","message":"missing or invalid refresh token"}`})
+	s.sync("/sync/hubspot", map[string]any{"source_event_id": "e1", "contact": map[string]any{"email": "ada@example.com"}})
+	scrape := s.eventually("HubSpot's connection is lost", `crm_connections{crm="hubspot",health="error"} 1`)
+	for series, want := range map[string]float64{
+		`crm_webhook_events_total{crm="hubspot",kind="deleted"}`:                                      1,
+		`crm_webhook_events_total{crm="hubspot",kind="ignored"}`:                                      1,
+		`crm_http_requests_total{caller="hook",method="POST",route="/hubspot-webhooks",status="200"}`: 1,
+		`crm_connections{crm="hubspot",health="writing"}`:                                             0,
+		`crm_connections{crm="salesforce",health="paused"}`:                                           1,
+		`crm_connection_pauses_total{code="crm_silent",crm="salesforce"}`:                             1,
+		`crm_token_refreshes_total{crm="hubspot",result="needs_reconnect"}`:                           1,
+		`crm_writes_open{crm="hubspot",status="blocked"}`:                                             1,
+	} {
+		if got := value(t, scrape, series); got != want {
+			t.Errorf("%s is %v, want %v", series, got, want)
+		}
+	}
+	if got := regexp.MustCompile(`crm_connection_errors_total\{code="[a-z_]+",crm="hubspot"\} 1\n`).FindString(scrape); got == "" {
+		t.Errorf("no connection is counted as lost:\n%s", scrape)
+	}
+}
+
+// eventually scrapes until a line is there.
+func (s *stage) eventually(what, line string) string {
+	s.t.Helper()
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
+		s.exec(`update crm_write_log set next_attempt_at = now() where status = 'queued' and next_attempt_at > now()`) // no test waits for a second try
+		s.exec(`select river.crm_wake(id) from crm_connections where status = 'connected'`)
+		scrape := s.scrape()
+		if strings.Contains(scrape, "\n"+line+"\n") {
+			return scrape
+		}
+		if time.Now().After(deadline) {
+			s.t.Fatalf("after a minute it is still not so that %s:\n%s", what, scrape)
+		}
+	}
+}
+
+// hubspotSays delivers events as HubSpot does.
+func (s *stage) hubspotSays(events ...string) {
+	s.t.Helper()
+	address, body, at := s.serviceURL+"/functions/v1/hubspot-webhooks", "["+strings.Join(events, ",")+"]", strconv.FormatInt(time.Now().UnixMilli(), 10)
+	mac := hmac.New(sha256.New, []byte(simhubspot.DefaultClientSecret))
+	_, _ = mac.Write([]byte("POST" + address + body + at))
+	req, err := http.NewRequestWithContext(s.t.Context(), http.MethodPost, address, strings.NewReader(body))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("X-HubSpot-Request-Timestamp", at)
+	req.Header.Set("X-HubSpot-Signature-v3", base64.StdEncoding.EncodeToString(mac.Sum(nil)))
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if resp.StatusCode != http.StatusOK {
+		s.t.Fatalf("webhooks answered %d", resp.StatusCode)
 	}
 }

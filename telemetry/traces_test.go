@@ -4,10 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"crm-connectors/api"
+	"crm-connectors/connectors"
 	"crm-connectors/store"
 
 	"github.com/google/uuid"
@@ -141,5 +145,29 @@ func TestSpansThatCannotBeSentAreALineOfTheLogAndNoMore(t *testing.T) {
 	}
 	if !strings.Contains(log.String(), `"event":"traces_lost","spans":1`) {
 		t.Errorf("the log has %s", log.String())
+	}
+}
+
+func TestACRMIsSentNoTraceContext(t *testing.T) {
+	t.Parallel()
+	got := make(chan http.Header, 1)
+	crm := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got <- r.Header }))
+	t.Cleanup(crm.Close)
+	tel, kept := traced(t, "always_on")
+	ctx, _ := tel.Routed(t.Context(), "POST", "/sync", parent+"01")
+	_, err := tel.Calls(connectors.HubSpot, connectors.NewClient(nil, time.Now)).Do(ctx, connectors.Call{Method: http.MethodGet, URL: crm.URL + "/things?email=ada@example.com",
+		Route: "/things", Effect: connectors.Read})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sent := <-got
+	for _, name := range []string{"Traceparent", "Tracestate", "Baggage"} {
+		if sent.Get(name) != "" {
+			t.Errorf("the CRM was sent %s: %s", name, sent.Get(name))
+		}
+	}
+	spans := kept()
+	if len(spans) != 1 || spans[0].Name != "GET /things" || strings.Contains(fmt.Sprint(spans[0]), "ada@example.com") {
+		t.Errorf("spans %v, want the call by its route", spans)
 	}
 }

@@ -140,7 +140,7 @@ func TestWithoutADatabaseAScrapeSaysSoAndStillHasWhatTheProcessKnows(t *testing.
 func TestAScrapeTellsOfConnectionsThatRestAreSilentOrAreLostAndOfWebhooks(t *testing.T) {
 	t.Parallel()
 	s := openStage(t)
-	s.hubspotSays(`{"subscriptionType":"contact.deletion","portalId":`+strconv.FormatInt(int64(s.hubspot.HubID()), 10)+`,"objectId":1}`, `{"subscriptionType":"contact.creation"}`)
+	s.hubspotSays(`{"subscriptionType":"contact.deletion","portalId":`+strconv.FormatInt(s.hubspot.HubID(), 10)+`,"objectId":1}`, `{"subscriptionType":"contact.creation"}`)
 	faults := s.salesforce.Core().Faults
 	if err := faults.Add(sim.Fault{Path: "^/services/data", Kind: sim.FaultCut, Times: -1}); err != nil {
 		t.Fatal(err)

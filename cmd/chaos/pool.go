@@ -32,6 +32,7 @@ type pool struct {
 const (
 	schedulesPerBench = 300
 	tries             = 3 // of a schedule for which the harness itself failed
+	shots             = 6 // of a schedule that has a place to strike
 )
 
 // run carries out all schedules, or until stop says so, and gives the verdicts by kind. An error is of the harness.
@@ -151,7 +152,7 @@ func (p *pool) end(ctx context.Context, b *bench, done func(schedule, verdict)) 
 func (p *pool) hit(ctx context.Context, b *bench, s schedule) (verdict, error) {
 	for n := 1; ; n++ {
 		v, err := p.try(ctx, b, s)
-		if err != nil || !s.aimed || v.Faulted > 0 || v.broken(false) || n == tries {
+		if err != nil || !s.aimed || v.Faulted > 0 || v.broken(false) || n == shots {
 			v.Schedules = 1
 			return v, err
 		}

@@ -1,9 +1,7 @@
 package handlers_test
 
 import (
-	"bytes"
 	"context"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -38,6 +36,8 @@ const (
 	jwtSecret   = "a-shared-secret-of-these-tests-0123456789"
 	hubSpot     = "hubspot"
 	salesForce  = "salesforce"
+
+	operatorRole = "crm_operator"
 )
 
 // desk is the whole service for one test: real handlers, connectors and delivery, both CRMs simulated, a database of its
@@ -48,6 +48,8 @@ type desk struct {
 	store     *store.Store
 	keys      *store.Keyring
 	engine    *delivery.Engine
+	handlers  *handlers.Handlers
+	operators *api.Operators
 	url       string // of the service, without /functions/v1
 	workspace uuid.UUID
 	hub       *simhubspot.Sim
@@ -56,6 +58,8 @@ type desk struct {
 	oplog     *sim.OpLog
 	log       *record // what the service logged
 	seen      *record // every answer of the service, headers and bodies
+
+	clock *clock // the handlers' own; the database keeps the real time
 
 	mu      sync.Mutex
 	secrets map[string]bool // tokens that were stored at any time
@@ -81,7 +85,7 @@ func open(t *testing.T, change ...func(*options)) *desk {
 	for _, f := range change {
 		f(&o)
 	}
-	d := &desk{t: t, workspace: uuid.New(), oplog: simtest.Log(t), log: &record{}, seen: &record{}, secrets: map[string]bool{}}
+	d := &desk{t: t, workspace: uuid.New(), oplog: simtest.Log(t), log: &record{}, seen: &record{}, clock: &clock{}, secrets: map[string]bool{}}
 	d.openStore()
 	client, secret := "", ""
 	if o.ownApps {
@@ -179,13 +183,13 @@ func (d *desk) router(o options, hubURL string) http.Handler {
 	if err != nil {
 		d.t.Fatal(err)
 	}
-	h, err := handlers.New(handlers.Config{Store: d.store, Engine: d.engine, Connectors: crms, Apps: apps, Validator: validator,
-		AppBaseURL: appBase, RedirectOrigins: []string{partnerBase}, Log: log})
+	d.operators = &api.Operators{Keys: api.NewServiceKeys(map[string]string{"test": serviceKey}, ""), Tokens: api.NewTokens(api.TokenRules{Secret: []byte(jwtSecret)}), Role: operatorRole}
+	d.handlers, err = handlers.New(handlers.Config{Store: d.store, Engine: d.engine, Connectors: crms, Apps: apps, Validator: validator,
+		AppBaseURL: appBase, RedirectOrigins: []string{partnerBase}, Operators: d.operators, Log: log, Now: d.clock.now})
 	if err != nil {
 		d.t.Fatal(err)
 	}
-	router, err := api.NewRouter(api.Config{Handler: h, Auth: &api.Credentials{Keys: api.NewServiceKeys(map[string]string{"test": serviceKey}, ""),
-		Tokens: api.NewTokens(api.TokenRules{Secret: []byte(jwtSecret)})},
+	router, err := api.NewRouter(api.Config{Handler: d.handlers, Auth: &api.Credentials{Keys: d.operators.Keys, Tokens: d.operators.Tokens},
 		HubSpotHooks: api.NewHubSpotHooks(simhubspot.DefaultClientSecret, d.url+"/functions/v1/hubspot-webhooks", nil), Members: d.store, Away: store.Away, Log: log})
 	if err != nil {
 		d.t.Fatal(err)
@@ -225,24 +229,3 @@ func (d *desk) nothingSecretIsShown() {
 		}
 	}
 }
-
-// record collects text from several goroutines.
-type record struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-// Write is io.Writer.
-func (r *record) Write(p []byte) (int, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.buf.Write(p)
-}
-
-func (r *record) text() string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.buf.String()
-}
-
-var _ io.Writer = (*record)(nil)

@@ -35,9 +35,9 @@ func (d *desk) sealedTexts() []sealedText {
 	return all
 }
 
-func (d *desk) texts(sql string) []string {
+func (d *desk) texts(sql string, args ...any) []string {
 	d.t.Helper()
-	rows, err := d.pool.Query(d.t.Context(), sql)
+	rows, err := d.pool.Query(d.t.Context(), sql, args...)
 	if err != nil {
 		d.t.Fatal(err)
 	}

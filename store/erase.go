@@ -51,8 +51,8 @@ type ContactErased struct {
 	Pending   int // that a worker holds: call again after it
 }
 
-// EraseContact erases what is kept about a contact of the workspace: the content of its writes and of what depends on them, its address, and
-// the link to its record. What waits is cancelled. It may be called again. actor is for the record, which does not name the contact.
+// EraseContact erases what is kept about a contact of the workspace: the content of its writes and of what depends on them, its address,
+// the link to its record, and what the log that stepped aside says of it. What waits is cancelled. It may be called again. actor is for the record, which does not name the contact.
 func (s *Store) EraseContact(ctx context.Context, workspaceID uuid.UUID, email, actor string) (ContactErased, error) {
 	var out ContactErased
 	err := s.inTx(ctx, func(tx pgx.Tx) error {
@@ -87,8 +87,12 @@ func (s *Store) EraseContact(ctx context.Context, workspaceID uuid.UUID, email, 
 		if tag, err = tx.Exec(ctx, `delete from crm_object_links where workspace_id = $1 and email = $2`, workspaceID, email); err != nil {
 			return err
 		}
+		former, err := eraseFormerContact(ctx, tx, workspaceID, email)
+		if err != nil {
+			return err
+		}
 		return audit(ctx, tx, Act{Actor: actor, Action: "contact.erase", WorkspaceID: workspaceID, Subject: workspaceID.String(),
-			Detail: map[string]any{"writes": out.Writes, "cancelled": out.Cancelled, "pending": out.Pending, "links": tag.RowsAffected()}})
+			Detail: map[string]any{"writes": out.Writes, "cancelled": out.Cancelled, "pending": out.Pending, "links": tag.RowsAffected(), "former": former}})
 	})
 	if err != nil {
 		return ContactErased{}, fmt.Errorf("erase a contact: %w", err)
@@ -98,7 +102,7 @@ func (s *Store) EraseContact(ctx context.Context, workspaceID uuid.UUID, email, 
 
 const eraseAtOnce = 5000
 
-// EraseWorkspace erases all that is kept about a workspace but Conduit's own tables, and leaves one line in the record of acts. It
+// EraseWorkspace erases all that is kept about a workspace, in the tables that stepped aside too, but not in those that are Conduit's own, and leaves one line in the record of acts. It
 // says how many writes it erased. It works in parts, newest writes first: cut short, it goes on when it is called again. Before it, the
 // workspace is disconnected, so that nothing new comes.
 func (s *Store) EraseWorkspace(ctx context.Context, workspaceID uuid.UUID, actor string) (connections, writes int64, err error) {
@@ -129,8 +133,12 @@ func (s *Store) EraseWorkspace(ctx context.Context, workspaceID uuid.UUID, actor
 				connections = tag.RowsAffected()
 			}
 		}
+		former, err := eraseFormer(ctx, tx, workspaceID)
+		if err != nil {
+			return err
+		}
 		return audit(ctx, tx, Act{Actor: actor, Action: "workspace.erase", WorkspaceID: workspaceID, Subject: workspaceID.String(),
-			Detail: map[string]any{"connections": connections, "writes": writes}})
+			Detail: map[string]any{"connections": connections, "writes": writes, "former": former}})
 	})
 	if err != nil {
 		return 0, 0, fmt.Errorf("erase a workspace: %w", err)

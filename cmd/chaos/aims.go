@@ -54,7 +54,11 @@ func aims() map[string]func(seed int64) plan {
 		"rotated token forgotten": aimAt(tierRead, 1, task, func(*rand.Rand) []fault {
 			return []fault{expired(moment{first: true}), expired(moment{nth: 1, on: newTask})}
 		}),
-		"lost wake-up":             spoiled(func(*rand.Rand) sim.Fault { return sim.Fault{Kind: sim.FaultStatus, Status: 503, Path: tasksPath} }),
+		"lost wake-up":     spoiled(func(*rand.Rand) sim.Fault { return sim.Fault{Kind: sim.FaultStatus, Status: 503, Path: tasksPath} }),
+		"rest without end": spoiled(func(*rand.Rand) sim.Fault { return sim.Fault{Kind: sim.FaultHang, Path: tasksPath} }),
+		"held back is sent": aimAt(tierRead, 1, []string{"hubspot-task", "hubspot-task", "hubspot-note", "hubspot-note"}, func(*rand.Rand) []fault {
+			return []fault{atFirst(lane.HubSpot, sim.Fault{Kind: sim.FaultHang, Path: tasksPath})}
+		}),
 		"refresh without lease":    aimAt(tierRead, 2, []string{"salesforce-task"}, crowd),
 		"absence believed at once": spoiled(late(300, 900)),
 		"marker changes":           spoiled(after(sim.FaultCutAfter)),

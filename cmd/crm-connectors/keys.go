@@ -10,10 +10,15 @@ import (
 	"crm-connectors/store"
 )
 
-// keysTask is one thing that 'keys' does. out is where a keyset goes: the file of --out, or standard output.
+// keysTask is one thing that 'keys' does.
 type keysTask struct {
 	words string
-	run   func(ctx context.Context, e env, out string) error
+	run   func(ctx context.Context, e env, f keysFlags) error
+}
+
+type keysFlags struct {
+	out string // the file that a keyset goes to; empty: standard output
+	yes bool   // a person means it
 }
 
 func keysTasks() []keysTask {
@@ -27,11 +32,13 @@ func keysTasks() []keysTask {
 			func(_ context.Context, _ env, k *store.Keyset) (*store.Keyset, error) { return k.Promote() })},
 		{"rotate retire", changeKeyset("the old keys are gone. Give this keyset to every process.", retireKeys)},
 		{"reencrypt", reencrypt},
+		{"drop-former", dropFormer},
 	}
 }
 
 func keysCommand() command {
 	c := command{name: "keys", group: groupOperate, summary: "Make, change and renew the keyset that seals CRM tokens", usage: `Usage: crm-connectors keys generate | wrap | show | rotate prepare | rotate promote | reencrypt | rotate retire  [--out FILE]
+       crm-connectors keys drop-former [--yes]
 
 The keyset seals the customers' tokens: whoever has it and the database has the tokens, and without it no stored token opens. It is read
 from TOKEN_KEYSET or TOKEN_KEYSET_FILE, and printed or written to FILE, never taken from the command line. With TOKEN_KEYSET_KMS it is
@@ -39,11 +46,12 @@ wrapped by that key of AWS KMS wherever it is printed.
 
   generate         a new keyset
   wrap             the present keyset, wrapped
-  show             the ids of its keys; with DATABASE_URL also how much each has sealed
+  show             the ids of its keys; with DATABASE_URL also how much each has sealed, and what still lies under Conduit's former key
   rotate prepare   1. the keyset with a new key that only opens yet
   rotate promote   2. the keyset with the newest key sealing
   reencrypt        3. seals anew whatever another key, or Conduit's former one (TOKEN_ENC_KEY_B64), sealed; serve goes on
   rotate retire    4. the keyset without its old keys; refused while the database needs them
+  drop-former      what Conduit's own tables (conduit_...) still hold; with --yes they are dropped, for good. Refused before reencrypt
 
 After steps 1, 2 and 4 give the keyset to every process before the next step. Nothing is down at any time.
 
@@ -53,34 +61,35 @@ Examples
 	c.run = func(ctx context.Context, e env) error {
 		fs := newFlags(c)
 		out := fs.String("out", "", "`file` for the keyset, which must not exist yet (default: print it)")
+		yes := fs.Bool("yes", false, "with drop-former: drop the tables, rather than say what they hold")
 		for _, task := range keysTasks() {
 			if rest, ok := afterWords(e.args, task.words); ok {
 				e.args = rest
 				if err := parseFlags(fs, c, e); err != nil {
 					return err
 				}
-				return task.run(ctx, e, *out)
+				return task.run(ctx, e, keysFlags{*out, *yes})
 			}
 		}
 		if err := parseFlags(fs, c, e); err != nil {
 			return err
 		}
-		return &usageError{"keys: say what to do: generate, wrap, show, rotate prepare, rotate promote, reencrypt or rotate retire\nRun '" + program + " help keys' for more."}
+		return &usageError{"keys: say what to do: generate, wrap, show, rotate prepare, rotate promote, reencrypt, rotate retire or drop-former\nRun '" + program + " help keys' for more."}
 	}
 	return c
 }
 
-func generateKeyset(ctx context.Context, e env, out string) error {
+func generateKeyset(ctx context.Context, e env, f keysFlags) error {
 	keys, err := store.NewKeyset()
 	if err != nil {
 		return err
 	}
-	return putKeyset(ctx, e, keysetSource{kms: e.getenv("TOKEN_KEYSET_KMS")}, keys, out)
+	return putKeyset(ctx, e, keysetSource{kms: e.getenv("TOKEN_KEYSET_KMS")}, keys, f.out)
 }
 
 // changeKeyset is a task that puts out what change makes of the present keyset.
-func changeKeyset(done string, change func(context.Context, env, *store.Keyset) (*store.Keyset, error)) func(context.Context, env, string) error {
-	return func(ctx context.Context, e env, out string) error {
+func changeKeyset(done string, change func(context.Context, env, *store.Keyset) (*store.Keyset, error)) func(context.Context, env, keysFlags) error {
+	return func(ctx context.Context, e env, f keysFlags) error {
 		source, err := presentKeyset(e)
 		if err != nil {
 			return err
@@ -92,7 +101,7 @@ func changeKeyset(done string, change func(context.Context, env, *store.Keyset) 
 		if keys, err = change(ctx, e, keys); err != nil {
 			return err
 		}
-		if err := putKeyset(ctx, e, source, keys, out); err != nil {
+		if err := putKeyset(ctx, e, source, keys, f.out); err != nil {
 			return err
 		}
 		_, err = fmt.Fprintln(e.stderr, "keys: "+done)

@@ -51,19 +51,15 @@ func retireKeys(ctx context.Context, e env, keys *store.Keyset) (*store.Keyset, 
 }
 
 func countSealed(ctx context.Context, e env, keys *store.Keyset) ([]store.Sealed, error) {
-	_, dsn, err := keysConfig(e, true)
+	st, pool, err := openKeysStore(ctx, e)
 	if err != nil {
 		return nil, err
 	}
-	pool, err := pgxpool.New(ctx, dsn)
-	if err != nil {
-		return nil, errors.New("DATABASE_URL cannot be read")
-	}
 	defer pool.Close()
-	return store.New(pool, nil).Sealed(ctx, keys)
+	return st.Sealed(ctx, keys)
 }
 
-func showKeys(ctx context.Context, e env, _ string) error {
+func showKeys(ctx context.Context, e env, _ keysFlags) error {
 	source, err := presentKeyset(e)
 	if err != nil {
 		return err
@@ -92,11 +88,16 @@ func showKeys(ctx context.Context, e env, _ string) error {
 			}
 			_, _ = fmt.Fprintf(table, "%s\t%d by %s\n", c.Column, c.Texts, by)
 		}
+		had, err := former(ctx, e)
+		if err != nil {
+			return err
+		}
+		writeFormer(table, had)
 	}
 	return table.Flush()
 }
 
-func reencrypt(ctx context.Context, e env, _ string) error {
+func reencrypt(ctx context.Context, e env, _ keysFlags) error {
 	source, dsn, err := keysConfig(e, true)
 	if err != nil {
 		return err

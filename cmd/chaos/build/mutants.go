@@ -59,6 +59,8 @@ func mutantsOfTheDelivery() []Mutant {
 		{"lost wake-up", "what waits for its time is not woken", []overlay.Edit{
 			{In: "store/claim.go", Old: "return end(ctx, tx, next)", New: "return end(ctx, tx, nil)"},
 			{In: "delivery/upkeep.go", Old: "found.Woken, err = e.store.WakeDue(ctx, forgottenAfter, e.Wake); err != nil", New: "found.Woken, err = 0, nil; err != nil"}}},
+		{"rest without end", "an account that did not answer once is never called again", []overlay.Edit{
+			{In: "delivery/silence.go", Old: "return rest*3/4 + rand.N(rest/2)", New: "return rest*3/4 + rand.N(rest/2) + time.Hour"}}},
 		{"refresh without lease", "everybody refreshes for himself", []overlay.Edit{{In: "delivery/refresh.go", Old: "if mine {", New: "if mine || err == nil {"}}},
 		{"absence believed at once", "a read that finds nothing is believed where the CRM enforces nothing", []overlay.Edit{
 			{In: "delivery/find.go", Old: "case f.Tier == connectors.TierEnforced:", New: `case f.Tier != "":`}}},
@@ -79,6 +81,8 @@ func mutantsOfTheConnector() []Mutant {
 			{In: "connectors/client.go", Old: "CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },", New: ""}}},
 		{"idempotency header", "Go's client repeats a request that has one", []overlay.Edit{
 			{In: "connectors/client.go", Old: `req.Header.Set("User-Agent", "crm-connectors")`, New: `req.Header.Set("Idempotency-Key", "1")`}}},
+		{"held back is sent", "what is not sent to an account that does not answer counts as written", []overlay.Edit{
+			{In: "connectors/client.go", Old: "return Reply{}, &TransportError{Err: refusal}", New: "return Reply{Status: http.StatusCreated, Body: []byte(`{\"id\":\"1\"}`)}, nil"}}},
 		{"send deadline ignored", "a worker that slept through its lease still sends", []overlay.Edit{
 			{In: "connectors/client.go", Old: "if !call.SendBy.IsZero() && !c.now().Before(call.SendBy) {", New: "if call.Method == \"\" {"},
 			{In: "delivery/delivery.go", Old: "JobTimeout: timeout,", New: "JobTimeout: -1,"}}}, // which would stop it too

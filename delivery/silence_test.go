@@ -15,6 +15,7 @@ import (
 	"crm-connectors/store"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 )
 
 // account is a CRM account behind a real client: its answers are what the test says.
@@ -192,4 +193,45 @@ func TestACRMThatHangsTakesNoWorkersOfAnother(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.until(b.append("served", "task")[0].ID, store.Succeeded)
+}
+
+func TestAConnectionThatRestsIsNotCalledWhoeverWakesIt(t *testing.T) {
+	t.Parallel()
+	b, a := silentBench(t, 0)
+	b.start(b.engine)
+	b.append("first", "task")
+	b.untilRest(SilentCalls)
+	for i := range 5 {
+		w := b.append(fmt.Sprint("w", i), "task")[0]
+		if err := pgx.BeginFunc(t.Context(), b.pool, func(tx pgx.Tx) error { return b.engine.Wake(t.Context(), tx, b.conn.ID) }); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(50 * time.Millisecond)
+		if got := b.write(w.ID); got.Status != store.Queued || got.Attempt != 0 {
+			t.Errorf("a write that came in the rest is %s after %d attempts, want it queued and untried", got.Status, got.Attempt)
+		}
+	}
+	if a.calls() != 1 {
+		t.Errorf("called %d times, want no call in the rest", a.calls())
+	}
+}
+
+func TestARestDoublesUpToItsLimitAndIsNeverTheSame(t *testing.T) {
+	t.Parallel()
+	const call = time.Minute
+	e := &Engine{cfg: Config{CallTimeout: call}}
+	want := call / 2
+	for silent := SilentCalls; silent < SilentCalls+20; silent++ {
+		seen := map[time.Duration]bool{}
+		for range 20 {
+			rest := e.restAfter(silent)
+			if seen[rest] = true; rest < want*3/4 || rest > want*5/4 {
+				t.Errorf("after %d silent calls it rests for %s, want a quarter about %s", silent, rest, want)
+			}
+		}
+		if len(seen) < 2 {
+			t.Errorf("after %d silent calls every rest is the same", silent)
+		}
+		want = min(2*want, restMost*call)
+	}
 }

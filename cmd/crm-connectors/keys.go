@@ -32,13 +32,13 @@ func keysTasks() []keysTask {
 			func(_ context.Context, _ env, k *store.Keyset) (*store.Keyset, error) { return k.Promote() })},
 		{"rotate retire", changeKeyset("the old keys are gone. Give this keyset to every process.", retireKeys)},
 		{"reencrypt", reencrypt},
-		{"drop-former", dropFormer},
+		{"drop former", dropFormer},
 	}
 }
 
 func keysCommand() command {
 	c := command{name: "keys", group: groupOperate, summary: "Make, change and renew the keyset that seals CRM tokens", usage: `Usage: crm-connectors keys generate | wrap | show | rotate prepare | rotate promote | reencrypt | rotate retire  [--out FILE]
-       crm-connectors keys drop-former [--yes]
+       crm-connectors keys drop former [--yes]
 
 The keyset seals the customers' tokens: whoever has it and the database has the tokens, and without it no stored token opens. It is read
 from TOKEN_KEYSET or TOKEN_KEYSET_FILE, and printed or written to FILE, never taken from the command line. With TOKEN_KEYSET_KMS it is
@@ -51,7 +51,7 @@ wrapped by that key of AWS KMS wherever it is printed.
   rotate promote   2. the keyset with the newest key sealing
   reencrypt        3. seals anew whatever another key, or Conduit's former one (TOKEN_ENC_KEY_B64), sealed; serve goes on
   rotate retire    4. the keyset without its old keys; refused while the database needs them
-  drop-former      what Conduit's own tables (conduit_...) still hold; with --yes they are dropped, for good. Refused before reencrypt
+  drop former      what Conduit's own tables (conduit_...) still hold; with --yes they are dropped, for good. Refused before reencrypt
 
 After steps 1, 2 and 4 give the keyset to every process before the next step. Nothing is down at any time.
 
@@ -61,7 +61,7 @@ Examples
 	c.run = func(ctx context.Context, e env) error {
 		fs := newFlags(c)
 		out := fs.String("out", "", "`file` for the keyset, which must not exist yet (default: print it)")
-		yes := fs.Bool("yes", false, "with drop-former: drop the tables, rather than say what they hold")
+		yes := fs.Bool("yes", false, "with drop former: drop the tables, rather than say what they hold")
 		for _, task := range keysTasks() {
 			if rest, ok := afterWords(e.args, task.words); ok {
 				e.args = rest
@@ -74,7 +74,7 @@ Examples
 		if err := parseFlags(fs, c, e); err != nil {
 			return err
 		}
-		return &usageError{"keys: say what to do: generate, wrap, show, rotate prepare, rotate promote, reencrypt, rotate retire or drop-former\nRun '" + program + " help keys' for more."}
+		return &usageError{"keys: say what to do: generate, wrap, show, rotate prepare, rotate promote, reencrypt, rotate retire or drop former\nRun '" + program + " help keys' for more."}
 	}
 	return c
 }

@@ -232,7 +232,7 @@ func TestTheFormerKeyIsCheckedBeforeItIsUsed(t *testing.T) {
 func TestTheProgramTellsWhatLiesUnderTheFormerKeyAndDropsItWhenTold(t *testing.T) {
 	t.Parallel()
 	b := openKeysBench(t)
-	if out, errs, code := b.keys("drop-former --yes"); code != exitOK || out != "" || !strings.Contains(errs, "no table of Conduit's is left") {
+	if out, errs, code := b.keys("drop former --yes"); code != exitOK || out != "" || !strings.Contains(errs, "no table of Conduit's is left") {
 		t.Errorf("where Conduit never ran: exit code %d, %q, %q", code, out, errs)
 	}
 	if _, err := b.pool.Exec(t.Context(), `create table conduit_crm_connections (id int, workspace_id uuid, access_token_ciphertext text, refresh_token_ciphertext text);
@@ -240,7 +240,7 @@ func TestTheProgramTellsWhatLiesUnderTheFormerKeyAndDropsItWhenTold(t *testing.T
 		t.Fatal(err)
 	}
 	const held = "1 rows of Conduit's, 2 tokens by its former key"
-	for _, words := range []string{"show", "drop-former", "drop-former --yes"} {
+	for _, words := range []string{"show", "drop former", "drop former --yes"} {
 		if out, errs, code := b.keys(words); code != exitOK || !strings.Contains(out, held) {
 			t.Errorf("keys %s: exit code %d, %q, %q", words, code, out, errs)
 		}

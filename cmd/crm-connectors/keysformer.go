@@ -58,7 +58,7 @@ func dropFormer(ctx context.Context, e env, f keysFlags) error {
 	defer pool.Close()
 	had, err := st.Former(ctx)
 	if err == nil && f.yes {
-		had, err = st.DropFormer(ctx, keys, "keys drop-former")
+		had, err = st.DropFormer(ctx, keys, "keys drop former")
 	}
 	switch {
 	case errors.Is(err, store.ErrStillSealedByOthers):

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 
@@ -63,13 +64,17 @@ func access() map[string]rule {
 }
 
 // authenticate lets everybody through to open operations, and to the others callers who prove themselves and are of a kind that may
-// call the operation at all.
-func authenticate(p *responder, auth Authenticator, hubspot *HubSpotHooks) func(http.Handler) http.Handler {
+// call the operation at all. What is too often is refused here, before a body is read.
+func authenticate(p *responder, auth Authenticator, hubspot *HubSpotHooks, m *meter) func(http.Handler) http.Handler {
 	rules := access()
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			rule := rules[matchFrom(r.Context()).route.Operation.OperationID]
 			if rule.open {
+				if err := m.address(r); err != nil {
+					p.fail(w, r, err)
+					return
+				}
 				next.ServeHTTP(w, r)
 				return
 			}
@@ -81,6 +86,11 @@ func authenticate(p *responder, auth Authenticator, hubspot *HubSpotHooks) func(
 			} else if caller, err = auth.Authenticate(r); err == nil {
 				exchangeFrom(r.Context()).caller = caller
 				err = rule.admits(caller.Kind)
+			}
+			if err != nil && caller.Kind == "" { // whoever tries keys is slowed, and a good one is not held up by others behind one gateway
+				err = cmp.Or(m.address(r), err)
+			} else if err == nil {
+				err = m.caller(caller)
 			}
 			if err != nil {
 				p.fail(w, r, err)

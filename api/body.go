@@ -12,6 +12,9 @@ import (
 	"unicode/utf8"
 )
 
+// strayBody is how long a body may be, in bytes, that comes with a request which has no use for one.
+const strayBody = 4 << 10
+
 // limits are the largest bodies, in bytes.
 type limits struct {
 	body, batch int64
@@ -24,6 +27,9 @@ func body(p *responder, v *Validator, most limits) func(http.Handler) http.Handl
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			rule, ok := v.bodies[matchFrom(r.Context()).route.Operation]
 			if !ok {
+				if r.ContentLength < 0 || r.ContentLength > strayBody {
+					w.Header().Set("Connection", "close") // or the server would read all of it before it answers
+				}
 				next.ServeHTTP(w, r)
 				return
 			}
@@ -34,6 +40,10 @@ func body(p *responder, v *Validator, most limits) func(http.Handler) http.Handl
 			data, err := readBody(w, r, limit, rule.form)
 			if err != nil {
 				p.fail(w, r, err)
+				return
+			}
+			if at := tooDeep(data); at >= 0 && !rule.form {
+				p.fail(w, r, &Error{Code: CodeInvalidJSON, Message: fmt.Sprintf("The body is nested deeper than %d levels at byte %d", mostDepth, at), Details: map[string]any{"offset": at}})
 				return
 			}
 			checked, err := rule.check(data, r.Header.Get("Idempotency-Key"))
@@ -111,6 +121,30 @@ func decodeJSON(data []byte) (any, error) {
 		return nil, brokenJSON(int64(len(data) - len(bytes.TrimLeft(rest, " \t\r\n"))))
 	}
 	return value, nil
+}
+
+// mostDepth is how deep the JSON of a body may be nested; the contract's deepest is a dozen.
+const mostDepth = 64
+
+// tooDeep is the byte at which data is nested too deep, or -1.
+func tooDeep(data []byte) int {
+	depth, inString := 0, false
+	for i := 0; i < len(data); i++ {
+		switch c := data[i]; {
+		case inString && c == '\\':
+			i++
+		case c == '"':
+			inString = !inString
+		case inString:
+		case c == '{' || c == '[':
+			if depth++; depth > mostDepth {
+				return i
+			}
+		case c == '}' || c == ']':
+			depth--
+		}
+	}
+	return -1
 }
 
 func errorOffset(err error, data []byte) int64 {

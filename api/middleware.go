@@ -130,14 +130,22 @@ func cors(origins []string) func(http.Handler) http.Handler {
 
 // harden sets what every answer of this service wants: nothing here may be cached, sniffed or
 // passed on as a referrer, least of all an OAuth callback's address.
-func harden(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h := w.Header()
-		h.Set("Cache-Control", "no-store")
-		h.Set("Referrer-Policy", "no-referrer")
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("X-Frame-Options", "DENY")
-		h.Set("x-served-by", "crm-connectors")
-		next.ServeHTTP(w, r)
-	})
+func harden(hsts bool) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			h := w.Header()
+			if hsts {
+				h.Set("Strict-Transport-Security", oneYear)
+			}
+			h.Set("Cache-Control", "no-store")
+			h.Set("Referrer-Policy", "no-referrer")
+			h.Set("X-Content-Type-Options", "nosniff")
+			h.Set("X-Frame-Options", "DENY")
+			h.Set("x-served-by", "crm-connectors")
+			next.ServeHTTP(w, r)
+		})
+	}
 }
+
+// oneYear is for how long a browser that was told to use TLS goes on to. Other hosts of the domain are their owners' affair.
+const oneYear = "max-age=31536000"

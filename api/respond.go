@@ -34,6 +34,9 @@ func (p *responder) fail(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	h := w.Header()
 	h.Set("sb-error-code", string(e.Code))
+	if e.Code == CodeRequestTooLarge {
+		h.Set("Connection", "close") // or the server would go on to read what nobody wants
+	}
 	if wait := retryAfter(e); wait > 0 {
 		h.Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
 	}

@@ -26,8 +26,10 @@ type Config struct {
 	MaxBatchBody   int64                       // bytes; 0: 32 MiB
 	Ready          func(context.Context) error // for /readyz; an *Error is answered as it is, any other means the database; nil: always ready
 	Away           func(error) bool            // says of an error of the Handler that the database is away; nil: it never is
+	Rates          Rates                       // how many requests are taken, by whom
+	HSTS           bool                        // browsers come over TLS alone, and are told to go on so
 	RequestTimeout time.Duration               // from the first byte to the answer, then 504; 0: two minutes
-	Now            func() time.Time            // for the access log; nil: time.Now
+	Now            func() time.Time            // for the access log and the rates; nil: time.Now
 }
 
 const (
@@ -46,8 +48,12 @@ func NewRouter(cfg Config) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
+	meter, err := newMeter(cfg.Rates, cfg.Now)
+	if err != nil {
+		return nil, fmt.Errorf("rates: %w", err)
+	}
 	p := &responder{log: cfg.Log, away: cfg.Away}
-	mux := operations(cfg.Handler, cfg.Members, p)
+	mux := operations(cfg.Handler, cfg.Members, meter, p)
 	if err := everyRouteIsInTheContract(mux, v); err != nil {
 		return nil, err
 	}
@@ -56,14 +62,14 @@ func NewRouter(cfg Config) (http.Handler, error) {
 		withRequestID,
 		accessLog(cfg.Log, cfg.Observer, cfg.Now),
 		recoverer(p),
-		harden,
+		harden(cfg.HSTS),
 		cors(cfg.Origins),
 		stripPrefix(p),
 		deadline(cfg.RequestTimeout),
 		health(p, cfg.Ready),
 		findRoute(p, mux, v.spec),
 		observed(cfg.Observer),
-		authenticate(p, cfg.Auth, cfg.HubSpotHooks),
+		authenticate(p, cfg.Auth, cfg.HubSpotHooks, meter),
 		parameters(p),
 		WithBrowser,
 		body(p, v, limits{body: cfg.MaxBody, batch: cfg.MaxBatchBody}),
@@ -94,9 +100,9 @@ func (c *Config) defaults() {
 }
 
 // operations is the generated binding around the handlers.
-func operations(handler StrictServerInterface, members Members, p *responder) *chi.Mux {
+func operations(handler StrictServerInterface, members Members, m *meter, p *responder) *chi.Mux {
 	mux := chi.NewRouter()
-	strict := NewStrictHandlerWithOptions(handler, []StrictMiddlewareFunc{neverEmpty, membership(members)}, StrictHTTPServerOptions{
+	strict := NewStrictHandlerWithOptions(handler, []StrictMiddlewareFunc{neverEmpty, workspaceRate(m), membership(members)}, StrictHTTPServerOptions{
 		RequestErrorHandlerFunc: func(w http.ResponseWriter, r *http.Request, err error) {
 			p.fail(w, r, &Error{Code: CodeValidationFailed, Message: "The body could not be read", Err: err})
 		},
@@ -146,7 +152,7 @@ func parameters(p *responder) func(http.Handler) http.Handler {
 				return
 			}
 			err := openapi3filter.ValidateRequest(r.Context(), &openapi3filter.RequestValidationInput{
-				Request: r, PathParams: m.params, Route: m.route, Options: options})
+				Request: bodiless(r), PathParams: m.params, Route: m.route, Options: options})
 			if err != nil {
 				p.fail(w, r, parameterFailure(err))
 				return
@@ -154,6 +160,13 @@ func parameters(p *responder) func(http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 		})
 	}
+}
+
+// bodiless is r for who has no business with its body, and would read all of it whatever its size.
+func bodiless(r *http.Request) *http.Request {
+	r2 := *r
+	r2.Body = http.NoBody
+	return &r2
 }
 
 // unstorable names a query parameter of the contract that Postgres could not take as text.

@@ -136,7 +136,7 @@ func TestANegativeAnswerCountsOnlyTwiceAndAfterTheLastMomentOfALateCommit(t *tes
 	}
 }
 
-func TestAConnectorThatPanicsLeavesTheRowInDoubtAndTheProcessAlive(t *testing.T) {
+func TestThreat24_AConnectorThatPanicsLeavesTheRowInDoubtAndTheProcessAlive(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.crm.answer(func(connectors.Account, connectors.Write) connectors.Result { panic("out of cheese") })
@@ -199,7 +199,7 @@ func TestNoWakeUpIsLostAmongManyProducersAndReplicas(t *testing.T) {
 	}
 }
 
-func TestALargeWorkspaceDoesNotStarveASmallOne(t *testing.T) {
+func TestThreat23_ALargeWorkspaceDoesNotStarveASmallOne(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(c *Config) { c.Workers, c.Slice = 1, 50*time.Millisecond })
 	b.crm.answer(func(a connectors.Account, w connectors.Write) connectors.Result {

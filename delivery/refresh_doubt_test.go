@@ -95,7 +95,7 @@ func TestTokensThatAreAboutToEndAreRefreshedOffTheWritePath(t *testing.T) {
 	}
 }
 
-func TestManyTokensThatEndAtOnceAreRefreshedInATrickleAndHarmNobody(t *testing.T) {
+func TestThreat25_ManyTokensThatEndAtOnceAreRefreshedInATrickleAndHarmNobody(t *testing.T) {
 	t.Parallel()
 	conns := 40
 	if os.Getenv("REFRESH_TRIALS") != "" {

@@ -165,7 +165,7 @@ func trials(t *testing.T, few int) int {
 	return few
 }
 
-func TestEightReplicasWithFiftyCallersEachMakeOneTokenCall(t *testing.T) {
+func TestThreat11_EightReplicasWithFiftyCallersEachMakeOneTokenCall(t *testing.T) {
 	t.Parallel()
 	for _, rotating := range []bool{false, true} {
 		t.Run(fmt.Sprintf("rotating %v", rotating), func(t *testing.T) {

@@ -81,7 +81,7 @@ func TestARepeatGivesTheSameRowsAndWakesNobody(t *testing.T) {
 	}
 }
 
-func TestAKeyWithAnotherPayloadIsRefusedAndNothingOfTheOutcomeIsStored(t *testing.T) {
+func TestThreat27_AKeyWithAnotherPayloadIsRefusedAndNothingOfTheOutcomeIsStored(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.connect("hubspot", "hub1")

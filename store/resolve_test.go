@@ -20,7 +20,7 @@ func (b *bench) resolve(id uuid.UUID, r store.Resolution) store.Write {
 	return w
 }
 
-func TestARecordThatAPersonFoundIsReadBeforeItCountsAsWritten(t *testing.T) {
+func TestThreat28_ARecordThatAPersonFoundIsReadBeforeItCountsAsWritten(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	c := b.connect("hubspot", "hub1")

@@ -132,7 +132,7 @@ func TestRetryPullsAWaitingRowForward(t *testing.T) {
 	}
 }
 
-func TestRetryRefusesWhatMayHaveBeenWritten(t *testing.T) {
+func TestThreat28_RetryRefusesWhatMayHaveBeenWritten(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	c := b.connect("hubspot", "hub1")

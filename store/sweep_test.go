@@ -82,7 +82,7 @@ func TestALookThatIsAbandonedLeavesTheDoubtAsItWas(t *testing.T) {
 	}
 }
 
-func TestARowThatTookDownThreeWorkersWaitsForAPerson(t *testing.T) {
+func TestThreat24_ARowThatTookDownThreeWorkersWaitsForAPerson(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	c := b.connect("hubspot", "hub1")

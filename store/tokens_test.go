@@ -22,7 +22,7 @@ func (b *bench) lend(c store.Connection, life time.Duration) bool {
 	return got
 }
 
-func TestOfManyRefreshersOneTakesTheLease(t *testing.T) {
+func TestThreat11_OfManyRefreshersOneTakesTheLease(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	c := b.connect("hubspot", "hub1")
@@ -66,7 +66,7 @@ func TestARefreshLeaseIsFreeAgainWhenItEndsOrRunsOut(t *testing.T) {
 	}
 }
 
-func TestNobodyRefreshesOldTokensOrADeadConnection(t *testing.T) {
+func TestThreat25_NobodyRefreshesOldTokensOrADeadConnection(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	old := b.connect("hubspot", "hub1")
@@ -80,7 +80,7 @@ func TestNobodyRefreshesOldTokensOrADeadConnection(t *testing.T) {
 	}
 }
 
-func TestRefreshedTokensReplaceTheOldOnesOnce(t *testing.T) {
+func TestThreat11_RefreshedTokensReplaceTheOldOnesOnce(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	c := b.connect("hubspot", "hub1")

@@ -23,7 +23,7 @@ func TestNoRowCrossesBetweenWorkspacesThatShareTwoConnections(t *testing.T) {
 	if n, err := strconv.Atoi(os.Getenv("TENANT_REQUESTS")); err == nil {
 		requests = n
 	}
-	s := start(t, options{env: []string{"DB_MAX_CONNS=2", "RIVER_POLL_ONLY=true", "LOG_LEVEL=info"}})
+	s := start(t, options{env: []string{"DB_MAX_CONNS=2", "RIVER_POLL_ONLY=true", "LOG_LEVEL=info", "RATE_LIMIT_PERSON=0", "RATE_LIMIT_WORKSPACE=0"}})
 	type tenant struct {
 		workspace uuid.UUID
 		token     []string

@@ -23,7 +23,7 @@ type page struct {
 }
 
 func pages() []page {
-	return []page{{"supabase-tests.md", introChecklist, checklist()}, {"security-tests.md", introThreats, threats()}}
+	return []page{{"supabase-tests.md", introChecklist, checklist()}, {"security-tests.md", introThreats, slices.Concat(threats(), threatsToIntake(), threatsToDelivery())}}
 }
 
 func (p page) path(root string) string { return filepath.Join(root, "docs", p.file) }

@@ -37,7 +37,7 @@ func callers() []breakage {
 			edits: in("api/webhook.go", "if !ok || !isWebhook(envelope) {", "if !ok || !isWebhook(envelope) || true {")},
 		{item: "27", broken: "a second delivery has keys of its own", edits: keyOfTheMoment()},
 		{item: "28", broken: "a call of cron with an empty body is refused",
-			edits: in("api/body.go", "if !ok {\n\t\t\t\tnext.ServeHTTP(w, r)", "if !ok && r.ContentLength != 0 {\n\t\t\t\tnext.ServeHTTP(w, r)")},
+			edits: in("api/body.go", "if !ok {\n\t\t\t\tif r.ContentLength < 0 ||", "if !ok && r.ContentLength != 0 {\n\t\t\t\tif r.ContentLength < 0 ||")},
 		{item: "28", broken: "a wrong secret is passed over",
 			edits: in("api/hooks.go", `return Caller{}, true, &Error{Code: CodeWebhookRefused, Message: "The webhook's secret is not the one that is configured here"}`,
 				"return Caller{}, false, nil")},

@@ -95,7 +95,7 @@ func threats() []breakage {
 		{item: "T13", folder: "connectors/salesforce", broken: "a backslash is left as it is",
 			edits: in("connectors/salesforce/soql.go", `case r == '\\' || r == '\'':`, `case r == '\'':`)},
 		{item: "T13", folder: "connectors/salesforce", broken: "an id is anything that begins as one",
-			edits: in("connectors/salesforce/ids.go", "([A-Za-z0-9]{3})?$`", "([A-Za-z0-9]{3})?`")},
+			edits: append(in("connectors/salesforce/ids.go", "([A-Za-z0-9]{3})?$`", "([A-Za-z0-9]{3})?`"), in("connectors/salesforce/ids.go", "len(id) == 15 || id == full", "len(id) >= 15")...)},
 		{item: "T14", folder: "connectors/hubspot", broken: "a part of a path is not escaped",
 			edits: in("connectors/hubspot/paths.go", `strings.ReplaceAll(url.PathEscape(s), "+", "%2B")`, `strings.ReplaceAll(s, "+", url.PathEscape("+"))`)},
 		{item: "T14", folder: "connectors/hubspot", broken: "a part of dots alone is left as it is",
@@ -166,5 +166,5 @@ func stateReadThenDeleted() []edit {
 	return append(in("store/oauth_states.go", "delete from oauth_states where state_hash = $1 and expires_at > now() and `+which+` returning `+oauthStateColumns",
 		"select `+oauthStateColumns+` from oauth_states where state_hash = $1 and expires_at > now() and `+which"),
 		in("store/oauth_states.go", "\tfor column, text := range map[string]*string{",
-			"\t_, _ = s.pool.Exec(ctx, `delete from oauth_states where state_hash = $1`, args[0])\n\tfor column, text := range map[string]*string{")...)
+			"\t_, _ = s.pool.Exec(ctx, `select pg_sleep(0.1)`)\n\t_, _ = s.pool.Exec(ctx, `delete from oauth_states where state_hash = $1`, args[0])\n\tfor column, text := range map[string]*string{")...)
 }

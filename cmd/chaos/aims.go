@@ -75,10 +75,22 @@ func aims() map[string]func(seed int64) plan {
 			return []fault{atFirst(lane.HubSpot, late(300, 400)(r)), // after the look that finds nothing, and before what follows from that
 				atFirst(lane.HubSpot, sim.Fault{Kind: sim.FaultDelay, Path: tasksPath, LatencyMS: 350})}
 		}),
-		"batch in part": aimAt(tierRead, 1, []string{"hubspot-task", "hubspot-task", "hubspot-task", "hubspot-task"}, func(*rand.Rand) []fault {
+		"neighbour's find": aimAt(tierRead, 1, fourTasks(), func(*rand.Rand) []fault { return []fault{atFirst(lane.HubSpot, after(sim.FaultCutAfter)(nil))} }),
+		"failed look is absence": aimAt(tierRead, 1, task, func(*rand.Rand) []fault {
+			return []fault{atFirst(lane.HubSpot, after(sim.FaultCutAfter)(nil)), atFirst(lane.HubSpot, sim.Fault{Kind: sim.FaultStatus, Status: 503, Times: 8,
+				Path: `/objects/(contacts|deals)/[^/]+/associations/(tasks|notes)$|/associations/(contacts|deals)/(tasks|notes)/batch/read$`})}
+		}),
+		"newer overtakes": aimAt(tierRead, 1, []string{"salesforce-updates"}, func(r *rand.Rand) []fault {
+			return []fault{atFirst(lane.Salesforce, sim.Fault{Kind: sim.FaultCommitLate, Method: http.MethodPatch, LatencyMS: 300 + r.IntN(500)})}
+		}),
+		"batch in part": aimAt(tierRead, 1, fourTasks(), func(*rand.Rand) []fault {
 			return []fault{atFirst(lane.HubSpot, sim.Fault{Kind: sim.FaultStatus, Status: 207, Path: `/tasks/batch/create$`, Body: `{"status":"COMPLETE","results":[]}`})}
 		}),
 	}
+}
+
+func fourTasks() []string {
+	return []string{"hubspot-task", "hubspot-task", "hubspot-task", "hubspot-task"}
 }
 
 // aimAt makes strict plans of faults: one of the kinds or, where they are of one name or crowded, all of them together.

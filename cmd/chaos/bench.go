@@ -85,7 +85,7 @@ func (h *harness) openBench(ctx context.Context, w world) (_ *bench, err error) 
 		}
 		b.own = cluster
 	}
-	b.lane, err = lane.Start(ctx, lane.Options{Service: w.service, Sim: h.base, Dir: b.dir, Cluster: cluster, Waits: h.waitsOf(w)})
+	b.lane, err = lane.Start(ctx, lane.Options{Service: w.service, Sim: h.base, Dir: b.dir, Cluster: cluster, Ports: h.ports, Waits: h.waitsOf(w)})
 	if err != nil {
 		return nil, err
 	}

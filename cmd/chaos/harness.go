@@ -43,6 +43,7 @@ type harness struct {
 	broken bool
 
 	cluster *lane.Cluster
+	ports   *lane.Ports
 
 	mu      sync.Mutex
 	benches int
@@ -82,6 +83,7 @@ func (h *harness) open(ctx context.Context) error {
 		return err
 	}
 	h.warn("starting Postgres")
+	h.ports = lane.NewPorts()
 	h.cluster, err = lane.StartCluster(ctx, h.dir)
 	return err
 }

@@ -69,6 +69,7 @@ func (c *checker) config(v variables) Config {
 		Proxy:        c.proxy(v.Proxy),
 		DrainWorkers: c.between("DRAIN_WORKERS", v.DrainWorkers, 1, 10_000),
 		Waits:        c.waits(v),
+		Limits:       c.limits(v),
 		LogLevel:     c.oneOf("LOG_LEVEL", v.LogLevel, "debug", "info", "warn", "error"),
 		LogFormat:    c.oneOf("LOG_FORMAT", v.LogFormat, "json", "console"),
 	}

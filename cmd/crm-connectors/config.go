@@ -29,6 +29,7 @@ type Config struct {
 	CORSOrigins     []string // "*" for all
 	PublicURL       string   // may be empty when both redirect URIs are given
 	ListenAddr      string
+	Limits          Limits
 	Console         *ConsoleConfig // nil: off
 	MetricsAddr     string         // empty: nobody is answered
 
@@ -47,6 +48,12 @@ type Config struct {
 	ShutdownDelay time.Duration
 	ShutdownGrace time.Duration
 	Tracing       *TracingConfig // nil: off
+}
+
+// Limits are how much is taken from callers.
+type Limits struct {
+	Rates                              api.Rates
+	Connections, ConnectionsPerAddress int // 0: any number
 }
 
 // Waits are how long the service waits for what, checked against each other.

@@ -132,6 +132,8 @@ func TestEachBadValueIsReportedByNameAndNeverPrinted(t *testing.T) {
 		"traces":               {map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": "http://" + marker + "@example.com", "OTEL_TRACES_SAMPLER": marker}, []string{"OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_TRACES_SAMPLER"}},
 		"traces, unused":       {map[string]string{"OTEL_EXPORTER_OTLP_HEADERS": marker, "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc", "OTEL_TRACES_SAMPLER_ARG": "2"}, []string{"OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_PROTOCOL", "OTEL_TRACES_SAMPLER_ARG"}},
 		"sampled how often":    {map[string]string{"OTEL_TRACES_SAMPLER_ARG": marker}, []string{"OTEL_TRACES_SAMPLER_ARG"}},
+		"too many":             {map[string]string{"RATE_LIMIT_PERSON": "-1", "CONNECTIONS_MAX": "2000000"}, []string{"RATE_LIMIT_PERSON", "CONNECTIONS_MAX"}},
+		"no header's name":     {map[string]string{"CLIENT_ADDRESS_HEADER": "X Real Ip"}, []string{"CLIENT_ADDRESS_HEADER"}},
 		"endless delay":        {map[string]string{"SHUTDOWN_DELAY": "1h"}, []string{"SHUTDOWN_DELAY"}},
 		"public URL is no URL": {map[string]string{"PUBLIC_URL": marker}, []string{"PUBLIC_URL"}},
 	} {

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net"
 	"runtime/debug"
+
+	"crm-connectors/api"
 )
 
 // gcPercent lets the small heap of this program grow to four times what lives in it: at Go's own 100 a fifth of a busy drain's CPU went into
@@ -64,6 +66,9 @@ func listenAt(ctx context.Context, cfg Config) (at listeners, err error) {
 		return l
 	}
 	at.api, at.metrics = open(cfg.ListenAddr), open(cfg.MetricsAddr)
+	if at.api != nil {
+		at.api = api.LimitConnections(at.api, cfg.Limits.Connections, cfg.Limits.ConnectionsPerAddress)
+	}
 	if cfg.Console != nil {
 		at.console = open(cfg.Console.ListenAddr)
 	}

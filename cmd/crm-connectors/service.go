@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"strings"
 	"time"
 
 	"crm-connectors/api"
@@ -100,6 +101,7 @@ func newService(ctx context.Context, cfg Config, log zerolog.Logger) (_ *service
 		return nil, err
 	}
 	router, err := api.NewRouter(api.Config{Handler: h, Auth: auth, HubSpotHooks: hubspotHooks(apps), Members: st, Log: log, Observer: watch, Origins: cfg.CORSOrigins,
+		Rates: cfg.Limits.Rates, HSTS: strings.HasPrefix(cfg.PublicURL, "https://"),
 		Ready: watch.ready(st), Away: store.Away})
 	if err != nil {
 		return nil, err

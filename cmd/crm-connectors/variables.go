@@ -61,6 +61,15 @@ type variables struct {
 	SalesforceAPIVersion   string `env:"SALESFORCE_API_VERSION" envDefault:"v66.0" group:"Salesforce" help:"of the REST API" example:"v66.0"`
 	SalesforceAuthBaseURL  string `env:"SALESFORCE_AUTH_BASE_URL" envDefault:"https://login.salesforce.com" group:"Salesforce" help:"where people sign in" example:"https://login.salesforce.com"`
 
+	RateService       int    `env:"RATE_LIMIT_SERVICE" envDefault:"60000" group:"Limits" help:"requests a minute of one service key; a fifth may come at once; 0, here and below: any number" example:"60000"`
+	RateHook          int    `env:"RATE_LIMIT_HOOK" envDefault:"12000" group:"Limits" help:"the same of webhooks and cron together, and of HubSpot" example:"12000"`
+	RatePerson        int    `env:"RATE_LIMIT_PERSON" envDefault:"600" group:"Limits" help:"the same of one signed-in person" example:"600"`
+	RateAddress       int    `env:"RATE_LIMIT_ADDRESS" envDefault:"600" group:"Limits" help:"the same of one address: pages without credentials, and credentials that are no good" example:"600"`
+	RateWorkspace     int    `env:"RATE_LIMIT_WORKSPACE" envDefault:"12000" group:"Limits" help:"the same about one workspace, by whomever; a batch counts once for each" example:"12000"`
+	AddressHeader     string `env:"CLIENT_ADDRESS_HEADER" group:"Limits" help:"the header in which the gateway names the client's address; of a list the last counts; not set: the address of the connection" example:"X-Real-Ip"`
+	Connections       int    `env:"CONNECTIONS_MAX" envDefault:"4000" group:"Limits" help:"connections that callers may hold at once" example:"4000"`
+	AddressConnection int    `env:"CONNECTIONS_PER_ADDRESS" envDefault:"0" group:"Limits" help:"the same of one address; 0 behind a gateway, whose address all have" example:"100"`
+
 	Lease         time.Duration `env:"DELIVERY_LEASE" envDefault:"90s" group:"Waits" help:"how long a worker may hold a write before it counts as dead" example:"90s"`
 	SendWindow    time.Duration `env:"DELIVERY_SEND_WINDOW" envDefault:"50s" group:"Waits" help:"how long of that it may begin to send" example:"50s"`
 	CallTimeout   time.Duration `env:"CRM_CALL_TIMEOUT" envDefault:"30s" group:"Waits" help:"how long a CRM may take to answer a call" example:"30s"`

@@ -68,6 +68,10 @@ func mutantsOfTheDelivery() []Mutant {
 			{In: "delivery/settle.go", Old: "Marker: c.Marker, Found:", New: "Marker: string(rune('a'+c.Attempt%20)) + c.Marker[1:], Found:"}}},
 		{"no hold", "a newer update does not wait for what may still land of an older one", []overlay.Edit{
 			{In: "delivery/settle.go", Old: "if r.MayLand {", New: `if r.MayLand && r.Outcome == "never" {`}}},
+		{"neighbour's find", "what a look for many found for one row settles the next one", []overlay.Edit{
+			{In: "delivery/find.go", Old: "seen[todo[n]] = s", New: "seen[todo[(n+1)%len(todo)]] = s"}}},
+		{"failed look is absence", "a look that fails counts as one that found nothing", []overlay.Edit{
+			{In: "delivery/find.go", Old: `s.Status, s.Result = store.InDoubt, "look_failed"`, New: `e.queueAgain(&s, c, "absent", notThere)`}}},
 	}
 }
 
@@ -92,6 +96,8 @@ func mutantsOfTheConnector() []Mutant {
 			{In: "connectors/hubspot/batch.go", Old: `it.settle(connectors.Ref{}, "", unsure)`,
 				New: `_ = unsure
 			it.settle(connectors.Ref{Type: "tasks", ID: "1" + strconv.Itoa(n)}, connectors.Created, nil)`}}},
+		{"newer overtakes", "in a list a newer change of a person does not wait for an older one whose answer is lost", []overlay.Edit{
+			{In: "connectors/salesforce/batch.go", Old: "if l.unsure[email] && l.stop == nil {", New: `if l.unsure[email] && email == "" {`}}},
 	}
 }
 

@@ -14,7 +14,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"net"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -37,6 +36,7 @@ type Options struct {
 	Sim      string // the binary that plays the CRMs: never a mutant
 	Dir      string // where the lane puts its files; the caller removes it
 	Cluster  *Cluster
+	Ports    *Ports // of the services, shared by all lanes
 	Replicas int
 	Waits    map[string]string // environment of the service, beside the addresses and secrets
 }
@@ -204,14 +204,4 @@ func pause(ctx context.Context, d time.Duration) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-}
-
-// freePort is one that nobody listens on now.
-func freePort(ctx context.Context) (string, error) {
-	l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	addr := l.Addr().String()
-	return addr, l.Close()
 }

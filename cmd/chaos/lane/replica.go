@@ -62,7 +62,7 @@ func (l *Lane) AddReplica(ctx context.Context) error {
 }
 
 func (l *Lane) add(ctx context.Context) (*Replica, error) {
-	addr, err := freePort(ctx)
+	addr, err := l.opt.Ports.Next(ctx)
 	if err != nil {
 		return nil, err
 	}

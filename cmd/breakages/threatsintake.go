@@ -1,0 +1,17 @@
+package main
+
+// threatsToIntake: what stands against callers who ask for too much, taken away.
+func threatsToIntake() []breakage {
+	return []breakage{
+		{item: "T21", folder: "api", broken: "headers may take for ever", edits: in("api/server.go", "ReadHeaderTimeout: 5 * time.Second", "ReadHeaderTimeout: time.Hour")},
+		{item: "T21", folder: "api", broken: "a body of any length is read", edits: in("api/body.go", "http.MaxBytesReader(w, r.Body, limit)", "http.MaxBytesReader(w, r.Body, 1<<40)")},
+		{item: "T21", folder: "api", broken: "a body that nobody asked for is waited for", edits: in("api/body.go", "if r.ContentLength < 0 || r.ContentLength > strayBody {", "if r.ContentLength < 0 && r.ContentLength > strayBody {")},
+		{item: "T21", folder: "api", broken: "the connection of a body that was refused is kept", edits: in("api/respond.go", "if e.Code == CodeRequestTooLarge {", "if e.Code == CodeRequestTooLarge && false {")},
+		{item: "T21", folder: "api", broken: "JSON may be nested without end", edits: in("api/body.go", "depth > mostDepth {", "depth > mostDepth*mostDepth*mostDepth {")},
+		{item: "T21", folder: "api", broken: "an address may hold every connection", edits: in("api/connections.go", "l.perAddress > 0 && l.open", "l.perAddress < 0 && l.open")},
+		{item: "T21", folder: "api", broken: "there may be any number of connections", edits: in("api/connections.go", "l.most > 0 && l.all", "l.most < 0 && l.all")},
+		{item: "T21", folder: "api", broken: "a key may call as often as it likes", edits: in("api/access.go", "err = m.caller(caller)", "err = nil")},
+		{item: "T21", folder: "api", broken: "a workspace may be called about as often as anybody likes", edits: in("api/rates.go", "if id := named(request); id != nil {", "if id := named(request); id != nil && false {")},
+		{item: "T21", folder: "api", broken: "whoever tries keys is not slowed", edits: in("api/access.go", "cmp.Or(m.address(r), err)", "cmp.Or(nil, err)")},
+	}
+}

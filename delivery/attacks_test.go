@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
 	"testing"
 	"time"
 
@@ -14,25 +13,6 @@ import (
 
 	"github.com/google/uuid"
 )
-
-func TestThreat11_OfReplicasThatRefreshAtOnceOneAsksTheCRM(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
-	engines := []*Engine{b.engine, b.newEngine(), b.newEngine()}
-	var all sync.WaitGroup
-	for i := range 4 * len(engines) {
-		all.Go(func() {
-			now, err := engines[i%len(engines)].refreshConnection(t.Context(), b.crm, b.conn)
-			if err != nil || now.TokenGeneration != b.conn.TokenGeneration+1 {
-				t.Errorf("generation %d, %v; want the one after %d", now.TokenGeneration, err, b.conn.TokenGeneration)
-			}
-		})
-	}
-	all.Wait()
-	if n := b.crm.refreshes(); n != 1 {
-		t.Errorf("the CRM was asked %d times, want once", n)
-	}
-}
 
 func TestThreat11_WhoseLeaseEndsInTheMiddleStoresNothingOverNewerTokensAndGoesOnWithThose(t *testing.T) {
 	t.Parallel()

@@ -199,28 +199,6 @@ func TestNoWakeUpIsLostAmongManyProducersAndReplicas(t *testing.T) {
 	}
 }
 
-func TestThreat23_ALargeWorkspaceDoesNotStarveASmallOne(t *testing.T) {
-	t.Parallel()
-	b := setup(t, func(c *Config) { c.Workers, c.Slice = 1, 50*time.Millisecond })
-	b.crm.answer(func(a connectors.Account, w connectors.Write) connectors.Result {
-		time.Sleep(10 * time.Millisecond)
-		return accepted(a, w)
-	})
-	large := make([]store.Write, 0, 100)
-	for i := range 100 {
-		large = append(large, b.append(fmt.Sprintf("large%d", i), "task")...)
-	}
-	b.workspace = uuid.New()
-	b.connect("account-2", time.Now().Add(time.Hour))
-	small := b.append("small", "task")[0]
-	b.start(b.engine)
-	b.until(small.ID, store.Succeeded)
-	if b.write(large[99].ID).Status == store.Succeeded {
-		t.Error("the small workspace was served after all of the large one")
-	}
-	b.until(large[99].ID, store.Succeeded)
-}
-
 func TestStopFinishesTheCallInFlightAndLeavesTheRestToOthers(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

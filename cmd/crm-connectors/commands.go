@@ -13,6 +13,8 @@ func commands() []command {
 		serveCommand(),
 		migrateCommand(),
 		keysCommand(),
+		connectionsCommand(),
+		writesCommand(),
 		healthCommand(),
 		failuresCommand(),
 		versionCommand(),

@@ -35,7 +35,7 @@ func writeHelp(w io.Writer, table []command) {
 		heading := "\n" + group + "\n"
 		for _, c := range table {
 			if c.group == group {
-				fmt.Fprintf(&b, "%s  %-9s %s\n", heading, c.name, c.summary)
+				fmt.Fprintf(&b, "%s  %-11s %s\n", heading, c.name, c.summary)
 				heading = ""
 			}
 		}

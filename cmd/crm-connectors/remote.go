@@ -1,0 +1,183 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+	"unicode"
+
+	"crm-connectors/api"
+	"crm-connectors/handlers"
+
+	"github.com/google/uuid"
+)
+
+const (
+	remoteWithin = 90 * time.Second
+	answerMax    = 64 << 20 // bytes
+)
+
+// The variables that say which running service the commands for operators talk to.
+const (
+	remoteURLVariable     = "CRM_CONNECTORS_URL"
+	remoteKeyVariable     = "CRM_CONNECTORS_KEY"
+	remoteKeyFileVariable = "CRM_CONNECTORS_KEY_FILE"
+)
+
+// remote is a running service, called by its HTTP API with a service key.
+type remote struct {
+	base string // up to and without /functions/v1
+	key  string
+	http *http.Client
+}
+
+// remoteError is an answer that is no success. Action is what a person does next, if that is known.
+type remoteError struct {
+	Status                           int
+	Code, Message, Action, RequestID string
+}
+
+func (e *remoteError) Error() string {
+	text := fmt.Sprintf("%s: %s", printable(e.Code), printable(e.Message))
+	if e.Action != "" {
+		text += "\nWhat to do: " + e.Action
+	}
+	if e.RequestID != "" {
+		text += "\nRequest " + printable(e.RequestID) + ", as in the service's log."
+	}
+	return text
+}
+
+// openRemote reads the service's address and key. Neither may come from the command line, which other users of a machine can read.
+func openRemote(e env) (*remote, error) {
+	raw := e.getenv("CRM_CONNECTORS_URL")
+	if raw == "" {
+		return nil, errors.New(remoteURLVariable + " is not set; for example " + remoteURLVariable + "=https://project.example.com, without /functions/v1")
+	}
+	u, err := url.Parse(raw)
+	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || (u.Scheme != "http" && u.Scheme != "https") {
+		return nil, errors.New(remoteURLVariable + " is not an address such as https://project.example.com; the key goes to " + remoteKeyVariable)
+	}
+	key, err := remoteKey(e)
+	if err != nil {
+		return nil, err
+	}
+	base := strings.TrimSuffix(strings.TrimSuffix(u.String(), "/"), "/functions/v1")
+	// Redirects are not followed: the header with the key would go along to wherever they lead.
+	stay := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return &remote{base: base, key: key, http: &http.Client{Timeout: remoteWithin, CheckRedirect: stay}}, nil
+}
+
+func remoteKey(e env) (string, error) {
+	key, file := e.getenv("CRM_CONNECTORS_KEY"), e.getenv("CRM_CONNECTORS_KEY_FILE")
+	switch {
+	case key != "" && file != "":
+		return "", errors.New("both " + remoteKeyVariable + " and " + remoteKeyFileVariable + " are set; take one away")
+	case file != "":
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return "", fmt.Errorf("%s: %w", remoteKeyFileVariable, err)
+		}
+		key = string(text)
+	}
+	if key = strings.TrimSpace(key); key == "" {
+		return "", errors.New("there is no key; put one of the service's keys into " + remoteKeyVariable + ", or into a file that " + remoteKeyFileVariable + " names")
+	}
+	if strings.ContainsFunc(key, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return "", errors.New("the key holds a character that no header may; the file or variable must hold the key alone")
+	}
+	return key, nil
+}
+
+// call sends body as JSON, if there is one, and gives the answer as it came. What is no success is a *remoteError.
+func (r *remote) call(ctx context.Context, method, path string, query url.Values, body any) (json.RawMessage, error) {
+	var payload io.Reader
+	if body != nil {
+		raw, err := json.Marshal(body)
+		if err != nil {
+			return nil, fmt.Errorf("encode: %w", err)
+		}
+		payload = bytes.NewReader(raw)
+	}
+	address := r.base + "/functions/v1" + path
+	if len(query) > 0 {
+		address += "?" + query.Encode()
+	}
+	req, err := http.NewRequestWithContext(ctx, method, address, payload)
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("apikey", r.key)
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	resp, err := r.http.Do(req)
+	if err != nil {
+		return nil, fmt.Errorf("the service does not answer: %w\nWhat to do: see whether %s is its address and whether it runs; repeating the command is safe", err, remoteURLVariable)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	raw, err := io.ReadAll(io.LimitReader(resp.Body, answerMax))
+	if err != nil {
+		return nil, fmt.Errorf("the answer was cut: %w\nWhat to do: look at what became of it before you go on; repeating the command is safe", err)
+	}
+	if resp.StatusCode != http.StatusOK {
+		return nil, refusal(resp.StatusCode, raw)
+	}
+	if !json.Valid(raw) {
+		return nil, fmt.Errorf("%s %s was answered with what is no JSON\nWhat to do: see whether %s leads to this service and not to a page before it", method, path, remoteURLVariable)
+	}
+	return raw, nil
+}
+
+// refusal reads the error envelope, which whatever stands before the service need not send.
+func refusal(status int, raw []byte) error {
+	var envelope api.ErrorEnvelope
+	if err := json.Unmarshal(raw, &envelope); err != nil || envelope.Code == "" {
+		return &remoteError{Status: status, Code: fmt.Sprintf("HTTP %d", status), Message: "the answer is not this service's",
+			Action: "See whether " + remoteURLVariable + " leads to this service; a gateway before it may have answered."}
+	}
+	return &remoteError{Status: status, Code: string(envelope.Code), Message: envelope.Message,
+		Action: handlers.NextActions()[api.ErrorCode(envelope.Code)], RequestID: envelope.RequestId}
+}
+
+// printable is text of others without what a terminal would obey.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return ' '
+		}
+		return r
+	}, s)
+}
+
+// writeJSON prints the answer of the API as it is, indented.
+func writeJSON(w io.Writer, raw json.RawMessage) error {
+	var b bytes.Buffer
+	if err := json.Indent(&b, raw, "", "  "); err != nil {
+		return err
+	}
+	b.WriteByte('\n')
+	_, err := w.Write(b.Bytes())
+	return err
+}
+
+// takeID takes the id that follows the words of a task.
+func takeID(c command, e env, what string) (uuid.UUID, env, error) {
+	if len(e.args) == 0 || strings.HasPrefix(e.args[0], "-") {
+		return uuid.Nil, e, &usageError{fmt.Sprintf("%s: which %s? Its id comes first.\nRun '%s help %s' for more.", c.name, what, program, c.name)}
+	}
+	id, err := uuid.Parse(e.args[0])
+	if err != nil {
+		return uuid.Nil, e, &usageError{fmt.Sprintf("%s: %q is not the id of a %s, which '%s %s list' shows", c.name, e.args[0], what, program, c.name)}
+	}
+	e.args = e.args[1:]
+	return id, e, nil
+}

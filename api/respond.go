@@ -43,7 +43,7 @@ func (p *responder) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if e.Status() == http.StatusBadRequest && (strings.HasSuffix(x.operation, "OAuthCallback") || x.operation == "OAuthConfirm") {
 		h.Set("Content-Type", "text/plain; charset=utf-8")
 		w.WriteHeader(e.Status())
-		_, _ = w.Write([]byte(e.Text()))
+		_, _ = w.Write([]byte(e.Text())) //nolint:gosec // text/plain with nosniff
 		return
 	}
 	text := e.Text()

@@ -217,7 +217,7 @@ func (c *Client) backoff(low, high time.Duration, attempt int, resp *http.Respon
 			return wait
 		}
 	}
-	return min(high, low/2+rand.N(low<<attempt))
+	return min(high, low/2+rand.N(low<<attempt)) //nolint:gosec // jitter is no secret
 }
 
 // RetryAfter reads the header of that name, in seconds or as a date. The bool says that it was there and

@@ -105,7 +105,7 @@ func (c *Console) connected(w http.ResponseWriter, r *http.Request) {
 			c.unavailable(w, r, err)
 			return
 		}
-		http.Redirect(w, r, connectionPath(id)+"?"+crm+"_success=1", http.StatusSeeOther)
+		http.Redirect(w, r, connectionPath(id)+"?"+crm+"_success=1", http.StatusSeeOther) //nolint:gosec // an id and the name of a CRM on a path of ours
 		return
 	}
 	c.show(w, r, http.StatusOK, "connect", "Connect a CRM", connectView{Workspace: workspace.String(), CRM: crm, CRMs: crms(), Came: came})

@@ -21,7 +21,7 @@ const maxForm = 64 << 10
 func (c *Console) cookie(value string, maxAge int) *http.Cookie {
 	// Lax, not Strict: a person who comes back from the CRM's page of consent is still signed in. It goes along with no request of another
 	// site that could change anything.
-	k := &http.Cookie{Name: secureCookie, Value: value, Path: "/", MaxAge: maxAge, HttpOnly: true, Secure: true, SameSite: http.SameSiteLaxMode}
+	k := &http.Cookie{Name: secureCookie, Value: value, Path: "/", MaxAge: maxAge, HttpOnly: true, Secure: true, SameSite: http.SameSiteLaxMode} //nolint:gosec // secure but where the console is told that there is no TLS
 	if c.cfg.NoTLS {
 		k.Name, k.Secure = plainCookie, false
 	}
@@ -72,7 +72,7 @@ type signInView struct{ Next, Wrong, Action string }
 
 func (c *Console) signInPage(w http.ResponseWriter, r *http.Request) {
 	if _, ok := c.session(r); ok {
-		http.Redirect(w, r, inside(r.URL.Query().Get("next")), http.StatusSeeOther)
+		http.Redirect(w, r, inside(r.URL.Query().Get("next")), http.StatusSeeOther) //nolint:gosec // inside gives paths of the console alone
 		return
 	}
 	view := signInView{Next: inside(r.URL.Query().Get("next"))}

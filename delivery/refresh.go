@@ -150,7 +150,7 @@ func (e *Engine) awaitTokenCall(ctx context.Context, conn store.Connection) erro
 		return sleep(ctx, wait)
 	}
 	if err == nil {
-		err = &connectors.Error{Class: connectors.ClassRetry, Pause: true, Code: "token_calls_queued", RetryAfter: tokenCallQueue + rand.N(tokenCallQueue),
+		err = &connectors.Error{Class: connectors.ClassRetry, Pause: true, Code: "token_calls_queued", RetryAfter: tokenCallQueue + rand.N(tokenCallQueue), //nolint:gosec // jitter is no secret
 			Cause: "Many connections renew their access at this moment, and this one waits for its turn.", Action: "Nothing to do: it is tried again by itself."}
 	}
 	if ended := e.store.EndRefreshLease(ctx, conn.ID, conn.TokenGeneration); ended != nil {

@@ -27,7 +27,7 @@ func backoff(n int) time.Duration {
 	for range n - 1 {
 		ceiling = min(maxBackoff, ceiling*5)
 	}
-	return rand.N(ceiling) + time.Second
+	return rand.N(ceiling) + time.Second //nolint:gosec // jitter is no secret
 }
 
 // settlement decides, by the class of the result alone, what becomes of a row that was sent.

@@ -32,7 +32,7 @@ func (e *Engine) restAfter(silent int) time.Duration {
 	for range silent - SilentCalls {
 		rest = min(most, rest*2)
 	}
-	return rest*3/4 + rand.N(rest/2)
+	return rest*3/4 + rand.N(rest/2) //nolint:gosec // jitter is no secret
 }
 
 // atOnce is how many rows go together. While it is not known whether the account answers again, one of a kind goes first.

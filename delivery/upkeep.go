@@ -60,7 +60,7 @@ func (e *Engine) sweepUntilStopped(ctx context.Context) {
 			e.log.Error().Str("event", "sweep_failed").Err(err).Msg("sweep failed; it is tried again")
 		}
 		select {
-		case <-time.After(e.cfg.SweepEvery*3/4 + rand.N(e.cfg.SweepEvery/2)):
+		case <-time.After(e.cfg.SweepEvery*3/4 + rand.N(e.cfg.SweepEvery/2)): //nolint:gosec // jitter is no secret
 		case <-e.stopping:
 			return
 		case <-ctx.Done():

@@ -131,7 +131,7 @@ func newSending(workspaces []uuid.UUID, conns []lockedConnection, rows []newRow)
 // ones that the rows were made for.
 func (t *sending) in(ctx context.Context, s *Store) (held []lockedConnection, stored map[uuid.UUID]Write, err error) {
 	args := columnsOf(t.rows)
-	args["outcome"] = column(t.rows, func(r *newRow) int32 { return int32(r.outcome) })
+	args["outcome"] = column(t.rows, func(r *newRow) int32 { return int32(r.outcome) }) //nolint:gosec // at most a thousand outcomes are handed in at once
 	args["distinct"] = len(t.byID)
 	args["workspaces"] = t.workspaces
 	expected := make([]string, len(t.conns))

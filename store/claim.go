@@ -92,7 +92,7 @@ const alone = "2"
 func (s *Store) Claim(ctx context.Context, connectionID uuid.UUID, epoch int64, limit int, lease Lease) ([]Claimed, error) {
 	ahead := new(int)
 	*ahead = lookAhead
-	if rand.N(wholeQueueEvery) == 0 {
+	if rand.N(wholeQueueEvery) == 0 { //nolint:gosec // which turn looks further is no secret
 		ahead = nil
 	}
 	out, err := s.claim(ctx, connectionID, epoch, limit, ahead, lease)

@@ -70,7 +70,7 @@ func (s *Store) keepOAuth(ctx context.Context, st OAuthState, browser string, li
 	}
 	grant := ""
 	if st.Stage == StageReplace {
-		raw, err := json.Marshal(st.Grant)
+		raw, err := json.Marshal(st.Grant) //nolint:gosec // it is sealed before it is stored
 		if err != nil {
 			return "", fmt.Errorf("save state: %w", err)
 		}

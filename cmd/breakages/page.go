@@ -42,7 +42,7 @@ func readPages(root string) (map[string]string, error) {
 func writePages(root string, verdicts map[string]string) error {
 	var all error
 	for _, p := range pages() {
-		all = errors.Join(all, os.WriteFile(p.path(root), []byte(p.text(verdicts)), 0o644)) //nolint:gosec // a page of the repository, for everybody to read
+		all = errors.Join(all, os.WriteFile(p.path(root), []byte(p.text(verdicts)), 0o644)) // a page of the repository, for everybody to read
 	}
 	return all
 }

@@ -96,7 +96,7 @@ func fourTasks() []string {
 // aimAt makes strict plans of faults: one of the kinds or, where they are of one name or crowded, all of them together.
 func aimAt(on tier, replicas int, names []string, faults func(*rand.Rand) []fault) func(int64) plan {
 	return func(seed int64) plan {
-		r := rand.New(rand.NewPCG(uint64(seed), 4)) //nolint:gosec // it must repeat
+		r := rand.New(rand.NewPCG(uint64(seed), 4)) // it must repeat
 		p := plan{seed: seed, tier: on, replicas: replicas, strict: true, together: true, bound: 15 * time.Second}
 		for _, k := range kinds() {
 			for i, name := range names {

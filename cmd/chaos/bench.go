@@ -70,7 +70,7 @@ func (h *harness) openBench(ctx context.Context, w world) (_ *bench, err error) 
 	h.mu.Unlock()
 	b := &bench{name: name, dir: filepath.Join(h.dir, name), free: map[string][]uuid.UUID{}, changed: map[string]map[string]any{},
 		world: w, cutter: newCutter(), spare: h.giveCluster}
-	if err := os.Mkdir(b.dir, 0o711); err != nil { //nolint:gosec // the account of Postgres walks through
+	if err := os.Mkdir(b.dir, 0o711); err != nil { // the account of Postgres walks through
 		return nil, err
 	}
 	defer func() {

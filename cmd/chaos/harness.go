@@ -63,7 +63,7 @@ func (h *harness) open(ctx context.Context) error {
 	if h.dir, err = os.MkdirTemp("", "crm-connectors-chaos-"); err != nil {
 		return err
 	}
-	if err := os.Chmod(h.dir, 0o711); err != nil { //nolint:gosec // the account of Postgres walks through
+	if err := os.Chmod(h.dir, 0o711); err != nil { // the account of Postgres walks through
 		return err
 	}
 	if err := os.Mkdir(h.work(), 0o700); err != nil {

@@ -88,7 +88,7 @@ func (m moment) counts(e lane.Event) bool {
 }
 
 func newPlan(seed int64, list []kind, beyond bool) plan {
-	r := rand.New(rand.NewPCG(uint64(seed), 1)) //nolint:gosec // it must repeat
+	r := rand.New(rand.NewPCG(uint64(seed), 1)) // it must repeat
 	p := plan{seed: seed, tier: tierOf(seed), replicas: []int{1, 1, 2, 2, 2, 3}[r.IntN(6)], together: r.IntN(3) == 0, person: !beyond && r.IntN(2) == 0}
 	list = p.tier.fit(list)
 	if len(list) == 0 {

@@ -32,7 +32,7 @@ func (h *harness) random(ctx context.Context, list []kind) error {
 
 func (h *harness) planned(p plan) schedule {
 	return schedule{name: p.String(), kind: fmt.Sprintf("%d replicas", p.replicas), run: func(ctx context.Context, b *bench) (verdict, error) {
-		t := &trial{ctx: ctx, h: h, plan: p, bench: b, rng: rand.New(rand.NewPCG(uint64(p.seed), 2))} //nolint:gosec // it must repeat
+		t := &trial{ctx: ctx, h: h, plan: p, bench: b, rng: rand.New(rand.NewPCG(uint64(p.seed), 2))} // it must repeat
 		return t.run(ctx)
 	}}
 }

@@ -57,7 +57,7 @@ func (c *checker) byPlace(a, b Problem) int {
 
 func (c *checker) config(v variables) Config {
 	cfg := Config{
-		DBMaxConns:   int32(c.between("DB_MAX_CONNS", v.DBMaxConns, 2, 1000)),
+		DBMaxConns:   int32(c.between("DB_MAX_CONNS", v.DBMaxConns, 2, 1000)), //nolint:gosec // at most 1000
 		Keyset:       c.keyset(v),
 		ServiceKeys:  c.serviceKeys(v),
 		Tokens:       c.tokens(v),

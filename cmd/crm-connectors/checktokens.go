@@ -17,7 +17,7 @@ const (
 // from the project's address.
 func (c *checker) tokens(v variables) TokenConfig {
 	t := TokenConfig{Issuer: v.JWTIssuer, Audience: v.JWTAudience}
-	name, secret := "SUPABASE_JWT_SECRET", v.JWTSecret
+	name, secret := "SUPABASE_JWT_SECRET", v.JWTSecret //nolint:gosec // the name of a variable
 	if secret == "" {
 		name, secret = "JWT_SECRET", v.JWTSecretOwn
 	}

@@ -142,7 +142,7 @@ func putKeyset(ctx context.Context, e env, source keysetSource, keys *store.Keys
 		_, err = fmt.Fprintln(e.stdout, string(text))
 		return err
 	}
-	f, err := os.OpenFile(out, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	f, err := os.OpenFile(out, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // the file that the operator names
 	if err != nil {
 		return fmt.Errorf("--out: %w", err)
 	}

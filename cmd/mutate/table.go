@@ -83,7 +83,7 @@ func rewrite(page string, found []result) error {
 		}
 		rows = append(rows, r)
 	}
-	return os.WriteFile(page, []byte(pageOf(rows)), 0o644) //nolint:gosec // a page of the repository, for everybody to read
+	return os.WriteFile(page, []byte(pageOf(rows)), 0o644) // a page of the repository, for everybody to read
 }
 
 // readRows takes the rows out of a page.

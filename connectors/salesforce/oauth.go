@@ -17,7 +17,7 @@ import (
 
 const (
 	authorizePath = "/services/oauth2/authorize"
-	tokenPath     = "/services/oauth2/token"
+	tokenPath     = "/services/oauth2/token" //nolint:gosec // a path
 	revokePath    = "/services/oauth2/revoke"
 
 	scopes = "api refresh_token" // the least that data and unattended work need

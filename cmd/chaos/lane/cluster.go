@@ -48,7 +48,7 @@ func StartCluster(ctx context.Context, dir string) (*Cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := os.Chmod(home, 0o711); err != nil { //nolint:gosec // the account of Postgres walks through
+	if err := os.Chmod(home, 0o711); err != nil { // the account of Postgres walks through
 		return nil, err
 	}
 	c := &Cluster{dir: home}

@@ -23,7 +23,7 @@ type Ports struct {
 }
 
 // NewPorts begins anywhere, so that two harnesses seldom meet.
-func NewPorts() *Ports { return &Ports{next: rand.IntN(portCount)} } //nolint:gosec // nobody is to be surprised
+func NewPorts() *Ports { return &Ports{next: rand.IntN(portCount)} } // nobody is to be surprised
 
 // Next is an address of this machine at which nobody listens.
 func (p *Ports) Next(ctx context.Context) (string, error) {

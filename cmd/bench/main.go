@@ -63,6 +63,7 @@ func measures() []measure {
 		{[]string{"rss_drain_mib"}, drainMemory},
 		{[]string{"fair_wait_seconds_p99"}, fairness},
 		{[]string{"blackhole_loss"}, blackHole},
+		{[]string{"slow_clients_ms_p99", "slow_clients_rss_mib"}, slowClientsBeside},
 	}
 }
 

@@ -61,7 +61,8 @@ func (w *world) start(ctx context.Context, db *database, at crmURLs, more ...str
 	defer func() { _ = log.Close() }()
 	s.cmd = exec.Command(w.service, "serve") //nolint:noctx // it is stopped by its own signal
 	s.cmd.Stdout, s.cmd.Stderr = log, log
-	s.cmd.Env = append([]string{"PATH=/usr/bin:/bin", "LISTEN_ADDR=" + addr, "RATE_LIMIT_SERVICE=0", "RATE_LIMIT_WORKSPACE=0", "RATE_LIMIT_ADDRESS=0", "PUBLIC_URL=" + s.url, "APP_BASE_URL=https://app.example.com",
+	s.cmd.Env = append([]string{"PATH=/usr/bin:/bin", "LISTEN_ADDR=" + addr, "RATE_LIMIT_SERVICE=0", "RATE_LIMIT_WORKSPACE=0", "RATE_LIMIT_ADDRESS=0",
+		"PUBLIC_URL=" + s.url, "APP_BASE_URL=https://app.example.com",
 		"DATABASE_URL=" + db.url, "TOKEN_KEYSET=" + string(w.keyset), "SUPABASE_SECRET_KEY=" + serviceKey,
 		"HUBSPOT_CLIENT_ID=" + simhubspot.DefaultClientID, "HUBSPOT_CLIENT_SECRET=" + simhubspot.DefaultClientSecret,
 		"HUBSPOT_API_BASE_URL=" + at.hubspot, "HUBSPOT_AUTH_BASE_URL=" + at.hubspot,

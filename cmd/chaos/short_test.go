@@ -125,7 +125,7 @@ func poison(t *testing.T, h *harness) {
 			t.Error(err)
 		}
 	}()
-	tr := &trial{ctx: t.Context(), h: h, plan: poisoned(t), bench: b, rng: rand.New(rand.NewPCG(1, 2))} //nolint:gosec // it must repeat
+	tr := &trial{ctx: t.Context(), h: h, plan: poisoned(t), bench: b, rng: rand.New(rand.NewPCG(1, 2))} // it must repeat
 	v, err := tr.run(t.Context())
 	if err != nil {
 		t.Fatal(err)

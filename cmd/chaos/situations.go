@@ -150,7 +150,7 @@ func killedAndDown() fault {
 	f := fault{kind: "killed, and a person disconnects", unseen: true, at: moment{nth: 1, on: creates}}
 	f.deed = func(t *trial, e lane.Event, r *rand.Rand) (cut.Verdict, func(context.Context) error) {
 		victim, killed := anyReplica(t, r), newDeed()
-		own := rand.New(rand.NewPCG(r.Uint64(), 5)) //nolint:gosec // it must repeat
+		own := rand.New(rand.NewPCG(r.Uint64(), 5)) // it must repeat
 		o := t.anyOrder(own)
 		if i := slices.IndexFunc(t.orders, func(o *order) bool { return o.kind.crm == e.Wire }); i >= 0 {
 			o = t.orders[i]

@@ -215,7 +215,7 @@ func (t *trial) strike(ctx context.Context, f fault) {
 	seed := t.rng.Int64()
 	t.mu.Unlock()
 	t.struck.Add(1)
-	t.note(f, f.do(ctx, t, rand.New(rand.NewPCG(uint64(seed), 3)))) //nolint:gosec // it must repeat
+	t.note(f, f.do(ctx, t, rand.New(rand.NewPCG(uint64(seed), 3)))) // it must repeat
 }
 
 func (t *trial) note(f fault, err error) {

@@ -82,7 +82,7 @@ func remoteKey(e env) (string, error) {
 	case key != "" && file != "":
 		return "", errors.New("both " + remoteKeyVariable + " and " + remoteKeyFileVariable + " are set; take one away")
 	case file != "":
-		text, err := os.ReadFile(file)
+		text, err := os.ReadFile(file) //nolint:gosec // the file that the operator names
 		if err != nil {
 			return "", fmt.Errorf("%s: %w", remoteKeyFileVariable, err)
 		}
@@ -145,7 +145,7 @@ func refusal(status int, raw []byte) error {
 			Action: "See whether " + remoteURLVariable + " leads to this service; a gateway before it may have answered."}
 	}
 	return &remoteError{Status: status, Code: string(envelope.Code), Message: envelope.Message,
-		Action: handlers.NextActions()[api.ErrorCode(envelope.Code)], RequestID: envelope.RequestId}
+		Action: handlers.NextActions()[envelope.Code], RequestID: envelope.RequestId}
 }
 
 // printable is text of others without what a terminal would obey.

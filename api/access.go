@@ -65,11 +65,13 @@ func access() map[string]rule {
 
 // authenticate lets everybody through to open operations, and to the others callers who prove themselves and are of a kind that may
 // call the operation at all. What is too often is refused here, before a body is read.
-func authenticate(p *responder, auth Authenticator, hubspot *HubSpotHooks, m *meter) func(http.Handler) http.Handler {
+func authenticate(p *responder, auth Authenticator, hubspot *HubSpotHooks, m *meter, callers *pool) func(http.Handler) http.Handler {
 	rules := access()
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			rule := rules[matchFrom(r.Context()).route.Operation.OperationID]
+			x := exchangeFrom(r.Context())
+			x.meter = m
 			if rule.open {
 				if err := m.address(r); err != nil {
 					p.fail(w, r, err)
@@ -82,9 +84,9 @@ func authenticate(p *responder, auth Authenticator, hubspot *HubSpotHooks, m *me
 			var err error
 			if rule.hubspot {
 				caller, err = hubspot.authenticate(r)
-				exchangeFrom(r.Context()).caller = caller
+				x.caller = caller
 			} else if caller, err = auth.Authenticate(r); err == nil {
-				exchangeFrom(r.Context()).caller = caller
+				x.caller = caller
 				err = rule.admits(caller.Kind)
 			}
 			if err != nil && caller.Kind == "" { // whoever tries keys is slowed, and a good one is not held up by others behind one gateway
@@ -96,6 +98,7 @@ func authenticate(p *responder, auth Authenticator, hubspot *HubSpotHooks, m *me
 				p.fail(w, r, err)
 				return
 			}
+			x.proved(callers)
 			next.ServeHTTP(w, r.WithContext(WithCaller(r.Context(), caller)))
 		})
 	}

@@ -75,6 +75,8 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int64, form bool) ([
 	switch {
 	case errors.As(err, &over):
 		return nil, tooLarge
+	case errors.Is(err, errHeld):
+		return nil, noRoom()
 	case err != nil:
 		return nil, &Error{Code: CodeInvalidJSON, Message: "The body could not be read to its end", Err: err}
 	case len(bytes.TrimSpace(data)) == 0:

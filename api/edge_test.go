@@ -42,6 +42,18 @@ func TestARequestIDIsCarriedOnOrMade(t *testing.T) {
 	}
 }
 
+func TestBrowsersAreToldToStayWithTLSWhereTheyComeOverIt(t *testing.T) {
+	t.Parallel()
+	for hsts, want := range map[bool]string{true: "max-age=31536000", false: ""} {
+		b := newBench(t, func(c *Config) { c.HSTS = hsts })
+		for _, path := range []string{"/health", "/nope", "/sync"} {
+			if got := b.send("GET", path, "").Header().Get("Strict-Transport-Security"); got != want {
+				t.Errorf("HSTS %v, %s: %q, want %q", hsts, path, got, want)
+			}
+		}
+	}
+}
+
 func TestAPreflightIsAnsweredWithoutCredentials(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, nil)

@@ -17,6 +17,8 @@ type exchange struct {
 	caller    Caller
 	code      ErrorCode // of the failure, if it failed
 	gone      bool      // the client left before there was an answer
+	meter     *meter
+	body      *heldBody // nil: there is none
 	stopping  bool      // a health check that says no because the process is to end: nothing to look into
 
 	traceparent string          // under which the work of the request is known; empty: none

@@ -104,6 +104,8 @@ func (h *Hooks) verify(r *http.Request) error {
 	}
 	body, err := io.ReadAll(io.LimitReader(r.Body, signedBodyLimit+1))
 	switch {
+	case errors.Is(err, errHeld):
+		return noRoom()
 	case err != nil:
 		return &Error{Code: CodeInvalidJSON, Message: "The body could not be read to its end", Err: err}
 	case len(body) > signedBodyLimit:

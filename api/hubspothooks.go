@@ -55,6 +55,8 @@ func (h *HubSpotHooks) authenticate(r *http.Request) (Caller, error) {
 	}
 	body, err := io.ReadAll(io.LimitReader(r.Body, signedBodyLimit+1))
 	switch {
+	case errors.Is(err, errHeld):
+		return Caller{}, noRoom()
 	case err != nil:
 		return Caller{}, &Error{Code: CodeInvalidJSON, Message: "The body could not be read to its end", Err: err}
 	case len(body) > signedBodyLimit:

@@ -126,6 +126,14 @@ func network(addr netip.Addr) string {
 	return prefix.String()
 }
 
+// CountWorkspace counts what a body of many says about a workspace, where the operation itself names none. A refusal is an *Error.
+func CountWorkspace(ctx context.Context, id uuid.UUID) error {
+	if m := exchangeFrom(ctx).meter; m != nil {
+		return m.workspace(id)
+	}
+	return nil
+}
+
 // workspaceRate counts what is about a workspace once it is known that the caller may act for it.
 func workspaceRate(m *meter) StrictMiddlewareFunc {
 	rules := access()

@@ -34,7 +34,7 @@ func (p *responder) fail(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	h := w.Header()
 	h.Set("sb-error-code", string(e.Code))
-	if e.Code == CodeRequestTooLarge {
+	if e.Code == CodeRequestTooLarge || errors.Is(e.Err, errHeld) {
 		h.Set("Connection", "close") // or the server would go on to read what nobody wants
 	}
 	if wait := retryAfter(e); wait > 0 {

@@ -15,21 +15,22 @@ import (
 
 // Config is what the router needs. Handler and Auth are required.
 type Config struct {
-	Handler        StrictServerInterface
-	Auth           Authenticator
-	HubSpotHooks   *HubSpotHooks // nil: this installation has no HubSpot app that could send webhooks
-	Members        Members       // who belongs to which workspace; nil: only what a person's token names
-	Log            zerolog.Logger
-	Observer       Observer                    // nil: nobody
-	Origins        []string                    // browsers' origins that may read answers; empty or with *: every one
-	MaxBody        int64                       // bytes; 0: 1 MiB
-	MaxBatchBody   int64                       // bytes; 0: 32 MiB
-	Ready          func(context.Context) error // for /readyz; an *Error is answered as it is, any other means the database; nil: always ready
-	Away           func(error) bool            // says of an error of the Handler that the database is away; nil: it never is
-	Rates          Rates                       // how many requests are taken, by whom
-	HSTS           bool                        // browsers come over TLS alone, and are told to go on so
-	RequestTimeout time.Duration               // from the first byte to the answer, then 504; 0: two minutes
-	Now            func() time.Time            // for the access log and the rates; nil: time.Now
+	Handler                        StrictServerInterface
+	Auth                           Authenticator
+	HubSpotHooks                   *HubSpotHooks // nil: this installation has no HubSpot app that could send webhooks
+	Members                        Members       // who belongs to which workspace; nil: only what a person's token names
+	Log                            zerolog.Logger
+	Observer                       Observer                    // nil: nobody
+	Origins                        []string                    // browsers' origins that may read answers; empty or with *: every one
+	MaxBody                        int64                       // bytes; 0: 1 MiB
+	MaxBatchBody                   int64                       // bytes; 0: 32 MiB
+	Ready                          func(context.Context) error // for /readyz; an *Error is answered as it is, any other means the database; nil: always ready
+	Away                           func(error) bool            // says of an error of the Handler that the database is away; nil: it never is
+	Rates                          Rates                       // how many requests are taken, by whom
+	HSTS                           bool                        // browsers come over TLS alone, and are told to go on so
+	HeldOfCallers, HeldOfStrangers int64                       // bytes of bodies at once; 0: 64 MiB, and 16 MiB of those who have not proved who they are
+	RequestTimeout                 time.Duration               // from the first byte to the answer, then 504; 0: two minutes
+	Now                            func() time.Time            // for the access log and the rates; nil: time.Now
 }
 
 const (
@@ -66,10 +67,11 @@ func NewRouter(cfg Config) (http.Handler, error) {
 		cors(cfg.Origins),
 		stripPrefix(p),
 		deadline(cfg.RequestTimeout),
+		hold(&pool{most: cfg.HeldOfStrangers}),
 		health(p, cfg.Ready),
 		findRoute(p, mux, v.spec),
 		observed(cfg.Observer),
-		authenticate(p, cfg.Auth, cfg.HubSpotHooks, meter),
+		authenticate(p, cfg.Auth, cfg.HubSpotHooks, meter, &pool{most: cfg.HeldOfCallers}),
 		parameters(p),
 		WithBrowser,
 		body(p, v, limits{body: cfg.MaxBody, batch: cfg.MaxBatchBody}),
@@ -87,6 +89,12 @@ func (c *Config) defaults() {
 	}
 	if c.MaxBatchBody <= 0 {
 		c.MaxBatchBody = defaultMaxBatchBody
+	}
+	if c.HeldOfCallers <= 0 {
+		c.HeldOfCallers = heldOfCallers
+	}
+	if c.HeldOfStrangers <= 0 {
+		c.HeldOfStrangers = heldOfStrangers
 	}
 	if c.RequestTimeout <= 0 {
 		c.RequestTimeout = defaultRequestTimeout

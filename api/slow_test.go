@@ -124,6 +124,45 @@ func TestThreat21_BodiesWithoutEndAreRefusedAtTheLimitAndNotReadOn(t *testing.T)
 	}
 }
 
+func TestThreat21_BodiesOfAllTogetherHaveRoomsOfTheirOwnByWhetherTheirSenderIsKnown(t *testing.T) {
+	t.Parallel()
+	hooks, err := NewHooks("", "v1,whsec_d2hhdC1zaWducy10aGUtY2FsbHMtb2YtdGhpcy10ZXN0", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv := listening(t, newBench(t, func(c *Config) {
+		c.HeldOfCallers, c.HeldOfStrangers = 256<<10, 128<<10
+		c.Auth.(*Credentials).Hooks = hooks
+	}), 0, 0)
+	fill := func(head string) (refused int) {
+		head = "POST /sync HTTP/1.1\r\nHost: x\r\n" + head + "Content-Type: application/json\r\nContent-Length: 100000\r\n\r\n"
+		for range 10 {
+			conn := dial(t, srv, "127.0.0.1")
+			if _, err := io.WriteString(conn, head+strings.Repeat(" ", 60_000)); err != nil {
+				t.Fatal(err)
+			}
+			if err := conn.SetReadDeadline(time.Now().Add(300 * time.Millisecond)); err != nil {
+				t.Fatal(err)
+			}
+			if resp, err := http.ReadResponse(bufio.NewReader(conn), nil); err == nil {
+				_ = resp.Body.Close()
+				if resp.StatusCode != http.StatusTooManyRequests {
+					t.Errorf("answered %d", resp.StatusCode)
+				}
+				refused++
+			}
+		}
+		return refused
+	}
+	signed := fmt.Sprintf("webhook-id: m\r\nwebhook-timestamp: %d\r\nwebhook-signature: v1,eA==\r\n", time.Now().Unix())
+	if n := fill(signed); n < 7 {
+		t.Errorf("of ten bodies of strangers that do not end %d were refused, want all for which there is no room", n)
+	}
+	if n := fill("apikey: " + secretKey + "\r\n"); n < 5 || n > 6 {
+		t.Errorf("of ten such bodies of a caller %d were refused: strangers take none of a caller's room, and it has an end", n)
+	}
+}
+
 func TestThreat21_ABodyThatIsNestedWithoutEndIsRefused(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, nil)

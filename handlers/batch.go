@@ -6,6 +6,8 @@ import (
 
 	"crm-connectors/api"
 	"crm-connectors/store"
+
+	"github.com/google/uuid"
 )
 
 // SyncBatch takes up to 1,000 outcomes for one CRM, each with a result of its own: one that is refused does not touch
@@ -14,6 +16,7 @@ func (h *Handlers) SyncBatch(ctx context.Context, r api.SyncBatchRequestObject) 
 	items := make([]api.BatchItem, len(r.Body.Outcomes))
 	var outcomes []store.Outcome
 	var place []int // of each outcome in items
+	counted := map[uuid.UUID]error{}
 	for i, raw := range r.Body.Outcomes {
 		items[i] = api.BatchItem{Index: i, Status: api.BatchItemStatusRefused}
 		o, invalid := h.cfg.Validator.Outcome(raw)
@@ -24,6 +27,15 @@ func (h *Handlers) SyncBatch(ctx context.Context, r api.SyncBatchRequestObject) 
 		outcome, err := accept(*o, string(r.Target))
 		if err != nil {
 			items[i].Error = itemError(err)
+			continue
+		}
+		held, known := counted[outcome.WorkspaceID]
+		if !known {
+			held = api.CountWorkspace(ctx, outcome.WorkspaceID)
+			counted[outcome.WorkspaceID] = held
+		}
+		if held != nil {
+			items[i].Error = itemError(held)
 			continue
 		}
 		if truth(o.DryRun) || truth(r.Params.DryRun) {

@@ -71,6 +71,7 @@ type options struct {
 	stopped    bool   // the delivery does not run
 	ownApps    bool   // the CRMs know a workspace's app alone, which is ownClient
 	noApps     bool   // this installation has no app of its own
+	rates      api.Rates
 	wrap       func(connectors.Connector) connectors.Connector
 }
 
@@ -189,7 +190,7 @@ func (d *desk) router(o options, hubURL string) http.Handler {
 	if err != nil {
 		d.t.Fatal(err)
 	}
-	router, err := api.NewRouter(api.Config{Handler: d.handlers, Auth: &api.Credentials{Keys: d.operators.Keys, Tokens: d.operators.Tokens},
+	router, err := api.NewRouter(api.Config{Handler: d.handlers, Rates: o.rates, Auth: &api.Credentials{Keys: d.operators.Keys, Tokens: d.operators.Tokens},
 		HubSpotHooks: api.NewHubSpotHooks(simhubspot.DefaultClientSecret, d.url+"/functions/v1/hubspot-webhooks", nil), Members: d.store, Away: store.Away, Log: log})
 	if err != nil {
 		d.t.Fatal(err)

@@ -63,6 +63,9 @@ func (h *Handlers) sync(ctx context.Context, o api.Outcome, dryRun bool, wait ti
 	if err != nil {
 		return answer{}, err
 	}
+	if err := api.CountWorkspace(ctx, outcome.WorkspaceID); err != nil {
+		return answer{}, err
+	}
 	if dryRun || truth(o.DryRun) {
 		plans, err := h.plan(ctx, outcome)
 		return answer{syncID: store.SyncID(outcome.WorkspaceID, outcome.SourceEventID), plans: plans, done: true, dryRun: true}, err

@@ -65,7 +65,7 @@ type variables struct {
 	RateHook          int    `env:"RATE_LIMIT_HOOK" envDefault:"12000" group:"Limits" help:"the same of webhooks and cron together, and of HubSpot" example:"12000"`
 	RatePerson        int    `env:"RATE_LIMIT_PERSON" envDefault:"600" group:"Limits" help:"the same of one signed-in person" example:"600"`
 	RateAddress       int    `env:"RATE_LIMIT_ADDRESS" envDefault:"600" group:"Limits" help:"the same of one address: pages without credentials, and credentials that are no good" example:"600"`
-	RateWorkspace     int    `env:"RATE_LIMIT_WORKSPACE" envDefault:"12000" group:"Limits" help:"the same about one workspace, by whomever; a batch counts once for each" example:"12000"`
+	RateWorkspace     int    `env:"RATE_LIMIT_WORKSPACE" envDefault:"12000" group:"Limits" help:"the same about one workspace, by whomever; a batch counts once for each workspace in it" example:"12000"`
 	AddressHeader     string `env:"CLIENT_ADDRESS_HEADER" group:"Limits" help:"the header in which the gateway names the client's address; of a list the last counts; not set: the address of the connection" example:"X-Real-Ip"`
 	Connections       int    `env:"CONNECTIONS_MAX" envDefault:"4000" group:"Limits" help:"connections that callers may hold at once" example:"4000"`
 	AddressConnection int    `env:"CONNECTIONS_PER_ADDRESS" envDefault:"0" group:"Limits" help:"the same of one address; 0 behind a gateway, whose address all have" example:"100"`

@@ -1,8 +1,15 @@
 package main
 
-// threatsToIntake: what stands against callers who ask for too much, taken away.
+// threatsToIntake: what stands against callers who ask for what is not theirs or for too much, taken away.
 func threatsToIntake() []breakage {
 	return []breakage{
+		{item: "T15", folder: "handlers", broken: "a person may name any workspace", edits: in("api/access.go", "} else if !yes {", "} else if !yes && false {")},
+		{item: "T15", folder: "handlers", broken: "a record's workspace is not held against the caller", edits: in("handlers/installs.go", "\tif !yes {\n\t\treturn missing", "\tif !yes && false {\n\t\treturn missing")},
+		{item: "T15", folder: "handlers", broken: "a connection is found by its id alone", edits: in("handlers/settings.go", "h.store.ConnectionOf(ctx, workspaceID, id)", "h.store.ConnectionByID(ctx, id)")},
+		{item: "T16", folder: "handlers", broken: "a setting outlives its transaction",
+			edits: in("store/store.go", "return pgx.BeginFunc(ctx, s.pool, f)", "return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {\n\t\t_, _ = tx.Exec(ctx, `set statement_timeout = 30000`)\n\t\treturn f(tx)\n\t})")},
+		{item: "T16", folder: "handlers", broken: "a lock outlives its transaction",
+			edits: in("store/store.go", "return pgx.BeginFunc(ctx, s.pool, f)", "return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {\n\t\t_, _ = tx.Exec(ctx, `select pg_advisory_lock_shared(1)`)\n\t\treturn f(tx)\n\t})")},
 		{item: "T21", folder: "api", broken: "headers may take for ever", edits: in("api/server.go", "ReadHeaderTimeout: 5 * time.Second", "ReadHeaderTimeout: time.Hour")},
 		{item: "T21", folder: "api", broken: "a body of any length is read", edits: in("api/body.go", "http.MaxBytesReader(w, r.Body, limit)", "http.MaxBytesReader(w, r.Body, 1<<40)")},
 		{item: "T21", folder: "api", broken: "a body that nobody asked for is waited for", edits: in("api/body.go", "if r.ContentLength < 0 || r.ContentLength > strayBody {", "if r.ContentLength < 0 && r.ContentLength > strayBody {")},

@@ -22,7 +22,8 @@ func (s *stage) asOperator(args ...string) (code int, stdout, stderr string) {
 		s.t.Fatal(err)
 	}
 	cmd := exec.CommandContext(s.t.Context(), os.Args[0], args...)
-	cmd.Env = []string{asProgram + "=1", remoteURLVariable + "=" + s.serviceURL, remoteKeyFileVariable + "=" + file}
+	// GOCOVERDIR: a test binary that counts its coverage complains on standard error without it.
+	cmd.Env = []string{asProgram + "=1", "GOCOVERDIR=" + s.t.TempDir(), remoteURLVariable + "=" + s.serviceURL, remoteKeyFileVariable + "=" + file}
 	var out, errs strings.Builder
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	err := cmd.Run()

@@ -64,6 +64,15 @@ type desk struct {
 
 	mu  sync.Mutex
 	now func() time.Time
+
+	serving sync.RWMutex // held by requests, and by a test that changes what they read
+}
+
+// rekey is what a restart with other keys would be: no request sees the half of it.
+func (d *desk) rekey(pairs ...string) {
+	d.serving.Lock()
+	defer d.serving.Unlock()
+	d.operators.Keys = serviceKeys(pairs...)
 }
 
 // clock is the console's own; the database keeps the real time.
@@ -171,7 +180,11 @@ func (d *desk) service() http.Handler {
 	mux.Handle("/", router)
 	mux.Handle(console.Base, pages)
 	mux.Handle(console.Base+"/", pages)
-	return mux
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		d.serving.RLock()
+		defer d.serving.RUnlock()
+		mux.ServeHTTP(w, r)
+	})
 }
 
 // start lets the delivery work until the test ends.

@@ -204,7 +204,7 @@ func TestWhatMovesFollowsWhileItIsSeenAndStopsWhenItIsNot(t *testing.T) {
 	hide(false)
 	d.eventually("the page asks again", func() bool { return b.asks() > before })
 
-	d.operators.Keys = serviceKeys("second", otherKey)
+	d.rekey("second", otherKey)
 	b.expect(http.StatusUnauthorized)
 	b.reads("You are signed out")
 	before = b.asks()

@@ -91,15 +91,15 @@ func TestASessionEndsWithItsTimeItsKeyAndTheRoleThatItStandsOn(t *testing.T) {
 	byToken.signIn(token(t, map[string]any{"role": operatorRole})).shows(http.StatusOK, "Overview")
 	signedIn := func(v *visitor) bool { return v.get("/console").at == "/console" }
 
-	d.operators.Keys = serviceKeys("default", "another-key-of-that-name", "second", otherKey)
+	d.rekey("default", "another-key-of-that-name", "second", otherKey)
 	if signedIn(byKey) || !signedIn(byToken) {
 		t.Error("a key that was replaced still opens, or ends the session of somebody else")
 	}
-	d.operators.Keys = serviceKeys("second", otherKey)
+	d.rekey("second", otherKey)
 	if signedIn(byKey) {
 		t.Error("a key that was taken out still opens")
 	}
-	d.operators.Keys = serviceKeys("default", operatorKey, "second", otherKey)
+	d.rekey("default", operatorKey, "second", otherKey)
 	d.operators.Role = "another_role"
 	if !signedIn(byKey) || signedIn(byToken) {
 		t.Error("the role that a person stands on was changed, and the wrong sessions ended")

@@ -104,7 +104,8 @@ func TestAScrapeAfterALifeOfWritesTellsWhatBecameOfThem(t *testing.T) {
 			t.Errorf("%s is %v, want %v", series, got, want)
 		}
 	}
-	for series, least := range map[string]float64{`crm_drains_total{crm="hubspot",result="ok"}`: 3, `crm_sweeps_total{result="ok"}`: 1, `crm_jobs_worked_total{kind="crm.drain",result="ok"}`: 4,
+	// Least, for one drain may find the work of several.
+	for series, least := range map[string]float64{`crm_drains_total{crm="hubspot",result="ok"}`: 1, `crm_sweeps_total{result="ok"}`: 1, `crm_jobs_worked_total{kind="crm.drain",result="ok"}`: 2,
 		`crm_call_duration_seconds_count{crm="salesforce",effect="once"}`: 1, `go_goroutines`: 5, `process_open_fds`: 3} {
 		if got := value(t, scrape, series); got < least {
 			t.Errorf("%s is %v, want %v or more", series, got, least)

@@ -53,8 +53,10 @@ func (s *stage) aLife() {
 			s.t.Fatalf("%s: %d, %v", path, status, err)
 		}
 	}
-	s.exec(`update crm_write_log set status = 'queued' where source_event_id = 'e3'`)
-	s.exec(`update crm_write_log set status = 'needs_review' where source_event_id = 'e3'`)
+	s.exec(`do $$ begin -- at once, or the delivery takes it in between
+		update crm_write_log set status = 'queued' where source_event_id = 'e3';
+		update crm_write_log set status = 'needs_review' where source_event_id = 'e3';
+		end $$`)
 	if err := s.service.engine.Sweep(s.t.Context()); err != nil {
 		s.t.Fatal(err)
 	}

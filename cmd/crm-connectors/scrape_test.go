@@ -71,7 +71,7 @@ func TestAScrapeAfterALifeOfWritesTellsWhatBecameOfThem(t *testing.T) {
 	if status, _ := s.get(s.serviceURL + "/nothing/like/this"); status != http.StatusNotFound {
 		t.Fatal(status)
 	}
-	scrape := s.scrape()
+	scrape := s.eventually("no drain runs", `crm_drains_running{crm="hubspot"} 0`)
 	for series, want := range map[string]float64{
 		`crm_writes_settled_total{crm="hubspot",object="contact",outcome="created",status="succeeded"}`:    2, // ada and mary
 		`crm_writes_settled_total{crm="hubspot",object="contact",outcome="found",status="succeeded"}`:      1,

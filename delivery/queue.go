@@ -107,7 +107,7 @@ func (e *Engine) callBack(connectionID uuid.UUID, at time.Time) {
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), calledBack)
 		defer cancel()
-		err := pgx.BeginFunc(ctx, e.cfg.Pool, func(tx pgx.Tx) error { return e.Wake(ctx, tx, connectionID) })
+		err := e.store.WakeAgain(ctx, connectionID, e.Wake)
 		if err != nil && !e.isStopping() {
 			e.log.Debug().Str("event", "drain_not_pulled").Err(err).Stringer("connection_id", connectionID).Msg("a drain was not pulled forward; its schedule brings it")
 		}
@@ -118,17 +118,7 @@ func (e *Engine) callBack(connectionID uuid.UUID, at time.Time) {
 // their job would keep others from the connection until River's own rescue, a leader's life and a minute later. Should the
 // process come back, its drain is not the newest and claims nothing.
 func (e *Engine) reviveDrains(ctx context.Context) (int64, error) {
-	tag, err := e.cfg.Pool.Exec(ctx, `
-		update `+store.JobSchema+`.river_job j set state = 'available', scheduled_at = now()
-		from crm_connections c
-		where j.kind = $1 and j.state = 'running' and c.id = (j.args->>'connection_id')::uuid
-			and j.attempted_at < now() - make_interval(secs => $2)
-			and (c.last_drained_at is null or c.last_drained_at < now() - make_interval(secs => $2))`,
-		drainArgs{}.Kind(), e.cfg.Lease.Hold.Seconds())
-	if err != nil {
-		return 0, fmt.Errorf("revive drains: %w", err)
-	}
-	return tag.RowsAffected(), nil
+	return e.store.ReviveDrains(ctx, drainArgs{}.Kind(), e.cfg.Lease.Hold)
 }
 
 // steadyRetry brings back a drain that failed for reasons of ours, such as a database that restarts: soon at first,

@@ -59,7 +59,7 @@ func TestRefreshedTokensAreStoredThoughTheDatabaseRefusesAtFirst(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	if _, err := b.pool.Exec(t.Context(), `create sequence refusals;
-		create function refuse_twice() returns trigger language plpgsql as $$
+		create function refuse_twice() returns trigger language plpgsql security definer as $$
 		begin
 			if nextval('refusals') <= 2 then raise exception 'the database is going down' using errcode = 'admin_shutdown'; end if;
 			return new;

@@ -57,7 +57,7 @@ func (s *Store) accept(ctx context.Context, outcomes []Outcome) ([]Appended, err
 	conns, remembered := s.seen.of(workspaces)
 	for {
 		if !remembered {
-			if conns, err = many[lockedConnection](s.pool.Query(ctx, liveConnections, workspaces)); err != nil {
+			if conns, err = many[lockedConnection](s.in(workspaces...).Query(ctx, liveConnections, workspaces)); err != nil {
 				return make([]Appended, len(outcomes)), fmt.Errorf("read connections: %w", err)
 			}
 			s.seen.learn(workspaces, conns)
@@ -92,7 +92,7 @@ func (s *Store) accept(ctx context.Context, outcomes []Outcome) ([]Appended, err
 			s.seen.learn(workspaces, held)
 			continue
 		}
-		if err := readOlder(ctx, s.pool, sent.byID, stored); err != nil {
+		if err := readOlder(ctx, s.in(workspaces...), sent.byID, stored); err != nil {
 			return out, err
 		}
 		if collect(out, rows, stored) {
@@ -142,7 +142,8 @@ func (t *sending) in(ctx context.Context, s *Store) (held []lockedConnection, st
 	}
 	args["connections"] = expected
 
-	trip := &pgx.Batch{}
+	scope := s.in(t.workspaces...)
+	trip := scope.batch()
 	trip.Queue(liveConnections+` for share`, t.workspaces).Query(func(r pgx.Rows) (err error) {
 		held, err = many[lockedConnection](r, nil)
 		return err
@@ -152,5 +153,5 @@ func (t *sending) in(ctx context.Context, s *Store) (held []lockedConnection, st
 		return err
 	})
 	trip.Queue(wakeNewSQL, drains, args["id"])
-	return held, stored, s.pool.SendBatch(ctx, trip).Close()
+	return held, stored, scope.send(ctx, trip)
 }

@@ -71,7 +71,7 @@ func (s *Store) Append(ctx context.Context, outcomes []Outcome, wake Wake) ([]Ap
 		return out, err
 	}
 	for {
-		err := s.inTx(ctx, func(tx pgx.Tx) error {
+		err := s.in(workspacesOf(outcomes)...).tx(ctx, func(tx pgx.Tx) error {
 			conns, err := lockConnections(ctx, tx, outcomes)
 			if err != nil {
 				return err

@@ -14,7 +14,7 @@ type Approvals struct {
 // Approvals counts those of the user who approved c. A user who is not known has none but c's.
 func (s *Store) Approvals(ctx context.Context, c Connection) (Approvals, error) {
 	a := Approvals{Live: 1}
-	err := s.pool.QueryRow(ctx, `
+	err := s.everywhere().QueryRow(ctx, `
 		select 1 + count(*) filter (where o.status <> 'error'), count(*) filter (where o.connected_at > c.connected_at)
 		from crm_connections c join crm_connections o on o.crm = c.crm and o.account_id = c.account_id and o.crm_user_id = c.crm_user_id
 			and o.crm_user_id <> '' and o.app_client_id = c.app_client_id and o.id <> c.id and o.status <> 'disconnected'

@@ -33,12 +33,12 @@ func (e *AppInUseError) Error() string { return "a connection to " + e.CRM + " u
 
 // Apps lists a workspace's own apps, by CRM.
 func (s *Store) Apps(ctx context.Context, workspaceID uuid.UUID) ([]App, error) {
-	return many[App](s.pool.Query(ctx, `select `+appColumns+` from crm_apps where workspace_id = $1 order by crm`, workspaceID))
+	return many[App](s.in(workspaceID).Query(ctx, `select `+appColumns+` from crm_apps where workspace_id = $1 order by crm`, workspaceID))
 }
 
 // App is the workspace's own app for crm, or ErrNotFound.
 func (s *Store) App(ctx context.Context, workspaceID uuid.UUID, crm string) (App, error) {
-	return one[App](s.pool.Query(ctx, `select `+appColumns+` from crm_apps where workspace_id = $1 and crm = $2`, workspaceID, crm))
+	return one[App](s.in(workspaceID).Query(ctx, `select `+appColumns+` from crm_apps where workspace_id = $1 and crm = $2`, workspaceID, crm))
 }
 
 // AppSecret opens the app's client secret.
@@ -82,7 +82,7 @@ func (s *Store) SaveApp(ctx context.Context, a NewApp, wake Wake) (App, error) {
 		return App{}, err
 	}
 	var saved App
-	err = s.inTx(ctx, func(tx pgx.Tx) error {
+	err = s.in(a.WorkspaceID).tx(ctx, func(tx pgx.Tx) error {
 		old, err := lockApp(ctx, tx, a.WorkspaceID, a.CRM)
 		if err != nil && !errors.Is(err, ErrNotFound) {
 			return err
@@ -111,7 +111,7 @@ func (s *Store) SaveApp(ctx context.Context, a NewApp, wake Wake) (App, error) {
 
 // DeleteApp forgets the workspace's app for a CRM. Errors: ErrNotFound, *AppInUseError.
 func (s *Store) DeleteApp(ctx context.Context, workspaceID uuid.UUID, crm, actor string) error {
-	return s.inTx(ctx, func(tx pgx.Tx) error {
+	return s.in(workspaceID).tx(ctx, func(tx pgx.Tx) error {
 		clientID, err := lockApp(ctx, tx, workspaceID, crm)
 		if err != nil {
 			return err

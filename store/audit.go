@@ -42,5 +42,5 @@ type Audited struct {
 
 // Acts are what was done to a subject, oldest first.
 func (s *Store) Acts(ctx context.Context, subject string) ([]Audited, error) {
-	return many[Audited](s.pool.Query(ctx, `select at, actor, action, detail_json from crm_audit where subject = $1 order by id`, subject))
+	return many[Audited](s.everywhere().Query(ctx, `select at, actor, action, detail_json from crm_audit where subject = $1 order by id`, subject))
 }

@@ -37,8 +37,7 @@ type Claimed struct {
 const claimedColumns = writeColumns + `,
 	coalesce(d.crm_object_type, l.crm_object_type, '') as contact_type, coalesce(d.crm_object_id, l.crm_object_id, '') as contact_id,
 	coalesce(d.object_id, '') as contact_email,
-	coalesce((select x.crm_deal_id from thread_links t join deals x on x.id = t.deal_id and x.workspace_id = t.workspace_id
-		where t.workspace_id = w.workspace_id and t.thread_id::text = w.thread_id and x.crm = w.crm limit 1), '') as deal_id,
+	coalesce(crm_private.deal_of(w.workspace_id, w.thread_id, w.crm), '') as deal_id,
 	array(select distinct k from crm_write_log n, jsonb_object_keys(n.payload_json) k where w.object_type = 'contact' and n.object_type = 'contact'
 		and n.connection_id = w.connection_id and n.ordering_key = w.ordering_key and n.seq > w.seq and n.status = 'succeeded') as newer,
 	extract(epoch from now() - l.updated_at)::float8 as link_ago, coalesce(l.fields_json, '{}')::text as link_fields`
@@ -70,13 +69,13 @@ const workable = `(w.status = 'in_doubt' or (` + open + `))`
 // BeginDrain makes the caller the newest drain of the connection: older ones claim nothing more. It gives the connection
 // as it stands.
 func (s *Store) BeginDrain(ctx context.Context, connectionID uuid.UUID) (Connection, error) {
-	return one[Connection](s.pool.Query(ctx, `update crm_connections set drain_epoch = drain_epoch + 1, last_drained_at = now()
+	return one[Connection](s.connection(connectionID).Query(ctx, `update crm_connections set drain_epoch = drain_epoch + 1, last_drained_at = now()
 		where id = $1 returning `+connectionColumns, connectionID))
 }
 
 // KeepDraining shows that the drain of this epoch is alive. False means that it is not the newest any more.
 func (s *Store) KeepDraining(ctx context.Context, connectionID uuid.UUID, epoch int64) (bool, error) {
-	tag, err := s.pool.Exec(ctx, `update crm_connections set last_drained_at = now() where id = $1 and drain_epoch = $2`, connectionID, epoch)
+	tag, err := s.connection(connectionID).Exec(ctx, `update crm_connections set last_drained_at = now() where id = $1 and drain_epoch = $2`, connectionID, epoch)
 	if err != nil {
 		return false, fmt.Errorf("keep draining: %w", err)
 	}
@@ -115,7 +114,7 @@ const (
 
 // claim looks at the first ahead rows of each kind's queue; nil: at all.
 func (s *Store) claim(ctx context.Context, connectionID uuid.UUID, epoch int64, limit int, ahead *int, lease Lease) (out []Claimed, err error) {
-	err = s.inTx(ctx, func(tx pgx.Tx) error {
+	err = s.connection(connectionID).tx(ctx, func(tx pgx.Tx) error {
 		account, ok, err := mayDrain(ctx, tx, connectionID, epoch)
 		if err != nil || !ok {
 			return err
@@ -158,7 +157,7 @@ func (s *Store) claim(ctx context.Context, connectionID uuid.UUID, epoch int64, 
 // earlier attempt can change nothing.
 func (s *Store) ClaimDoubtful(ctx context.Context, connectionID uuid.UUID, epoch int64, limit int, lease Lease) ([]Claimed, error) {
 	var out []Claimed
-	err := s.inTx(ctx, func(tx pgx.Tx) error {
+	err := s.connection(connectionID).tx(ctx, func(tx pgx.Tx) error {
 		account, ok, err := mayDrain(ctx, tx, connectionID, epoch)
 		if err != nil || !ok {
 			return err
@@ -201,7 +200,7 @@ func mayDrain(ctx context.Context, tx pgx.Tx, connectionID uuid.UUID, epoch int6
 // transaction, with the time at which something will be due, or nil if nothing is known to be. With yield it ends even
 // though something is due, so that others get their turn; so does a drain that is not the newest, for it may claim nothing.
 func (s *Store) FinishDrain(ctx context.Context, connectionID uuid.UUID, epoch int64, yield bool, end func(ctx context.Context, tx pgx.Tx, next *time.Time) error) (more bool, err error) {
-	err = s.inTx(ctx, func(tx pgx.Tx) error {
+	err = s.connection(connectionID).tx(ctx, func(tx pgx.Tx) error {
 		var live bool
 		var wait *time.Time
 		var newest int64

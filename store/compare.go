@@ -13,7 +13,7 @@ import (
 // ConnectionsToCompare lists live connections that wrote something within window and whose log and CRM were last compared longer than
 // every ago, longest first. They are marked as compared, so that two processes take different ones.
 func (s *Store) ConnectionsToCompare(ctx context.Context, every, window time.Duration, limit int) ([]Connection, error) {
-	return many[Connection](s.pool.Query(ctx, `
+	return many[Connection](s.everywhere().Query(ctx, `
 		update crm_connections set compared_at = now() where id in (
 			select c.id from crm_connections c
 			where c.status = 'connected' and coalesce(c.compared_at, c.connected_at) < now() - make_interval(secs => $1)
@@ -38,7 +38,7 @@ type Sighting struct {
 // Sightings are the connection's writes of an object since a moment, and whatever writes of the same CRM account have one of the markers,
 // however old and of whichever workspace.
 func (s *Store) Sightings(ctx context.Context, c Connection, objectType string, since time.Time, markers []string) ([]Sighting, error) {
-	return many[Sighting](s.pool.Query(ctx, `
+	return many[Sighting](s.everywhere().Query(ctx, `
 		select id, workspace_id, marker, status, crm_object_id, alarm, notes_json, settled_at, created_at from crm_write_log
 		where marker <> '' and crm = $5 and crm_account_id = $6 and object_type = $2
 			and ((connection_id = $1 and created_at >= $3) or marker = any($4))`,
@@ -57,7 +57,7 @@ func (s *Store) RaiseAlarms(ctx context.Context, alarms []Alarm) error {
 	if len(alarms) == 0 {
 		return nil
 	}
-	_, err := s.pool.Exec(ctx, `
+	_, err := s.everywhere().Exec(ctx, `
 		update crm_write_log w set alarm = v.alarm, notes_json = coalesce(v.notes, w.notes_json), updated_at = now()
 		from jsonb_to_recordset(@alarms::jsonb) as v (id uuid, alarm text, notes jsonb) where w.id = v.id`,
 		pgx.NamedArgs{"alarms": alarms})

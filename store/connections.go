@@ -63,19 +63,19 @@ const connectionColumns = `id, coalesce(workspace_id, '00000000-0000-0000-0000-0
 
 // Connections lists a workspace's connections, by CRM.
 func (s *Store) Connections(ctx context.Context, workspaceID uuid.UUID) ([]Connection, error) {
-	return many[Connection](s.pool.Query(ctx,
+	return many[Connection](s.in(workspaceID).Query(ctx,
 		`select `+connectionColumns+` from crm_connections where workspace_id = $1 order by crm`, workspaceID))
 }
 
 // Connection is the workspace's connection to crm, or ErrNotFound.
 func (s *Store) Connection(ctx context.Context, workspaceID uuid.UUID, crm string) (Connection, error) {
-	return one[Connection](s.pool.Query(ctx,
+	return one[Connection](s.in(workspaceID).Query(ctx,
 		`select `+connectionColumns+` from crm_connections where workspace_id = $1 and crm = $2`, workspaceID, crm))
 }
 
 // ConnectionByID is one connection, or ErrNotFound.
 func (s *Store) ConnectionByID(ctx context.Context, id uuid.UUID) (Connection, error) {
-	return one[Connection](s.pool.Query(ctx, `select `+connectionColumns+` from crm_connections where id = $1`, id))
+	return one[Connection](s.connection(id).Query(ctx, `select `+connectionColumns+` from crm_connections where id = $1`, id))
 }
 
 // What a row says that was made for another CRM account than the one that is connected now.
@@ -117,7 +117,7 @@ func (e *OtherAccountError) Error() string {
 // one, and else refused with an *OtherAccountError. ErrAppGone means that the workspace's own app was changed or deleted meanwhile. Nothing
 // is stored in either case.
 func (s *Store) Connect(ctx context.Context, g NewGrant, wake Wake) (c Connection, err error) {
-	err = s.inTx(ctx, func(tx pgx.Tx) error {
+	err = s.in(g.WorkspaceID).tx(ctx, func(tx pgx.Tx) error {
 		c, err = s.connect(ctx, tx, g, wake)
 		return err
 	})
@@ -225,7 +225,7 @@ func parkStrangers(ctx context.Context, tx pgx.Tx, which string, arg any) error 
 // Disconnect forgets the tokens and holds what is not written yet, or gives ErrNotFound. A caller that wants to revoke
 // the tokens opens them before. Disconnecting twice does no harm.
 func (s *Store) Disconnect(ctx context.Context, workspaceID uuid.UUID, crm string) error {
-	return s.inTx(ctx, func(tx pgx.Tx) error {
+	return s.in(workspaceID).tx(ctx, func(tx pgx.Tx) error {
 		var id uuid.UUID
 		err := tx.QueryRow(ctx, `
 			update crm_connections set status = 'disconnected', access_token_ciphertext = '', refresh_token_ciphertext = '',
@@ -248,7 +248,7 @@ type Trouble struct{ Code, Cause, Action string }
 // generation: a connection that was refreshed or reconnected meanwhile is left alone. It says whether it did.
 func (s *Store) FailConnection(ctx context.Context, id uuid.UUID, generation int64, t Trouble) (bool, error) {
 	failed := false
-	err := s.inTx(ctx, func(tx pgx.Tx) error {
+	err := s.connection(id).tx(ctx, func(tx pgx.Tx) error {
 		tag, err := tx.Exec(ctx, `
 			update crm_connections set status = 'error', last_error_code = $3, last_error = $4, last_error_action = $5,
 				last_checked_at = now(), updated_at = now()
@@ -278,7 +278,7 @@ func block(ctx context.Context, tx pgx.Tx, connectionID uuid.UUID, code, cause, 
 // NoteTrouble records a problem that is ours or passing: the connection stays connected and its rows wait until the
 // pause is over. A zero pause records without waiting.
 func (s *Store) NoteTrouble(ctx context.Context, id uuid.UUID, t Trouble, pause time.Duration) error {
-	_, err := s.pool.Exec(ctx, `
+	_, err := s.connection(id).Exec(ctx, `
 		update crm_connections set last_error_code = $2, last_error = $3, last_error_action = $4, last_checked_at = now(),
 			paused_until = case when $5 > 0 then greatest(paused_until, now() + make_interval(secs => $5)) else paused_until end,
 			updated_at = now()
@@ -291,7 +291,7 @@ func (s *Store) NoteTrouble(ctx context.Context, id uuid.UUID, t Trouble, pause 
 
 // Rest lets nothing of the connection be claimed for a while. Nothing is wrong with it: its CRM's allowance is used up for the moment.
 func (s *Store) Rest(ctx context.Context, id uuid.UUID, wait time.Duration) error {
-	if _, err := s.pool.Exec(ctx, `update crm_connections set paused_until = greatest(paused_until, now() + make_interval(secs => $2)) where id = $1`,
+	if _, err := s.connection(id).Exec(ctx, `update crm_connections set paused_until = greatest(paused_until, now() + make_interval(secs => $2)) where id = $1`,
 		id, wait.Seconds()); err != nil {
 		return fmt.Errorf("rest: %w", err)
 	}
@@ -300,7 +300,7 @@ func (s *Store) Rest(ctx context.Context, id uuid.UUID, wait time.Duration) erro
 
 // NoteSilence keeps how many calls in a row the connection's account has not answered.
 func (s *Store) NoteSilence(ctx context.Context, id uuid.UUID, calls int) error {
-	if _, err := s.pool.Exec(ctx, `update crm_connections set silent_calls = $2 where id = $1`, id, calls); err != nil {
+	if _, err := s.connection(id).Exec(ctx, `update crm_connections set silent_calls = $2 where id = $1`, id, calls); err != nil {
 		return fmt.Errorf("note silence: %w", err)
 	}
 	return nil
@@ -308,7 +308,7 @@ func (s *Store) NoteSilence(ctx context.Context, id uuid.UUID, calls int) error 
 
 // NoteHealthy clears a recorded problem of a connection that works again.
 func (s *Store) NoteHealthy(ctx context.Context, id uuid.UUID) error {
-	_, err := s.pool.Exec(ctx, `
+	_, err := s.connection(id).Exec(ctx, `
 		update crm_connections set last_error_code = '', last_error = null, last_error_action = '', last_checked_at = now(), updated_at = now()
 		where id = $1 and status = 'connected'`, id)
 	if err != nil {
@@ -327,8 +327,7 @@ func nullTime(t time.Time) *time.Time {
 // DealID is the CRM's id of the deal that a thread is linked to, or the empty text.
 func (s *Store) DealID(ctx context.Context, workspaceID uuid.UUID, crm, threadID string) (string, error) {
 	var id string
-	err := s.pool.QueryRow(ctx, `select d.crm_deal_id from thread_links t join deals d on d.id = t.deal_id and d.workspace_id = t.workspace_id
-		where t.workspace_id = $1 and t.thread_id::text = $2 and d.crm = $3 limit 1`, workspaceID, threadID, crm).Scan(&id)
+	err := s.in(workspaceID).QueryRow(ctx, `select coalesce(crm_private.deal_of($1, $2, $3), '')`, workspaceID, threadID, crm).Scan(&id)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return "", nil
 	}
@@ -338,7 +337,7 @@ func (s *Store) DealID(ctx context.Context, workspaceID uuid.UUID, crm, threadID
 // AccountIsShared says whether another workspace uses the connection's CRM account too, or an install of it waits to be claimed.
 func (s *Store) AccountIsShared(ctx context.Context, c Connection) (bool, error) {
 	var shared bool
-	err := s.pool.QueryRow(ctx, `select exists (select from crm_connections where crm = $1 and account_id = $2 and id <> $3
+	err := s.everywhere().QueryRow(ctx, `select exists (select from crm_connections where crm = $1 and account_id = $2 and id <> $3
 		and status in ('connected', 'error', 'pending_claim'))`, c.CRM, c.AccountID, c.ID).Scan(&shared)
 	if err != nil {
 		return false, fmt.Errorf("shared account: %w", err)

@@ -21,7 +21,7 @@ const eraseAttempts = `update crm_write_attempts set cause = '', calls_json = '[
 // address of a contact, by which its writes are told apart, stays.
 func (s *Store) EraseContent(ctx context.Context, keep time.Duration, limit int) (int64, error) {
 	var n int64
-	err := s.inTx(ctx, func(tx pgx.Tx) error {
+	err := s.everywhere().tx(ctx, func(tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, `
 			update crm_write_log w set `+erased+` where id in (
 				select id from crm_write_log where settled_at < now() - make_interval(secs => $1) and status in ('succeeded', 'cancelled')
@@ -55,7 +55,7 @@ type ContactErased struct {
 // the link to its record, and what the log that stepped aside says of it. What waits is cancelled. It may be called again. actor is for the record, which does not name the contact.
 func (s *Store) EraseContact(ctx context.Context, workspaceID uuid.UUID, email, actor string) (ContactErased, error) {
 	var out ContactErased
-	err := s.inTx(ctx, func(tx pgx.Tx) error {
+	err := s.in(workspaceID).tx(ctx, func(tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, `
 			with own as (select id from crm_write_log where connection_id in (select id from crm_connections where workspace_id = $1)
 				and object_type = 'contact' and ordering_key = $2)
@@ -87,7 +87,7 @@ func (s *Store) EraseContact(ctx context.Context, workspaceID uuid.UUID, email, 
 		if tag, err = tx.Exec(ctx, `delete from crm_object_links where workspace_id = $1 and email = $2`, workspaceID, email); err != nil {
 			return err
 		}
-		former, err := eraseFormerContact(ctx, tx, workspaceID, email)
+		former, err := s.eraseFormerContact(ctx, tx, workspaceID, email)
 		if err != nil {
 			return err
 		}
@@ -107,7 +107,7 @@ const eraseAtOnce = 5000
 // workspace is disconnected, so that nothing new comes.
 func (s *Store) EraseWorkspace(ctx context.Context, workspaceID uuid.UUID, actor string) (connections, writes int64, err error) {
 	for {
-		tag, err := s.pool.Exec(ctx, `delete from crm_write_log where id in
+		tag, err := s.in(workspaceID).Exec(ctx, `delete from crm_write_log where id in
 			(select id from crm_write_log where workspace_id = $1 order by seq desc limit $2)`, workspaceID, eraseAtOnce)
 		if err != nil {
 			return 0, writes, fmt.Errorf("erase writes: %w", err)
@@ -117,7 +117,7 @@ func (s *Store) EraseWorkspace(ctx context.Context, workspaceID uuid.UUID, actor
 			break
 		}
 	}
-	err = s.inTx(ctx, func(tx pgx.Tx) error {
+	err = s.in(workspaceID).tx(ctx, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, `select from crm_connections where workspace_id = $1 order by id for update`, workspaceID); err != nil {
 			return err
 		}
@@ -133,7 +133,7 @@ func (s *Store) EraseWorkspace(ctx context.Context, workspaceID uuid.UUID, actor
 				connections = tag.RowsAffected()
 			}
 		}
-		former, err := eraseFormer(ctx, tx, workspaceID)
+		former, err := s.eraseFormer(ctx, tx, workspaceID)
 		if err != nil {
 			return err
 		}

@@ -82,7 +82,7 @@ const (
 // Figures counts, or gives what a replica counted a moment ago. silent is from how many unanswered calls in a row on a connection is silent.
 // What does not end is found by the partial indexes of its states, never by reading the log.
 func (s *Store) Figures(ctx context.Context, silent int) (Figures, error) {
-	tag, err := s.pool.Exec(ctx, `update crm_figures set due_at = now() + make_interval(secs => $1) where due_at <= now()`, figuresWithin.Seconds())
+	tag, err := s.everywhere().Exec(ctx, `update crm_figures set due_at = now() + make_interval(secs => $1) where due_at <= now()`, figuresWithin.Seconds())
 	if err != nil {
 		return Figures{}, fmt.Errorf("figures: %w", err)
 	}
@@ -99,7 +99,7 @@ func (s *Store) Figures(ctx context.Context, silent int) (Figures, error) {
 	}
 	var text []byte
 	var at *time.Time
-	if err := s.pool.QueryRow(ctx, `select figures_json, counted_at from crm_figures`).Scan(&text, &at); err != nil {
+	if err := s.everywhere().QueryRow(ctx, `select figures_json, counted_at from crm_figures`).Scan(&text, &at); err != nil {
 		return Figures{}, fmt.Errorf("figures: %w", err)
 	}
 	var f Figures
@@ -118,7 +118,7 @@ func (s *Store) count(ctx context.Context, silent int) error {
 	defer cancel()
 	began := time.Now()
 	var f Figures
-	err := pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) (err error) {
+	err := s.everywhere().readOnly(ctx, func(tx pgx.Tx) (err error) {
 		// Where a large part of the log is queued, the planner would rather read all of it.
 		if _, err := tx.Exec(ctx, `set local enable_seqscan = off`); err != nil {
 			return err
@@ -142,7 +142,7 @@ func (s *Store) count(ctx context.Context, silent int) error {
 		return fmt.Errorf("count: %w", err)
 	}
 	again := max(figuresEvery, figuresShare*time.Since(began))
-	if _, err := s.pool.Exec(ctx, `update crm_figures set figures_json = $1::text::jsonb, counted_at = now(), due_at = now() + make_interval(secs => $2)`,
+	if _, err := s.everywhere().Exec(ctx, `update crm_figures set figures_json = $1::text::jsonb, counted_at = now(), due_at = now() + make_interval(secs => $2)`,
 		string(text), again.Seconds()); err != nil {
 		return fmt.Errorf("count: %w", err)
 	}

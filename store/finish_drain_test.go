@@ -218,6 +218,7 @@ type jobs struct{ *bench }
 
 func newJobs(b *bench) jobs {
 	b.exec(`create table jobs (connection_id uuid primary key, at timestamptz not null, running bool not null default false)`)
+	b.exec(`grant all on jobs to crm_connectors_workspace, crm_connectors_fleet`)
 	return jobs{b}
 }
 

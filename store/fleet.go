@@ -48,7 +48,7 @@ func (s *Store) Fleet(ctx context.Context, f FleetFilter) ([]FleetRow, error) {
 		sql += ` and (workspace_id::text = lower(@text) or id::text = lower(@text) or account_id = @text or account_name ilike @like)`
 		args["text"], args["like"] = f.Text, "%"+strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(f.Text)+"%"
 	}
-	return many[FleetRow](s.pool.Query(ctx, sql+` order by rank, id limit @limit`, args))
+	return many[FleetRow](s.everywhere().Query(ctx, sql+` order by rank, id limit @limit`, args))
 }
 
 // OpenCounts are how many writes of a connection are not written, each counted up to a bound.
@@ -66,11 +66,11 @@ func (s *Store) OpenWrites(ctx context.Context, ids []uuid.UUID, most int) ([]Op
 	of := func(status string) string {
 		return `(select count(*) from (select from crm_write_log w where w.connection_id = c.id and w.status = '` + status + `' limit @most) w) as ` + status
 	}
-	return many[OpenCounts](s.pool.Query(ctx, `select c.id, `+strings.Join([]string{of(Queued), of(Blocked), of(InDoubt), of(NeedsReview), of(Failed)}, ", ")+
+	return many[OpenCounts](s.everywhere().Query(ctx, `select c.id, `+strings.Join([]string{of(Queued), of(Blocked), of(InDoubt), of(NeedsReview), of(Failed)}, ", ")+
 		` from unnest(@ids::uuid[]) as c (id)`, pgx.NamedArgs{"ids": ids, "most": most + 1}))
 }
 
 // Record keeps that somebody did something that changed nothing in the tables of this service.
 func (s *Store) Record(ctx context.Context, a Act) error {
-	return s.inTx(ctx, func(tx pgx.Tx) error { return audit(ctx, tx, a) })
+	return s.everywhere().tx(ctx, func(tx pgx.Tx) error { return audit(ctx, tx, a) })
 }

@@ -75,17 +75,23 @@ func (s *Store) DropFormer(ctx context.Context, keys *Keyset, actor string) ([]F
 		}
 	}
 	var had []Former
-	err = s.inTx(ctx, func(tx pgx.Tx) error {
-		var err error
-		if had, err = formerOf(ctx, tx); err != nil || len(had) == 0 {
-			return err
-		}
+	all := s.everywhere()
+	err = all.tx(ctx, func(tx pgx.Tx) error {
 		detail := map[string]any{}
-		for _, f := range had {
-			if _, err := tx.Exec(ctx, `drop table `+f.Table); err != nil {
-				return fmt.Errorf("%s: %w", f.Table, err)
+		err := all.asLogin(ctx, tx, func() (err error) {
+			if had, err = formerOf(ctx, tx); err != nil {
+				return err
 			}
-			detail[f.Table] = f.Rows
+			for _, f := range had {
+				if _, err := tx.Exec(ctx, `drop table `+f.Table); err != nil {
+					return fmt.Errorf("%s: %w", f.Table, err)
+				}
+				detail[f.Table] = f.Rows
+			}
+			return nil
+		})
+		if err != nil || len(had) == 0 {
+			return err
 		}
 		return audit(ctx, tx, Act{Actor: actor, Action: "former_tables.drop", Subject: "conduit", Detail: detail})
 	})
@@ -96,7 +102,15 @@ func (s *Store) DropFormer(ctx context.Context, keys *Keyset, actor string) ([]F
 }
 
 // eraseFormer deletes the workspace's rows of the tables that stepped aside, and says how many.
-func eraseFormer(ctx context.Context, tx pgx.Tx, workspaceID uuid.UUID) (rows int64, err error) {
+func (s *Store) eraseFormer(ctx context.Context, tx pgx.Tx, workspaceID uuid.UUID) (rows int64, err error) {
+	err = s.in(workspaceID).asLogin(ctx, tx, func() error {
+		rows, err = eraseFormerRows(ctx, tx, workspaceID)
+		return err
+	})
+	return rows, err
+}
+
+func eraseFormerRows(ctx context.Context, tx pgx.Tx, workspaceID uuid.UUID) (rows int64, err error) {
 	for _, table := range formerTables() {
 		there, err := formerThere(ctx, tx, table)
 		if err != nil {
@@ -122,17 +136,21 @@ func eraseFormer(ctx context.Context, tx pgx.Tx, workspaceID uuid.UUID) (rows in
 
 // eraseFormerContact deletes from the log that stepped aside what names the address, in whichever column, and what is of the same threads. Nothing
 // goes by that log any more.
-func eraseFormerContact(ctx context.Context, tx pgx.Tx, workspaceID uuid.UUID, email string) (rows int64, err error) {
+func (s *Store) eraseFormerContact(ctx context.Context, tx pgx.Tx, workspaceID uuid.UUID, email string) (rows int64, err error) {
 	there, err := formerThere(ctx, tx, "conduit_crm_write_log")
 	if err != nil || !there {
 		return 0, err
 	}
-	tag, err := tx.Exec(ctx, `
-		with named as (select id, thread_id from conduit_crm_write_log l where workspace_id = $1 and strpos(lower(to_jsonb(l)::text), lower($2)) > 0)
-		delete from conduit_crm_write_log where workspace_id = $1
-			and (id in (select id from named) or thread_id in (select thread_id from named))`, workspaceID, email)
-	if err != nil {
-		return 0, fmt.Errorf("conduit_crm_write_log: %w", err)
-	}
-	return tag.RowsAffected(), nil
+	err = s.in(workspaceID).asLogin(ctx, tx, func() error {
+		tag, err := tx.Exec(ctx, `
+			with named as (select id, thread_id from conduit_crm_write_log l where workspace_id = $1 and strpos(lower(to_jsonb(l)::text), lower($2)) > 0)
+			delete from conduit_crm_write_log where workspace_id = $1
+				and (id in (select id from named) or thread_id in (select thread_id from named))`, workspaceID, email)
+		if err != nil {
+			return fmt.Errorf("conduit_crm_write_log: %w", err)
+		}
+		rows = tag.RowsAffected()
+		return nil
+	})
+	return rows, err
 }

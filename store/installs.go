@@ -36,7 +36,7 @@ func (s *Store) SaveInstall(ctx context.Context, g NewGrant, life time.Duration)
 	if err != nil {
 		return uuid.Nil, fmt.Errorf("install: %w", err)
 	}
-	err = s.inTx(ctx, func(tx pgx.Tx) error {
+	err = s.everywhere().tx(ctx, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, `select pg_advisory_xact_lock(hashtextextended('crm_install:' || $1 || ':' || $2, 0))`, g.CRM, g.AccountID); err != nil {
 			return err
 		}
@@ -66,7 +66,7 @@ func (s *Store) SaveInstall(ctx context.Context, g NewGrant, life time.Duration)
 // once, one succeeds. replaces is as in NewGrant; after an *OtherAccountError the install waits on. userID is for the record.
 func (s *Store) ClaimInstall(ctx context.Context, id, workspaceID uuid.UUID, userID, replaces string, wake Wake) (Connection, error) {
 	var c Connection
-	err := s.inTx(ctx, func(tx pgx.Tx) error {
+	err := s.everywhere().tx(ctx, func(tx pgx.Tx) error {
 		var connection *uuid.UUID
 		var status string
 		var late bool

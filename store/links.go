@@ -10,7 +10,7 @@ import (
 
 // ForgetRecords forgets which contacts have these records of a CRM account, in every workspace: each is searched again when it is written next.
 func (s *Store) ForgetRecords(ctx context.Context, crm, accountID string, ids []string) error {
-	if _, err := s.pool.Exec(ctx, `delete from crm_object_links where crm = $1 and crm_account_id = $2 and crm_object_id = any($3)`, crm, accountID, ids); err != nil {
+	if _, err := s.everywhere().Exec(ctx, `delete from crm_object_links where crm = $1 and crm_account_id = $2 and crm_object_id = any($3)`, crm, accountID, ids); err != nil {
 		return fmt.Errorf("forget records: %w", err)
 	}
 	return nil
@@ -18,7 +18,7 @@ func (s *Store) ForgetRecords(ctx context.Context, crm, accountID string, ids []
 
 // FollowRecords says that these records of a CRM account are one now. What it holds is not known: it is written whole the next time.
 func (s *Store) FollowRecords(ctx context.Context, crm, accountID string, ids []string, now string) error {
-	if _, err := s.pool.Exec(ctx, `update crm_object_links set crm_object_id = $4, fields_json = '{}', updated_at = now()
+	if _, err := s.everywhere().Exec(ctx, `update crm_object_links set crm_object_id = $4, fields_json = '{}', updated_at = now()
 		where crm = $1 and crm_account_id = $2 and crm_object_id = any($3)`, crm, accountID, ids, now); err != nil {
 		return fmt.Errorf("follow records: %w", err)
 	}
@@ -31,7 +31,7 @@ func (s *Store) EraseRecords(ctx context.Context, crm, accountID string, ids []s
 		WorkspaceID uuid.UUID `db:"workspace_id"`
 		Email       string    `db:"email"`
 	}
-	rows, err := s.pool.Query(ctx, `
+	rows, err := s.everywhere().Query(ctx, `
 		select workspace_id, email from crm_object_links where crm = $1 and crm_account_id = $2 and crm_object_id = any($3)
 		union select workspace_id, ordering_key from crm_write_log where connection_id in (select id from crm_connections where crm = $1 and account_id = $2)
 			and object_type = 'contact' and crm_account_id = $2 and crm_object_id = any($3) and ordering_key is not null`, crm, accountID, ids)

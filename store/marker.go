@@ -44,10 +44,10 @@ func (s *Store) markerKey(ctx context.Context) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("marker secret: %w", err)
 	}
-	if _, err := s.pool.Exec(ctx, `insert into crm_secrets (name, value_ciphertext) values ($1, $2) on conflict do nothing`, markerSecret, sealed); err != nil {
+	if _, err := s.everywhere().Exec(ctx, `insert into crm_secrets (name, value_ciphertext) values ($1, $2) on conflict do nothing`, markerSecret, sealed); err != nil {
 		return nil, fmt.Errorf("marker secret: %w", err)
 	}
-	if err := s.pool.QueryRow(ctx, `select value_ciphertext from crm_secrets where name = $1`, markerSecret).Scan(&sealed); err != nil {
+	if err := s.everywhere().QueryRow(ctx, `select value_ciphertext from crm_secrets where name = $1`, markerSecret).Scan(&sealed); err != nil {
 		return nil, fmt.Errorf("marker secret: %w", err)
 	}
 	text, err := s.keys.Open(sealed, "crm_secrets", markerSecret)

@@ -11,7 +11,7 @@ import (
 // text that is no UUID, is no member.
 func (s *Store) IsMember(ctx context.Context, userID string, workspaceID uuid.UUID) (bool, error) {
 	var yes bool
-	err := s.pool.QueryRow(ctx, `select exists (select from workspace_members where workspace_id = $1 and user_id::text = lower($2))`,
+	err := s.in(workspaceID).QueryRow(ctx, `select crm_private.is_member($1, $2)`,
 		workspaceID, userID).Scan(&yes)
 	if err != nil {
 		return false, fmt.Errorf("member of a workspace: %w", err)

@@ -86,7 +86,7 @@ func (s *Store) keepOAuth(ctx context.Context, st OAuthState, browser string, li
 	if browser != "" {
 		hash = stateHash(browser)
 	}
-	_, err = s.pool.Exec(ctx, `
+	_, err = s.asked(st.WorkspaceID).Exec(ctx, `
 		insert into oauth_states (state_hash, workspace_id, crm, user_id, started_by, redirect_to, login_url, verifier_ciphertext, app_client_id, expires_at,
 			stage, browser_hash, code_ciphertext, grant_ciphertext, replaces)
 		values (@state, nullif(@workspace, @none::uuid), @crm, @user, @by, @redirect, @login, @verifier, @app, now() + make_interval(secs => @life),
@@ -111,7 +111,7 @@ func (s *Store) TakeOAuthAnswer(ctx context.Context, crm, ticket, browser string
 }
 
 func (s *Store) takeOAuth(ctx context.Context, which string, args ...any) (OAuthState, error) {
-	st, err := one[OAuthState](s.pool.Query(ctx, `
+	st, err := one[OAuthState](s.everywhere().Query(ctx, `
 		delete from oauth_states where state_hash = $1 and expires_at > now() and `+which+` returning `+oauthStateColumns, args...))
 	if err != nil {
 		return OAuthState{}, err
@@ -133,10 +133,10 @@ func (s *Store) takeOAuth(ctx context.Context, which string, args ...any) (OAuth
 // PurgeOAuthStates ends what nobody came back for: it forgets the tokens of installs that were not claimed in time, deletes
 // states that are over, and says how many of those.
 func (s *Store) PurgeOAuthStates(ctx context.Context) (int64, error) {
-	if err := s.inTx(ctx, func(tx pgx.Tx) error { return forgetInstalls(ctx, tx, `expires_at <= now()`) }); err != nil {
+	if err := s.everywhere().tx(ctx, func(tx pgx.Tx) error { return forgetInstalls(ctx, tx, `expires_at <= now()`) }); err != nil {
 		return 0, fmt.Errorf("purge installs: %w", err)
 	}
-	tag, err := s.pool.Exec(ctx, `delete from oauth_states where expires_at <= now()`)
+	tag, err := s.everywhere().Exec(ctx, `delete from oauth_states where expires_at <= now()`)
 	if err != nil {
 		return 0, fmt.Errorf("purge states: %w", err)
 	}

@@ -30,7 +30,7 @@ const healthOf = `case when c.status <> 'connected' then c.status when c.paused_
 
 // Healths counts all connections.
 func (s *Store) Healths(ctx context.Context) ([]HealthCount, error) {
-	return many[HealthCount](s.pool.Query(ctx, `select crm, `+healthOf+` as health, count(*) from crm_connections c group by 1, 2 order by 1, 2`))
+	return many[HealthCount](s.everywhere().Query(ctx, `select crm, `+healthOf+` as health, count(*) from crm_connections c group by 1, 2 order by 1, 2`))
 }
 
 // Waiting is how many writes of a status have the same reason.
@@ -55,7 +55,7 @@ func (s *Store) WaitingWrites(ctx context.Context) ([]Waiting, error) {
 		}
 		sql += fmt.Sprintf(of, status, CountMost+1)
 	}
-	return many[Waiting](s.pool.Query(ctx, `
+	return many[Waiting](s.everywhere().Query(ctx, `
 		with seen as (`+sql+`), sized as (select status, count(*) > @most as more from seen group by status)
 		select s.status, s.error_code, min(s.error_cause) as cause, min(s.error_action) as action, count(*) as count, bool_or(z.more) as more,
 			min(s.created_at) as oldest
@@ -74,7 +74,7 @@ type MinuteCount struct {
 // SettledByMinute counts the writes that were settled since then. Rows whose content was erased meanwhile are not counted as succeeded: the index
 // by which the others are found does not have them.
 func (s *Store) SettledByMinute(ctx context.Context, since time.Time) ([]MinuteCount, error) {
-	return many[MinuteCount](s.pool.Query(ctx, `
+	return many[MinuteCount](s.everywhere().Query(ctx, `
 		select date_trunc('minute', settled_at) as minute, 'succeeded' as status, count(*) as count from crm_write_log
 		where status = 'succeeded' and content_erased_at is null and settled_at >= $1 group by 1
 		union all
@@ -93,7 +93,7 @@ type Allowance struct {
 // Allowances are the connections whose account rests now, or has used a large part of its day, worst first. What a CRM said longer than a day ago
 // says nothing any more.
 func (s *Store) Allowances(ctx context.Context, share float64, limit int) ([]Allowance, error) {
-	return many[Allowance](s.pool.Query(ctx, `
+	return many[Allowance](s.everywhere().Query(ctx, `
 		select `+connectionColumns+`, coalesce(day.used, 0) as used, coalesce(day.max, 0) as max
 		from crm_connections left join lateral (
 			select (l ->> 'used')::bigint as used, (l ->> 'max')::bigint as max from jsonb_array_elements(limits_json) l

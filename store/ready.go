@@ -27,7 +27,7 @@ func (s *Store) Ready(ctx context.Context) error {
 		return fmt.Errorf("%w: %v", ErrNotMigrated, missing)
 	}
 	var sealed string
-	err = s.pool.QueryRow(ctx, `select value_ciphertext from crm_secrets where name = $1`, markerSecret).Scan(&sealed)
+	err = s.everywhere().QueryRow(ctx, `select value_ciphertext from crm_secrets where name = $1`, markerSecret).Scan(&sealed)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil // nothing is sealed yet
 	}

@@ -46,7 +46,7 @@ func (s *Store) Sealed(ctx context.Context, keys *Keyset) ([]Sealed, error) {
 	}
 	var all []Sealed
 	for _, c := range sealedColumns() {
-		rows, err := s.pool.Query(ctx, fmt.Sprintf(`select `+keyPrefix+`, count(*)::int from %[2]s where %[1]s <> '' group by 1 order by 1`, c.column, c.table))
+		rows, err := s.everywhere().Query(ctx, fmt.Sprintf(`select `+keyPrefix+`, count(*)::int from %[2]s where %[1]s <> '' group by 1 order by 1`, c.column, c.table))
 		if err != nil {
 			return nil, fmt.Errorf("count sealed texts: %w", err)
 		}
@@ -92,7 +92,7 @@ func (s *Store) Reseal(ctx context.Context, progress func(Resealed)) error {
 
 // resealAfter does one batch of a column in the order of the table and gives the place of its last row; empty: there was none.
 func (s *Store) resealAfter(ctx context.Context, c sealedColumn, after string, so *Resealed) (last string, err error) {
-	rows, err := s.pool.Query(ctx, fmt.Sprintf(`select ctid::text, %[1]s, %[3]s from %[2]s t
+	rows, err := s.everywhere().Query(ctx, fmt.Sprintf(`select ctid::text, %[1]s, %[3]s from %[2]s t
 		where ctid > $1::text::tid and %[1]s <> '' and `+keyPrefix+` <> $2 order by t.ctid limit $3`, c.column, c.table, c.place),
 		after, sealedBy(s.keys.primary), resealBatch)
 	if err != nil {
@@ -121,7 +121,7 @@ func (s *Store) resealAfter(ctx context.Context, c sealedColumn, after string, s
 		return last, err
 	}
 	// A row that changed meanwhile lies elsewhere or holds another text. Whoever changed it sealed with the primary key.
-	tag, err := s.pool.Exec(ctx, fmt.Sprintf(`update %[2]s t set %[1]s = n.fresh from unnest($1::text[], $2::text[], $3::text[]) as n(at, old, fresh)
+	tag, err := s.everywhere().Exec(ctx, fmt.Sprintf(`update %[2]s t set %[1]s = n.fresh from unnest($1::text[], $2::text[], $3::text[]) as n(at, old, fresh)
 		where t.ctid = n.at::tid and t.%[1]s = n.old`, c.column, c.table), at, old, fresh)
 	if err != nil {
 		return "", err

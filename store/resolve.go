@@ -38,7 +38,7 @@ func (e *NotResolvableError) Error() string {
 // again. cancel: nothing more happens to it, and what depends on it fails. Errors: ErrNotFound, *NotResolvableError.
 func (s *Store) Resolve(ctx context.Context, workspaceID, id uuid.UUID, r Resolution, wake Wake) (Write, error) {
 	var w Write
-	err := s.inTx(ctx, func(tx pgx.Tx) error {
+	err := s.asked(workspaceID).tx(ctx, func(tx pgx.Tx) error {
 		var connection string
 		err := tx.QueryRow(ctx, `select case when c.account_id = w.crm_account_id then c.status else $4 end
 			from crm_write_log w join crm_connections c on c.id = w.connection_id

@@ -10,7 +10,7 @@ import (
 // many. With a write its key goes: the same outcome, sent again after that, would be written again. What waits for anybody stays,
 // and so does a contact for as long as writes that depend on it do.
 func (s *Store) Retire(ctx context.Context, keep time.Duration, limit int) (int64, error) {
-	tag, err := s.pool.Exec(ctx, `
+	tag, err := s.everywhere().Exec(ctx, `
 		delete from crm_write_log where id in (
 			select w.id from crm_write_log w
 			where w.created_at < now() - make_interval(secs => $1) and w.settled_at < now() - make_interval(secs => $1)

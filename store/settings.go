@@ -12,7 +12,7 @@ import (
 
 // ConnectionOf is a connection of the workspace, or ErrNotFound: another workspace's is not told from none.
 func (s *Store) ConnectionOf(ctx context.Context, workspaceID, id uuid.UUID) (Connection, error) {
-	return one[Connection](s.pool.Query(ctx, `select `+connectionColumns+` from crm_connections where id = $1 and workspace_id = $2`, id, workspaceID))
+	return one[Connection](s.in(workspaceID).Query(ctx, `select `+connectionColumns+` from crm_connections where id = $1 and workspace_id = $2`, id, workspaceID))
 }
 
 // SaveSettings stores settings over those that c was read with, and records that actor changed the keys named. False means that the settings or
@@ -20,7 +20,7 @@ func (s *Store) ConnectionOf(ctx context.Context, workspaceID, id uuid.UUID) (Co
 // more: it has read the former settings, and leaves what is due to the next.
 func (s *Store) SaveSettings(ctx context.Context, c Connection, settings json.RawMessage, actor string, keys []string) (bool, error) {
 	saved := false
-	err := s.inTx(ctx, func(tx pgx.Tx) error {
+	err := s.in(c.WorkspaceID).tx(ctx, func(tx pgx.Tx) error {
 		var id uuid.UUID
 		err := tx.QueryRow(ctx, `update crm_connections set settings_json = $4, drain_epoch = drain_epoch + 1, updated_at = now()
 			where id = $1 and settings_json = $2 and account_id = $3 returning id`, c.ID, c.Settings, c.AccountID, settings).Scan(&id)

@@ -105,7 +105,7 @@ func (s *Store) Settle(ctx context.Context, settlements []Settlement) (int64, er
 		wait = wait || v.Status == Queued || v.Status == InDoubt
 	}
 	var moved int64
-	err = s.inTx(ctx, func(tx pgx.Tx) error {
+	err = s.write(ids[0]).tx(ctx, func(tx pgx.Tx) error {
 		// A connection that fails or changes meanwhile either sees these rows as settled or is seen here.
 		if _, err := tx.Exec(ctx, `select from crm_connections where id in (select connection_id from crm_write_log where id = any($1))
 			order by id for share`, ids); err != nil {

@@ -49,10 +49,6 @@ func New(pool *pgxpool.Pool, keys *Keyring) *Store { return &Store{pool: pool, k
 // so that a drain that is about to end either waits for it or is seen.
 type Wake func(ctx context.Context, tx pgx.Tx, connectionID uuid.UUID) error
 
-func (s *Store) inTx(ctx context.Context, f func(pgx.Tx) error) error {
-	return pgx.BeginFunc(ctx, s.pool, f)
-}
-
 // querier is the pool, or a transaction.
 type querier interface {
 	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)

@@ -23,7 +23,7 @@ type lostRow struct {
 // that is about to end sees what it made due. It says how many rows it took.
 func (s *Store) Sweep(ctx context.Context, grace time.Duration, wake Wake) (int, error) {
 	var taken []lostRow
-	err := s.inTx(ctx, func(tx pgx.Tx) error {
+	err := s.everywhere().tx(ctx, func(tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, `
 			with lost as (
 				select w.id, w.attempt, w.status, c.status <> 'connected' as down
@@ -75,7 +75,7 @@ func (s *Store) Sweep(ctx context.Context, grace time.Duration, wake Wake) (int,
 // behind. In a healthy system it finds none.
 func (s *Store) WakeDue(ctx context.Context, age time.Duration, wake Wake) (int, error) {
 	var due []uuid.UUID
-	err := s.inTx(ctx, func(tx pgx.Tx) error {
+	err := s.everywhere().tx(ctx, func(tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, `
 			select c.id from crm_connections c
 			where c.status = 'connected' and (c.paused_until is null or c.paused_until < now() - make_interval(secs => $1))
@@ -96,9 +96,29 @@ func (s *Store) WakeDue(ctx context.Context, age time.Duration, wake Wake) (int,
 	return len(due), nil
 }
 
+// WakeAgain wakes one connection by itself.
+func (s *Store) WakeAgain(ctx context.Context, connectionID uuid.UUID, wake Wake) error {
+	return s.connection(connectionID).tx(ctx, func(tx pgx.Tx) error { return wake(ctx, tx, connectionID) })
+}
+
+// ReviveDrains makes jobs of this kind due that claim to run, though neither they nor their connection have shown a sign of life for that
+// long, and says how many.
+func (s *Store) ReviveDrains(ctx context.Context, kind string, silent time.Duration) (int64, error) {
+	tag, err := s.everywhere().Exec(ctx, `
+		update `+JobSchema+`.river_job j set state = 'available', scheduled_at = now()
+		from crm_connections c
+		where j.kind = $1 and j.state = 'running' and c.id = (j.args->>'connection_id')::uuid
+			and j.attempted_at < now() - make_interval(secs => $2)
+			and (c.last_drained_at is null or c.last_drained_at < now() - make_interval(secs => $2))`, kind, silent.Seconds())
+	if err != nil {
+		return 0, fmt.Errorf("revive drains: %w", err)
+	}
+	return tag.RowsAffected(), nil
+}
+
 // ParkOldDoubt hands rows that were in doubt for longer than age to a person and says how many.
 func (s *Store) ParkOldDoubt(ctx context.Context, age time.Duration) (int64, error) {
-	tag, err := s.pool.Exec(ctx, `
+	tag, err := s.everywhere().Exec(ctx, `
 		update crm_write_log set status = 'needs_review', settled_at = now(), updated_at = now(),
 			error_action = 'Look for the record in the CRM: the service could not tell whether it was written.'
 		where status = 'in_doubt' and reconcile_at < now() - make_interval(secs => $1)`, age.Seconds())
@@ -111,7 +131,7 @@ func (s *Store) ParkOldDoubt(ctx context.Context, age time.Duration) (int64, err
 // ExplainWaiting gives rows a cause that wait for a contact which only a person can settle, and says how many. They go on by
 // themselves once the contact is settled.
 func (s *Store) ExplainWaiting(ctx context.Context) (int64, error) {
-	tag, err := s.pool.Exec(ctx, `
+	tag, err := s.everywhere().Exec(ctx, `
 		update crm_write_log w set updated_at = now(), error_class = 'retry', error_code = 'waits_for_contact',
 			error_cause = 'The contact that this write belongs to may or may not have been written, and waits for a person.',
 			error_action = 'Settle the contact''s write; this write follows by itself.'

@@ -25,7 +25,7 @@ func (s *Store) Tokens(c Connection) (access, refresh string, err error) {
 // TakeRefreshLease makes the caller the only refresher of the connection for the length of lease, if nobody else is
 // and the tokens are still those of generation. False means that somebody else refreshes or did.
 func (s *Store) TakeRefreshLease(ctx context.Context, id uuid.UUID, generation int64, lease time.Duration) (bool, error) {
-	tag, err := s.pool.Exec(ctx, `
+	tag, err := s.connection(id).Exec(ctx, `
 		update crm_connections set refresh_lease_until = now() + make_interval(secs => $3)
 		where id = $1 and token_generation = $2 and status = 'connected'
 			and (refresh_lease_until is null or refresh_lease_until < now())`, id, generation, lease.Seconds())
@@ -37,7 +37,7 @@ func (s *Store) TakeRefreshLease(ctx context.Context, id uuid.UUID, generation i
 
 // EndRefreshLease gives up the lease after a refresh that brought nothing.
 func (s *Store) EndRefreshLease(ctx context.Context, id uuid.UUID, generation int64) error {
-	_, err := s.pool.Exec(ctx, `update crm_connections set refresh_lease_until = null, last_checked_at = now()
+	_, err := s.connection(id).Exec(ctx, `update crm_connections set refresh_lease_until = null, last_checked_at = now()
 		where id = $1 and token_generation = $2`, id, generation)
 	if err != nil {
 		return fmt.Errorf("end refresh lease: %w", err)
@@ -48,7 +48,7 @@ func (s *Store) EndRefreshLease(ctx context.Context, id uuid.UUID, generation in
 // NoteRefreshDoubt records that a refresh was sent and its answer lost, and ends the lease. The refresh token may be spent: it is tried
 // again only when the access token is dead.
 func (s *Store) NoteRefreshDoubt(ctx context.Context, id uuid.UUID, generation int64) error {
-	_, err := s.pool.Exec(ctx, `update crm_connections set refresh_lease_until = null, last_checked_at = now(),
+	_, err := s.connection(id).Exec(ctx, `update crm_connections set refresh_lease_until = null, last_checked_at = now(),
 		refresh_in_doubt_at = coalesce(refresh_in_doubt_at, now()) where id = $1 and token_generation = $2`, id, generation)
 	if err != nil {
 		return fmt.Errorf("note refresh in doubt: %w", err)
@@ -60,7 +60,7 @@ func (s *Store) NoteRefreshDoubt(ctx context.Context, id uuid.UUID, generation i
 // apart. It gives how long to wait until then. False means that all moments up to horizon from now are taken, and nothing is booked.
 func (s *Store) BookTokenCall(ctx context.Context, crm string, gap, horizon time.Duration) (wait time.Duration, ok bool, err error) {
 	var seconds float64
-	err = s.pool.QueryRow(ctx, `
+	err = s.everywhere().QueryRow(ctx, `
 		insert into crm_token_calls as c (crm, next_at) values ($1, now() + make_interval(secs => $2))
 		on conflict (crm) do update set next_at = greatest(c.next_at, now()) + make_interval(secs => $2)
 			where c.next_at < now() + make_interval(secs => $3)
@@ -78,7 +78,7 @@ func (s *Store) BookTokenCall(ctx context.Context, crm string, gap, horizon time
 // again, which differs from connection to connection so that those made together are not refreshed together. Those whose last refresh is
 // in doubt are left out, and those that somebody refreshes now.
 func (s *Store) ExpiringConnections(ctx context.Context, margin, usedWithin time.Duration, limit int) ([]Connection, error) {
-	return many[Connection](s.pool.Query(ctx, `select `+connectionColumns+` from crm_connections
+	return many[Connection](s.everywhere().Query(ctx, `select `+connectionColumns+` from crm_connections
 		where status = 'connected' and refresh_token_ciphertext <> '' and refresh_in_doubt_at is null
 			and (refresh_lease_until is null or refresh_lease_until < now())
 			and last_drained_at > now() - make_interval(secs => $2)
@@ -111,7 +111,7 @@ func (s *Store) SaveRefreshed(ctx context.Context, c Connection, r Refreshed) (b
 	if err != nil {
 		return false, fmt.Errorf("save refreshed tokens: %w", err)
 	}
-	tag, err := s.pool.Exec(ctx, `
+	tag, err := s.connection(c.ID).Exec(ctx, `
 		update crm_connections set access_token_ciphertext = $3,
 			refresh_token_ciphertext = case when $4 = '' then refresh_token_ciphertext else $4 end,
 			token_expires_at = $5, instance_url = case when $6 = '' then instance_url else $6 end,
@@ -130,7 +130,7 @@ func (s *Store) SaveRefreshed(ctx context.Context, c Connection, r Refreshed) (b
 // CRMs let a refresh token die when it is not used. One whose refresh is in doubt is left alone for a day, by when its access token is
 // surely dead.
 func (s *Store) IdleConnections(ctx context.Context, age time.Duration, limit int) ([]Connection, error) {
-	return many[Connection](s.pool.Query(ctx, `select `+connectionColumns+` from crm_connections
+	return many[Connection](s.everywhere().Query(ctx, `select `+connectionColumns+` from crm_connections
 		where status = 'connected' and refresh_token_ciphertext <> '' and token_refreshed_at < now() - make_interval(secs => $1)
 			and (refresh_in_doubt_at is null or refresh_in_doubt_at < now() - interval '1 day')
 		order by token_refreshed_at limit $2`, age.Seconds(), limit))

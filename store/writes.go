@@ -81,14 +81,14 @@ const writeColumns = `w.id, w.seq, w.sync_id, w.workspace_id, w.crm, w.connectio
 
 // Write is one row, or ErrNotFound. A workspace other than uuid.Nil must be the row's own.
 func (s *Store) Write(ctx context.Context, workspaceID, id uuid.UUID) (Write, error) {
-	return one[Write](s.pool.Query(ctx, `select `+writeColumns+` from crm_write_log w
+	return one[Write](s.asked(workspaceID).Query(ctx, `select `+writeColumns+` from crm_write_log w
 		where w.id = $1 and ($2 or w.workspace_id = $3)`, id, workspaceID == uuid.Nil, workspaceID))
 }
 
 // SyncWrites are all writes of one sync id in source order; none is ErrNotFound. As for Write, a workspace other than
 // uuid.Nil must be theirs.
 func (s *Store) SyncWrites(ctx context.Context, workspaceID, syncID uuid.UUID) ([]Write, error) {
-	writes, err := many[Write](s.pool.Query(ctx, `select `+writeColumns+` from crm_write_log w
+	writes, err := many[Write](s.asked(workspaceID).Query(ctx, `select `+writeColumns+` from crm_write_log w
 		where w.sync_id = $1 and ($2 or w.workspace_id = $3) order by w.seq`, syncID, workspaceID == uuid.Nil, workspaceID))
 	if err == nil && len(writes) == 0 {
 		err = ErrNotFound
@@ -98,7 +98,7 @@ func (s *Store) SyncWrites(ctx context.Context, workspaceID, syncID uuid.UUID) (
 
 // WritesByID are the rows with these ids, in no order; ids that do not exist are left out.
 func (s *Store) WritesByID(ctx context.Context, ids []uuid.UUID) ([]Write, error) {
-	return many[Write](s.pool.Query(ctx, `select `+writeColumns+` from crm_write_log w where w.id = any($1)`, ids))
+	return many[Write](s.everywhere().Query(ctx, `select `+writeColumns+` from crm_write_log w where w.id = any($1)`, ids))
 }
 
 // Filter narrows a list of writes. Empty fields do not narrow; WorkspaceID is required.
@@ -141,7 +141,7 @@ func (s *Store) Writes(ctx context.Context, f Filter) ([]Write, error) {
 		sql += ` and w.seq < @before`
 		args["before"] = f.Before
 	}
-	return many[Write](s.pool.Query(ctx, sql+` order by w.seq desc limit @limit`, args))
+	return many[Write](s.in(f.WorkspaceID).Query(ctx, sql+` order by w.seq desc limit @limit`, args))
 }
 
 // Attempt is one try at a write, as it ended.
@@ -161,7 +161,7 @@ type Attempt struct {
 
 // Attempts are the tries at a write, oldest first.
 func (s *Store) Attempts(ctx context.Context, writeID uuid.UUID) ([]Attempt, error) {
-	return many[Attempt](s.pool.Query(ctx, `select attempt, kind, started_at, ended_at, outcome, http_status, request_id, error_code,
+	return many[Attempt](s.write(writeID).Query(ctx, `select attempt, kind, started_at, ended_at, outcome, http_status, request_id, error_code,
 		cause, crm_object_id, calls_json from crm_write_attempts where write_id = $1 order by id`, writeID))
 }
 
@@ -180,7 +180,7 @@ func (e *NotRetriableError) Error() string {
 // forward. One whose contact is failed fails again: the contact is what to retry. It never touches what may have been executed. Errors: ErrNotFound, *NotRetriableError.
 func (s *Store) Retry(ctx context.Context, workspaceID, id uuid.UUID, wake Wake) (Write, error) {
 	var w Write
-	err := s.inTx(ctx, func(tx pgx.Tx) error {
+	err := s.asked(workspaceID).tx(ctx, func(tx pgx.Tx) error {
 		// The connection first, as everywhere: whoever fails or renews it holds it and then wants its rows.
 		var status string
 		err := tx.QueryRow(ctx, `select case when c.account_id = w.crm_account_id then c.status else $4 end

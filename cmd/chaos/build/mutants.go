@@ -18,11 +18,11 @@ func mutantsOfTheLog() []Mutant {
 		{"no fence", "a worker that lost its turn still changes the row", []overlay.Edit{
 			{In: "store/settle.go", Old: "where w.id = v.id and w.attempt = v.attempt and w.status in ('sending', 'reconciling')", New: "where w.id = v.id"}}},
 		{"send before commit", "the claim is committed after the call has begun", []overlay.Edit{
-			{In: "store/store.go", Old: "return pgx.BeginFunc(ctx, s.pool, f)", New: `if ctx.Value("early") == nil {
-		return pgx.BeginFunc(ctx, s.pool, f)
+			{In: "store/scope.go", Old: "return pgx.BeginTxFunc(ctx, c.s.pool, pgx.TxOptions{BeginQuery: \"begin; \" + c.begin()}, f)", New: `if ctx.Value("early") == nil {
+		return pgx.BeginTxFunc(ctx, c.s.pool, pgx.TxOptions{BeginQuery: "begin; " + c.begin()}, f)
 	}
 	ctx = context.WithoutCancel(ctx)
-	tx, err := s.pool.Begin(ctx)
+	tx, err := c.s.pool.BeginTx(ctx, pgx.TxOptions{BeginQuery: "begin; " + c.begin()})
 	if err != nil {
 		return err
 	}

@@ -174,7 +174,7 @@ type bench struct {
 	log  *syncBuffer
 }
 
-func newBench(t *testing.T, change func(*Config)) *bench {
+func newBench(t testing.TB, change func(*Config)) *bench {
 	t.Helper()
 	b := &bench{stub: &stubHandler{}, log: &syncBuffer{}}
 	cfg := Config{Handler: b.stub, Auth: &Credentials{Keys: NewServiceKeys(map[string]string{"conduit": secretKey}, serviceRole)}, Log: zerolog.New(b.log)}

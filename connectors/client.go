@@ -220,6 +220,9 @@ func (c *Client) backoff(low, high time.Duration, attempt int, resp *http.Respon
 	return min(high, low/2+rand.N(low<<attempt)) //nolint:gosec // jitter is no secret
 }
 
+// longestWait is what a CRM may ask for: no limit of either lasts longer than a day.
+const longestWait = 7 * 24 * time.Hour
+
 // RetryAfter reads the header of that name, in seconds or as a date. The bool says that it was there and
 // made sense.
 func RetryAfter(h http.Header, now time.Time) (time.Duration, bool) {
@@ -227,10 +230,10 @@ func RetryAfter(h http.Header, now time.Time) (time.Duration, bool) {
 	if v == "" {
 		return 0, false
 	}
-	if s, err := strconv.Atoi(v); err == nil && s >= 0 && s <= 7*24*3600 {
+	if s, err := strconv.Atoi(v); err == nil && s >= 0 && s <= int(longestWait/time.Second) {
 		return time.Duration(s) * time.Second, true
 	}
-	if at, err := http.ParseTime(v); err == nil {
+	if at, err := http.ParseTime(v); err == nil && at.Sub(now) <= longestWait {
 		return max(0, at.Sub(now)), true
 	}
 	return 0, false

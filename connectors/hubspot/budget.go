@@ -56,7 +56,7 @@ func told(reply connectors.Reply) connectors.Told {
 func pair(h http.Header, most, left string) (high, rest int64, ok bool) {
 	high, noMax := strconv.ParseInt(h.Get(most), 10, 32)
 	rest, noRest := strconv.ParseInt(h.Get(left), 10, 32)
-	return high, rest, noMax == nil && noRest == nil && high > 0
+	return high, min(max(rest, 0), high), noMax == nil && noRest == nil && high > 0
 }
 
 func overShare(d connectors.Daily) *connectors.Error {

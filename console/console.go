@@ -56,6 +56,7 @@ func menu() []menuItem {
 	return []menuItem{
 		{"Overview", Base},
 		{"Connections", Base + "/connections"},
+		{"Errors", Base + "/errors"},
 	}
 }
 
@@ -83,6 +84,7 @@ func (c *Console) routes() (http.Handler, error) {
 		c.connectionsRoutes(r)
 		c.connectionRoutes(r)
 		c.connectRoutes(r)
+		c.errorsRoutes(r)
 	})
 	return r, nil
 }

@@ -65,7 +65,7 @@ func TestEveryPageIsForEverybodyOnEveryScreen(t *testing.T) {
 		}{
 			{path: "/console", picture: "overview"}, {path: "/console/connections", picture: "connections"},
 			{path: "/console/connections?q=nobody"}, {path: pathOf(hub), picture: "connection"}, {path: pathOf(org)},
-			{path: pathOf(hub) + "/disconnect"}, {path: "/console/connect"}, {path: "/console/nowhere", status: http.StatusNotFound},
+			{path: "/console/errors", picture: "errors"}, {path: pathOf(hub) + "/disconnect"}, {path: "/console/connect"}, {path: "/console/nowhere", status: http.StatusNotFound},
 			{path: "/console/connected?crm=hubspot&workspace=" + d.workspace.String() + "&error_code=oauth_access_denied"},
 		} {
 			b.open(p.path, p.status)

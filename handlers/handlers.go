@@ -48,6 +48,7 @@ type Handlers struct {
 	connectors map[connectors.CRM]connectors.Connector
 	redirects  redirects
 	overview   overview
+	errors     errorsKept
 	log        zerolog.Logger
 }
 

@@ -54,6 +54,25 @@ func TestBrowsersAreToldToStayWithTLSWhereTheyComeOverIt(t *testing.T) {
 	}
 }
 
+func TestNoAnswerOfAnyOperationIsKeptSniffedFramedOrPassedOn(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, nil)
+	asked := 0
+	for path, item := range published(t).Paths.Map() {
+		for method := range item.Operations() {
+			for _, key := range []string{secretKey, ""} {
+				h := b.send(method, strings.NewReplacer("{id}", workspace, "{target}", "hubspot", "{crm}", "hubspot").Replace(path), "", "apikey", key).Header()
+				if asked++; h.Get("Cache-Control") != "no-store" || h.Get("Referrer-Policy") != "no-referrer" || h.Get("X-Content-Type-Options") != "nosniff" || h.Get("X-Frame-Options") != "DENY" {
+					t.Errorf("%s %s: %v", method, path, h)
+				}
+			}
+		}
+	}
+	if asked < 60 {
+		t.Errorf("%d answers were looked at", asked)
+	}
+}
+
 func TestAPreflightIsAnsweredWithoutCredentials(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, nil)

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"syscall"
 	"testing"
@@ -121,6 +122,34 @@ func TestThreat21_BodiesWithoutEndAreRefusedAtTheLimitAndNotReadOn(t *testing.T)
 		if strings.Contains(request, "POST") && !resp.Close {
 			t.Errorf("%s: the connection is kept, and the rest of the body with it", name)
 		}
+	}
+}
+
+func TestThreat21_ABodyThatComesDropByDropIsCutOff(t *testing.T) {
+	t.Parallel()
+	srv := listening(t, newBench(t, nil), 0, 0)
+	conn := dial(t, srv, "127.0.0.1")
+	began := time.Now()
+	if err := conn.SetDeadline(began.Add(50 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.WriteString(conn, "POST /sync HTTP/1.1\r\nHost: x\r\napikey: "+secretKey+"\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{"); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		for range 100 {
+			time.Sleep(500 * time.Millisecond)
+			if _, err := io.WriteString(conn, " "); err != nil {
+				return
+			}
+		}
+	}()
+	answer, err := io.ReadAll(conn) // until the service ends the connection
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Fatalf("after %s the body is still waited for", time.Since(began))
+	}
+	if len(answer) > 0 && !strings.Contains(string(answer), " 400 ") {
+		t.Errorf("half a body was answered %.40q", answer)
 	}
 }
 

@@ -47,6 +47,7 @@ const (
 // and one workspace.
 type desk struct {
 	t         *testing.T
+	pages     http.Handler // the console alone
 	pool      *pgxpool.Pool
 	keys      *store.Keyring
 	store     *store.Store
@@ -173,9 +174,9 @@ func (d *desk) service() http.Handler {
 	must(err)
 	router, err := api.NewRouter(api.Config{Handler: h, Auth: &api.Credentials{Keys: d.operators.Keys, Tokens: d.operators.Tokens}, Members: d.store, Log: log})
 	must(err)
-	pages, err := console.New(console.Config{Handlers: h, NoTLS: !d.tls, Origin: d.url, Log: log, Now: d.clock})
+	d.pages, err = console.New(console.Config{Handlers: h, NoTLS: !d.tls, Origin: d.url, Log: log, Now: d.clock})
 	must(err)
-	pages = api.WithBrowser(pages)
+	pages := api.WithBrowser(d.pages)
 	mux := http.NewServeMux()
 	mux.Handle("/", router)
 	mux.Handle(console.Base, pages)

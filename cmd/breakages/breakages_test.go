@@ -35,8 +35,8 @@ func TestEveryBreakageHasItsPlaceAndEveryItemABreakage(t *testing.T) {
 	for _, letter := range "abcdefg" {
 		left[string(letter)] = true
 	}
-	for _, number := range threatsWithTests(t, root) {
-		left["T"+number] = true
+	for n := 1; n <= 29; n++ { // the rows of docs/security.md
+		left[fmt.Sprintf("T%02d", n)] = true
 	}
 	seen := map[string]bool{}
 	for _, b := range breakages() {
@@ -52,23 +52,6 @@ func TestEveryBreakageHasItsPlaceAndEveryItemABreakage(t *testing.T) {
 	if len(left) > 0 {
 		t.Errorf("items without a broken build: %v", left)
 	}
-}
-
-// threatsWithTests are the numbers of the threats that some test plays. Another test holds that page to the tests.
-func threatsWithTests(t *testing.T, root string) []string {
-	t.Helper()
-	text, err := os.ReadFile(filepath.Clean(filepath.Join(root, "docs", "security.md")))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var numbers []string
-	for _, m := range regexp.MustCompile("`(?:Test|Fuzz)Threat(\\d\\d)_").FindAllStringSubmatch(string(text), -1) {
-		numbers = append(numbers, m[1])
-	}
-	if len(numbers) == 0 {
-		t.Fatal("no threat has a test")
-	}
-	return numbers
 }
 
 func TestThePagesHaveEveryBreakageAndNoneThatATestMisses(t *testing.T) {

@@ -19,6 +19,7 @@ func threatsToIntake() []breakage {
 		{item: "T16", folder: "handlers", broken: "a lock outlives its transaction",
 			edits: in("store/scope.go", "set_config('crm_connectors.workspaces', $2, true)`", "set_config('crm_connectors.workspaces', $2, true), pg_advisory_lock_shared(1)`")},
 		{item: "T21", folder: "api", broken: "headers may take for ever", edits: in("api/server.go", "ReadHeaderTimeout: 5 * time.Second", "ReadHeaderTimeout: time.Hour")},
+		{item: "T21", folder: "api", broken: "a body may take for ever", edits: in("api/server.go", "\tReadTimeout:       30 * time.Second", "\tReadTimeout:       time.Hour")},
 		{item: "T21", folder: "api", broken: "a body of any length is read", edits: in("api/body.go", "http.MaxBytesReader(w, r.Body, limit)", "http.MaxBytesReader(w, r.Body, 1<<40)")},
 		{item: "T21", folder: "api", broken: "a body that nobody asked for is waited for", edits: in("api/body.go", "if r.ContentLength < 0 || r.ContentLength > strayBody {", "if r.ContentLength < 0 && r.ContentLength > strayBody {")},
 		{item: "T21", folder: "api", broken: "the connection of a body that was refused is kept", edits: in("api/respond.go", "if e.Code == CodeRequestTooLarge || errors", "if errors")},

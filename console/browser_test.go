@@ -181,6 +181,9 @@ func (b *tab) open(path string, status int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, address := range b.asked {
+		if strings.HasPrefix(address, "data:") {
+			continue // the browser's own picture of a calendar; the policy lets none of a page's through
+		}
 		if u, err := url.Parse(address); err != nil || u.Scheme+"://"+u.Host != b.d.url {
 			b.t.Errorf("%s asks another host: %s", path, address)
 		}

@@ -57,6 +57,7 @@ func menu() []menuItem {
 		{"Overview", Base},
 		{"Connections", Base + "/connections"},
 		{"Errors", Base + "/errors"},
+		{"Try it", Base + "/try"},
 	}
 }
 
@@ -85,6 +86,7 @@ func (c *Console) routes() (http.Handler, error) {
 		c.connectionRoutes(r)
 		c.connectRoutes(r)
 		c.errorsRoutes(r)
+		c.tryRoutes(r)
 	})
 	return r, nil
 }

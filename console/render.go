@@ -152,6 +152,8 @@ func notices() map[string]string {
 	return map[string]string{
 		"tested":       "The CRM account was asked and can be used.",
 		"provisioned":  "What protects the account from double writes is made, as far as the grant allows.",
+		"sent":         "The outcome is handed in. Sending it again would add nothing: its writes have these keys.",
+		"sent-before":  "The outcome had been handed in before: nothing was added, and nothing is written twice.",
 		"saved":        "The settings are saved. What is written from now on heeds them.",
 		"revoked":      "The CRM is disconnected: its tokens are forgotten, and the CRM has confirmed that the grant is over.",
 		"disconnected": "The CRM is disconnected: its tokens are forgotten. The CRM has not confirmed that the grant is over; have the customer remove the app there.",

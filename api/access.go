@@ -34,6 +34,8 @@ func access() map[string]rule {
 
 		"HubspotWebhooks": {hubspot: true},
 
+		"GetOverview": {},
+
 		"EraseWorkspace": {},
 		"EraseContact":   {},
 

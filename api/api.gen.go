@@ -366,6 +366,36 @@ func (e HealthStatus) Valid() bool {
 	}
 }
 
+// Defines values for HealthCountHealth.
+const (
+	HealthCountHealthDisconnected HealthCountHealth = "disconnected"
+	HealthCountHealthError        HealthCountHealth = "error"
+	HealthCountHealthPaused       HealthCountHealth = "paused"
+	HealthCountHealthPendingClaim HealthCountHealth = "pending_claim"
+	HealthCountHealthTrouble      HealthCountHealth = "trouble"
+	HealthCountHealthWriting      HealthCountHealth = "writing"
+)
+
+// Valid indicates whether the value is a known member of the HealthCountHealth enum.
+func (e HealthCountHealth) Valid() bool {
+	switch e {
+	case HealthCountHealthDisconnected:
+		return true
+	case HealthCountHealthError:
+		return true
+	case HealthCountHealthPaused:
+		return true
+	case HealthCountHealthPendingClaim:
+		return true
+	case HealthCountHealthTrouble:
+		return true
+	case HealthCountHealthWriting:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for OAuthAnswerDecision.
 const (
 	OAuthAnswerDecisionAllow OAuthAnswerDecision = "allow"
@@ -579,6 +609,32 @@ type AccountLimit struct {
 	Used int64  `json:"used"`
 }
 
+// Allowance defines model for Allowance.
+type Allowance struct {
+	AccountId   string  `json:"account_id"`
+	AccountName *string `json:"account_name,omitempty"`
+
+	// ConnectionId A UUID in its 36 characters.
+	//
+	// Example: 6a0d3f2e-5b1c-4d8e-9f00-1a2b3c4d5e6f
+	ConnectionId Uuid `json:"connection_id"`
+
+	// Crm A CRM.
+	Crm Crm    `json:"crm"`
+	Max *int64 `json:"max,omitempty"`
+
+	// PausedUntil The account rests until then.
+	PausedUntil *time.Time `json:"paused_until,omitempty"`
+
+	// Used Calls of today, as the CRM last said; not there if it has not.
+	Used *int64 `json:"used,omitempty"`
+
+	// WorkspaceId A UUID in its 36 characters.
+	//
+	// Example: 6a0d3f2e-5b1c-4d8e-9f00-1a2b3c4d5e6f
+	WorkspaceId Uuid `json:"workspace_id"`
+}
+
 // App defines model for App.
 type App struct {
 	// ClientId Of the workspace's own app.
@@ -704,6 +760,14 @@ type BatchRequest struct {
 // BatchResult defines model for BatchResult.
 type BatchResult struct {
 	Results []BatchItem `json:"results"`
+}
+
+// BoundedCount defines model for BoundedCount.
+type BoundedCount struct {
+	Count int `json:"count"`
+
+	// More There are more than were counted.
+	More bool `json:"more"`
 }
 
 // Call defines model for Call.
@@ -1010,6 +1074,28 @@ type Health struct {
 // HealthStatus defines model for Health.Status.
 type HealthStatus string
 
+// HealthCount defines model for HealthCount.
+type HealthCount struct {
+	ByCrm map[string]int `json:"by_crm"`
+
+	// Health - `error`: the grant is dead or lacks a right; nothing is written until somebody reconnects
+	// - `trouble`: something went wrong of late that passes by itself or is this service's to mend
+	// - `paused`: the CRM or a budget told the account to wait
+	// - `writing`: nothing is against it
+	// - `pending_claim`: an install that no workspace has claimed yet
+	// - `disconnected`: on purpose
+	Health HealthCountHealth `json:"health"`
+	Total  int               `json:"total"`
+}
+
+// HealthCountHealth - `error`: the grant is dead or lacks a right; nothing is written until somebody reconnects
+// - `trouble`: something went wrong of late that passes by itself or is this service's to mend
+// - `paused`: the CRM or a budget told the account to wait
+// - `writing`: nothing is against it
+// - `pending_claim`: an install that no workspace has claimed yet
+// - `disconnected`: on purpose
+type HealthCountHealth string
+
 // HubspotEvents defines model for HubspotEvents.
 type HubspotEvents = []json.RawMessage
 
@@ -1120,6 +1206,29 @@ type OutcomeFields struct {
 	//
 	// Example: 6a0d3f2e-5b1c-4d8e-9f00-1a2b3c4d5e6f
 	WorkspaceId Uuid `json:"workspace_id"`
+}
+
+// Overview defines model for Overview.
+type Overview struct {
+	// Allowances Accounts that rest or have used most of their calls of today, at most ten.
+	Allowances []Allowance `json:"allowances"`
+
+	// At When it was looked at.
+	At time.Time `json:"at"`
+
+	// Connections Every health, the worst first, also those that no connection is in.
+	Connections []HealthCount `json:"connections"`
+	InDoubt     BoundedCount  `json:"in_doubt"`
+
+	// Minutes The last hour, oldest first; the last minute is under way.
+	Minutes     []SettledMinute `json:"minutes"`
+	NeedsReview BoundedCount    `json:"needs_review"`
+
+	// Oldest When the oldest write that waits was accepted, of those looked at. It is not there if none waits.
+	Oldest *time.Time `json:"oldest,omitempty"`
+
+	// Waiting What is not written, by status and reason; what a person is to act upon comes first.
+	Waiting []WaitingReason `json:"waiting"`
 }
 
 // OwnWord A word of the CRM account's own.
@@ -1236,6 +1345,14 @@ type SettingsWarning struct {
 	Message string  `json:"message"`
 }
 
+// SettledMinute defines model for SettledMinute.
+type SettledMinute struct {
+	At          time.Time `json:"at"`
+	Failed      int       `json:"failed"`
+	NeedsReview int       `json:"needs_review"`
+	Succeeded   int       `json:"succeeded"`
+}
+
 // Sha256 A SHA-256 in lower-case hex.
 //
 // Example: 9f2c1d4b7a6e58039f2c1d4b7a6e58039f2c1d4b7a6e58039f2c1d4b7a6e5803
@@ -1322,6 +1439,36 @@ type TaskInput struct {
 //
 // Example: 6a0d3f2e-5b1c-4d8e-9f00-1a2b3c4d5e6f
 type Uuid = openapi_types.UUID
+
+// WaitingReason defines model for WaitingReason.
+type WaitingReason struct {
+	// Action What a person does next.
+	Action string `json:"action"`
+
+	// Cause Of one of them.
+	Cause string `json:"cause"`
+
+	// Code Of the last error; empty where none stands behind it, and its turn has only not come yet.
+	Code  string `json:"code"`
+	Count int    `json:"count"`
+
+	// More There are more writes of this status than were looked at.
+	More bool `json:"more"`
+
+	// Oldest When the oldest of those looked at was accepted.
+	Oldest time.Time `json:"oldest"`
+
+	// Status - `queued`: waits for its next attempt
+	// - `sending`: is on its way
+	// - `in_doubt`: may have been executed; the CRM is asked before anything else
+	// - `reconciling`: the CRM is being asked
+	// - `succeeded`: it is in the CRM, under `crm_object_id`
+	// - `failed`: the CRM will never take it as it is; `error` says why and what to do
+	// - `needs_review`: nobody but a person can decide
+	// - `blocked`: its connection is in error or disconnected
+	// - `cancelled`: by a person
+	Status WriteStatus `json:"status"`
+}
 
 // WorkspaceErased What this call erased.
 type WorkspaceErased struct {
@@ -1830,6 +1977,9 @@ type ServerInterface interface {
 	// OAuthConfirm What a person answers to the page of a callback
 	// (POST /oauth-confirm)
 	OAuthConfirm(w http.ResponseWriter, r *http.Request)
+	// GetOverview Whether every connected CRM is being written
+	// (GET /overview)
+	GetOverview(w http.ResponseWriter, r *http.Request)
 	// SalesforceOAuthCallback Where Salesforce sends the browser back to
 	// (GET /salesforce-oauth-callback)
 	SalesforceOAuthCallback(w http.ResponseWriter, r *http.Request, params SalesforceOAuthCallbackParams)
@@ -1956,6 +2106,12 @@ func (_ Unimplemented) HubspotWebhooks(w http.ResponseWriter, r *http.Request) {
 // OAuthConfirm What a person answers to the page of a callback
 // (POST /oauth-confirm)
 func (_ Unimplemented) OAuthConfirm(w http.ResponseWriter, r *http.Request) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// GetOverview Whether every connected CRM is being written
+// (GET /overview)
+func (_ Unimplemented) GetOverview(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
@@ -2481,6 +2637,20 @@ func (siw *ServerInterfaceWrapper) OAuthConfirm(w http.ResponseWriter, r *http.R
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.OAuthConfirm(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetOverview operation middleware
+func (siw *ServerInterfaceWrapper) GetOverview(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetOverview(w, r)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -3299,6 +3469,9 @@ func HandlerWithOptions(si ServerInterface, options ChiServerOptions) http.Handl
 		r.Post(options.BaseURL+"/oauth-confirm", wrapper.OAuthConfirm)
 	})
 	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/overview", wrapper.GetOverview)
+	})
+	r.Group(func(r chi.Router) {
 		r.Get(options.BaseURL+"/salesforce-oauth-callback", wrapper.SalesforceOAuthCallback)
 	})
 	r.Group(func(r chi.Router) {
@@ -3729,6 +3902,27 @@ func (response OAuthConfirm303Response) VisitOAuthConfirmResponse(w http.Respons
 	return nil
 }
 
+type GetOverviewRequestObject struct {
+}
+
+type GetOverviewResponseObject interface {
+	VisitGetOverviewResponse(w http.ResponseWriter) error
+}
+
+type GetOverview200JSONResponse Overview
+
+func (response GetOverview200JSONResponse) VisitGetOverviewResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type SalesforceOAuthCallbackRequestObject struct {
 	Params SalesforceOAuthCallbackParams
 }
@@ -4132,6 +4326,9 @@ type StrictServerInterface interface {
 	// OAuthConfirm What a person answers to the page of a callback
 	// (POST /oauth-confirm)
 	OAuthConfirm(ctx context.Context, request OAuthConfirmRequestObject) (OAuthConfirmResponseObject, error)
+	// GetOverview Whether every connected CRM is being written
+	// (GET /overview)
+	GetOverview(ctx context.Context, request GetOverviewRequestObject) (GetOverviewResponseObject, error)
 	// SalesforceOAuthCallback Where Salesforce sends the browser back to
 	// (GET /salesforce-oauth-callback)
 	SalesforceOAuthCallback(ctx context.Context, request SalesforceOAuthCallbackRequestObject) (SalesforceOAuthCallbackResponseObject, error)
@@ -4624,6 +4821,30 @@ func (sh *strictHandler) OAuthConfirm(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// GetOverview operation middleware
+func (sh *strictHandler) GetOverview(w http.ResponseWriter, r *http.Request) {
+	var request GetOverviewRequestObject
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetOverview(ctx, request.(GetOverviewRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetOverview")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetOverviewResponseObject); ok {
+		if err := validResponse.VisitGetOverviewResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // SalesforceOAuthCallback operation middleware
 func (sh *strictHandler) SalesforceOAuthCallback(w http.ResponseWriter, r *http.Request, params SalesforceOAuthCallbackParams) {
 	var request SalesforceOAuthCallbackRequestObject
@@ -5001,290 +5222,306 @@ func (sh *strictHandler) RetryWrite(w http.ResponseWriter, r *http.Request, id W
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7L37kts4lif8Kvj0bYTtHkrO9K2qMqNjJyvt6vK2b5OZNY7ZlleCSEhiJQWwCShldYW/2KfZB5sn+QLn",
-	"HFxIgUqlLzW1E/NPlZMiQRA4OPfzO78NcrWqlRTS6MHJb4Ol4IVo4J9nVaU29h+F0HlT1qZUcnAyuFoK",
-	"thJmqQrNzJIbZpalZjU3S7bkejTIBuIjX9WVGJwM3r29vMrY23dXL9++uRxkA50vxYrbMVf84yshF2Y5",
-	"ODk+OsoGZlvbB7RpSrkYfPqUDX5s1EaL5lyp61LsTmM6mfystBnmzWqi+Nosp+z+NPpjU5qlWht29ery",
-	"wQnjrOGyUCt2w6u1oHmLqtI4+xm+i80btWLKLEWj2WZZVoKVhuVKSpEbzTg7v3idsblqmBFyLFelXBuh",
-	"R2z6szH1W1ltpxmbXvKVuCyN+PMr/nE6GsvWgnQn/Wd5JHNxyt5xs/zzw1P2mn8cni3En58dHZ0yN+op",
-	"uxT5uhGnLB67bzkfpZfzRdOo5lwVIr2jmq8E45pNc1WIKSslM0vBZqrYjlov+m+NmA9OBv/vw0A2D/FX",
-	"/TC8wr7wQvx9LbR5Wey+8A1fCVr5Bu+yL1TrhlVq0aago+Mffpg95Y+G3+XHYvhd8fho+D1/+nT4eH40",
-	"+yE/Lh6JJ/Newnr0fWolLoRptmdzI5rdmf2sNmzF5ZZpkStpKVyxDS9Na1JPW+8rZblarwYnx/5dpTRi",
-	"IZrBJ/u2mjd8JYw7U3V93qzSW3B+8br16ZpXQs9Vk4tBNijtXfaQDbKB5Cv7e96sBtnALmDZiGJwYpq1",
-	"OHSr7CTs7M6RtkslU/tkZ5X7O+5pVhatGR4Xj+bP+FMxPMqfPh0+yR/9MPx+/nRm92p+VHwvHvGj4/Tc",
-	"YaDPm/ov67KAuT9vthdruTvrdxWXTMG5MTFlF8120qxlm7jZi9Ied6bm9tqKlZoJqdaLZWvHcX7wHX9f",
-	"i2YbPoQGbZFgIeZ8XZnByZxXWniymClVCS7pNHItivequdY1z3vO5Mb/HC/6M35UPJ4/EsOns+N8+KT4",
-	"Xgx/mB8dDY/5o9nj/EnxVDybf7tFf1mIVa2MkPn2r2K7O+9Lw+2xsTxyqtW6ycVE3AhpJmUxZZulaASs",
-	"vVqbXK2ElRhMKikyphVyZc4aez6Bf4f9Q7HEFuUNMA66umlK4L/v7bhjGQ8sgcWURjN4fYaD52otje4y",
-	"ZXFjhsdHTx65VcOXhXWLvnloP/pujPft2dos+xmv5beWy4iP+ZLLRXuv86PCH/4O4dnnWjPpeTMw5d1X",
-	"v19uYR3PL16zBb8RTCpGQ4bX8zwXWk8KIUtR9MxDwPiHTuR5PIleOUQH9Pzi9T1tT0Gh2/sli+Haimuc",
-	"GLOCVDXlPziMs2eak/h9B0z50nDTJy/tT07/gT8bw1a8s4DaPDF9Gwgj3DKLd42Yp8TU1MqkPx8fTUE4",
-	"abauLQkZIb3cun9krzw7eoDqytIdFntVC2MqkTEuC8al3lht59HRESuBB27Zkt+I0Vi+BcZYwxSEzIVm",
-	"vBGsXEjViKJ7hmhCfUeIPqTn5DxNn5wr3iyEOVheLtczXSuT5n0GxvpieYlTutzKfHdOZ2yqtzK3nK6t",
-	"wsyf5Y/mT8Xw8Xf58fAJf3o8/H5+JIbf88f86dP58ey74vibTNozbS9n+oT8l0uaDnH7ASdfQ+i8t6Tb",
-	"O3f7465u8mT23UwczY+GP1h18Ql//IOdfD58VhzPf5iJI358/M10k0/4vNDmR1WUAjQ/x1Aaew0EZ66k",
-	"EdLYf/K6rsoc+NfDXzXyxsPeGIYlfTu8Pkz/UzawJPtVX2wH3PdKuKJrJTV+/488v75SV0txVte7G2l/",
-	"ZaW0TGwpGK/rDBWA6Xh9dPQ4z5sV/ENM9Bpk0p+Pp+y+5V+1aJa81my64Y0s5WKC9ov9yV+KXjV9wFRD",
-	"Q4NIsBYbygZ40P8VP4OjdWeCjw+y2GR+pXAtU8yh5gtBaqb9wDbrMqbWJw8f8roe0dVRrlYPwZJoYEj9",
-	"34m/hSXYS6YRe31y9MOzXf5qd+iNMheCf0WqQG0Dxu6YfMowqTaZXX6pDLMaW3vtwCwberss9Ra6+2Fk",
-	"wX3KBno2hL0Y5qRk7Xs0slHhSTqnw7K4/aXOnv3kFYR3fCE6a2fER/NwaVZVe9HaemJK3u0sGZEMasX6",
-	"GvXeWjRaSUZqh/NbzMRcNYJxuTXLUi7AiiF9srAr3oi64jnocNGKn+Osh+BdKM12+E5VZb5Ns1mYS6V4",
-	"YRV2eEtmXzO31m1ht9buKOoUViOZq2bFKmFvB6XfXp/ZQx6OeOsEkM001E3O7lmL4N6h1H18lNYeLoUZ",
-	"BufRvp1te5pgJyx3e66k+MrsUluzMH063L5VYm6c18Gu4ok1YKw9ZMWcvQG1t4Ldn9K/pg8yVhq24Zpx",
-	"VjRb1qwlu+/N3Qf2zIFx1Ai4ibbPviTnTbNl96ek1E0fWLWOPv9f1mItiq+6AGd5LmojitQSXAUVFdRM",
-	"NAEqtQDS2ZRVxWYCJmxVfqIiqwLaoegl4GHJwch7Va5KmHHdqFo0hqQw1xM1t/+w9MmNJTxuxNCUK8uN",
-	"OkSUWTJr3VxK8+zJYNfR43SHXSurzJeMV5XacJmLE1bwstpmbLZutMnsIZjAlbbPCy6lprPWuCG3zqcl",
-	"jv+Gk6PH8aM++GfU7FeRGzs6Ceb2guVVidb77se9RVnmVb17mqmNtB81Sk0+bwQ3ophwc/j656j736qZ",
-	"Z4NKLUo5WSpt7jLRE3JJ1ELVlWC6XEhWyhE7m2lyGgi21mteMTty8rMaUZSNyM1k3VQJzqks1TZiUWoj",
-	"GlEEt4Y1vDny9JxXleWNGcuXvOG5EQ1Ybf4v+2K/YOumTM0DnS23rdZZXV/ijZac6iLakS7lCjyBSACs",
-	"BDkCpq7IG4HspuLasHptWvPbs6EdskQHJk28s5I9BPqq1KlTXdfw/9KIlT5gCexgNDpvGr7dmRkM2DMF",
-	"p/Ta9xZFadeLV++i+ZDXryvM56WoCpTmJTBh8FEVKB7BEz63B9Su5cFH8Ey3nTilOWWX3m0MhKWtbDDo",
-	"yNXrlWjYtQB+E2skT59mg1UpvUjNrElkRGPf8b/+9v8M/78P//TfdrYzG3wc0m1DdNKcDFZrbSzF100p",
-	"DZ9VIhCx9iEZOIQazjd+GpLUIZ83Yi8NCkFuZSDpPSVeM1aGoQoirdBkegnnfMFL2SLRmmttZ9xeheOj",
-	"R0/+Y5ZhH/P6STXxlvIKvKVELMAmfl7PLmtl0rzMXpSRiwr9olIBQ8uYXlv5pNnUCG1GIeJgrY/pWKqG",
-	"TZ09stp2fx+x9/Qp5S6v7PiHEuN3afBxNpDrqrLL5RS+HS7X8isc6j6IT3bHMRHOVpcYe07/pWez7W0a",
-	"sqkfenrSljfg5eYgcKwBaNVjtZFjOWTTUmrDqwoUqulJK9pIkqLULL7pnrbDwLNWS8Zn7PhGsZldpd0X",
-	"Rack59K9APdHrletVQGPSHjbIBvYt0SLEbbiTGuVl3DbKz4TlU5E05AykWhxUSq4NSPRt2WN4IVT9jiq",
-	"bpm3ksMbXKi5FIwzw/U1WDWqqtDzab/Uaqk8N/aHQvBqNJZvpfD8loNEt/8CK6ripYzHR3Jt810cfkLj",
-	"Jhy0mbvFvi/5u53p3gHghp7HP6Uo0BixqlMiMPxwgLYKguFgiXnOq2pXZNpR1lokP0vIokevQM0qBNeb",
-	"tdR2y0okV0uIomFFiYLwMC0x+G+Sk1kaU0+04Wate+eDrm9vIJFbfJRcvOtS3sp7aJ/+am/9lA0oKpVS",
-	"syx52oO5EsyowJBJW84YKWkZW0sy6DM2V2tpBR1pqRAws/+zVGJ/L+WkUOtZn8IK+ktSn7jyUZdcNY1A",
-	"JsDKApMe7AbpdV2rJj0ySJg7afhdtYuImNa4NWJYREe+H/rPx19pi3Z4tBayQJ5pN9ouH7DSeQmXnbIB",
-	"prS+tur6UkAUpHSsoxEtxmnHs3Rq35dikj9yky9fGtETwphzAz5BJX3k8tQKhUJ8nNoX2hUHz41jkbR5",
-	"GWaqHO0qi8KF+/ZRp50Qeeosvy/Ex+jgRJReV1wezibeVVym2EQ4evue9it1ibfbBzGacpiczwboPTh4",
-	"uhBUuNUSwNXxH5Giue7MU3THyfMBtKfTjg6gRFLspifOP80032q2WW5PveMGRDuQR/tZ5/E5sTQjpSgg",
-	"C6JFr24eYG7NySHgchh6CfhQk6dNikTQiQV5wfMlCGXJpm/xrmnGbnhVAq9js61dJVHNLX37zWwvvFW7",
-	"F2pIF3/VSo4u+Oa10JovBPluXuKj6CFcldL9fcue+4n37jZ58nakcAPXD6fBwB5uo0M3cmpKIJ935oI5",
-	"ekmJuErsyeuyqkqKHrdEb78W0ah1X3gc0gFBg7XkXhaaGX4tpGVyfaIjeXSO7iCZOytG3++m6d8Bn59e",
-	"xprPyqp0C7ibGabWDWtEbo08OLtGVUUrZxAOpCVsp8mi7xIUeW61Hm6V9boWUgfDDL/IqrGcvLzgW1Ha",
-	"gEQay5mw1iXca0rRoKmllZKigRfodSOcb6a5KXPBrqXa6HCMvBhDEWI/wIuzlObLCztKj7Zi7YtiVcpS",
-	"m4Yb5VKnQHBa+6JQoCxw5qZdiuaUTd+9vbxi//6//8/DulE3pYa4WqGExkWxAywaLg06S3Xq4Edac0fC",
-	"4B7eRaGlnd7eeu7c0JlblL2Us909huD22adpRX6hpaoKDVS24lYPPnVmS0icwt0jD6YRH8HeuRZbWMu2",
-	"G9ke5XVpJjhW6tTRF9wWYoa7ruzDdrVK0Ry+vldl4mR6Dg5j7V/QqzKV/zJkUyHBkRCrbUTsKNg045QM",
-	"w3JVb0m4cns/R6uTLGR3oK0OB4uvT5EmyUsHyjZljlnNnLaEzy1xc4jTwOBa8CZfTk9A6KKuDFeigTNr",
-	"9+RLVvGFZjOxLGWBOYoQ7CntoZcL0cTWvWcJS6U9q3D8gS0UZvRwigu2ZL1bIZD1HNRpmNA+o/684uUq",
-	"EvcdX5QlVTLFLf/rODHj9KAdnkJuhTvocxS0nBAz7T1DjtuGbKzgeSm183dg0EiqDbBMfytNi634FkSU",
-	"cw/kVi8fsfeoqKH1A0+NJWyW/VYXqnOr3/V5PXn05NERZMB2s91v9XOttWiSFtpPqrG0sALqRmaf2z3T",
-	"p4yzlVjNfC5rWIURe4m7gjLHTRfdw5lLECutCLIymhROhQ4a3og2W/khPy6+408fDY9mj8XwyfwZH35f",
-	"PDoePhVP5o/5o9lxflS04hVr8K51Pzn2rB4Nf+DD+dnwpw+/ff9pGP/55C5/Hj/6dDf3LGe//PLyuV2v",
-	"x88iDy0mKazR6fHFHseI8DujJTmf3UyM8nWiAD4P+w5H6O6HTl1HEjfOWG4x8OtB1v6u9uySH+bvSDiv",
-	"8AAnCZ58iPc0W65nFIYK/nArCJsFl6V2roqkeule0BelJWaQr7VRK9FQ4AT5HD6aHrauJ3uiM1fpoCMq",
-	"hCgJyBHheVRH4ju3w44TOB1h7SiwB4nokiIx0d/7A4KO24YAYKNm0czX0pQVfdjhPjy/At8oPnzHMyNz",
-	"kQ7oQqp5HJCxXNgVs8SkmNwhu16TfCny6zt+KDx4kG8nnDPv4anKVWn0Hrq3QhS2UvOyYHym1ibe6ns6",
-	"pDBYZgmno6Wh73WFxgkZCeW95mstigmQTb+MX3qX3NoX5RCpmaWQhxOazlUt9CFMwL4SbBJUZw43R7Qw",
-	"ppQL3ZMS4MxjENNBQcHgjnv2Fiv5MAoIrjRKhez7buBSzKiCb0O6jVQmY4LnS8ewOGg7hdo1SzCCTf6p",
-	"ETtXhQBd2TmoSm3s5855Wa0bcTjtJIi5u9hfLp935HLmMhOcwyCST56AOixrv8jzRRhduZdOFkU726lp",
-	"YCVL8dH0MH0KwiSGQFeDSMvEPFmScgnhalQK60YtGr7qmJWNmDdCLyegLE4acaOuwca4JdcDa0twtpn7",
-	"8v2rlk72CMflDgZ/UD5uM/jj4fdP75KO6lfS1Q6XZTp68d6UO3ff7QyAMyk2zjUkhSg0plGQxxnrrrbC",
-	"jNhbsG53PVcYnDr4ZLu5vcd53WFbWifUfeEtO9XvmPeHeHrivPLzSm3ABEcH/ElbKoDtYBcKnjtl0yCa",
-	"g68e3fGljkefbVsDwS21kAUkrVutf3rilDxBXkWOfiAD9mgG5vZWGDT40E3Og4LZsv39iweZr9CK52PN",
-	"8/jdaWcABq6xVrFXYloJZi1oAbcl0pes2mC/qS8xb5UxA94N9JGS6LH22YoXwprsSe9z2lLx35WYLxVA",
-	"Ib1TpBlcbhma8i4ngTci+cYQYEoOjC4aSpa18nChpLjdTw3GFA2dRasVvqSHuO3evJT1+q6paO+XigwL",
-	"0PRGrJubBosBaT2aEqnEqjalKKLCvFHKpO8wwVXN5bab/P706QHuD7HiqAzurTWAmz5lg3nZ6GDb3dnX",
-	"8quaTUxpKpEqH7/1aTj+n/3ueklJ5q1yjVsf7JAQLtceMulL7B+y6brWojHTE5c/g5ENOHlWAlD6AXAr",
-	"zEmYKFltwc1JJ1Z8LLXRllggJc0+5Y4Tktn9qc9dmD6AkXDUnZFQ01E0JKiLlAc1pdlNYA5WCqj5fNpi",
-	"efghA5doDIMPXJIr/pVkcqnywjNH4m7wUFsYVeWnhnvODZ9xLd6L2VIhi0qK28t1Dfexgh5gG3yC1Uob",
-	"PWIv53G0hjLIcGPZVPmgKZ3ZVvFzxkSlRSvYg57xUtvD/vzFqxdXLyiVHsuvsWxDk0AXBZSD+qqA0Vj+",
-	"tG4ggHQttoky0E7ctyom+N608dOoDaWknYKXjSnJXr65fHFxlWIqOyR9y9BhTPzOg8bsrcHNBgYf7DX7",
-	"fvM0gt8wyAa/vHt+dvVikA1wBgk66Zxf+NW9KnWMn3vR/U1884ernl89/7JZ3fLBKV9on+h3xkjKa+Pj",
-	"n86bQDfHoUfNNqKqImtprwPUvS01/xdOgHX4imTAqxkvikZozIPEZMSp3ax/htRZUxXTts3FC/7PUV1g",
-	"N3P2Sdud/r/GY/3P48H9B9nJKVYtYsniePy38fjDeDwef/jtOHv25NM/H3LrP43HowPuG3347VF2V/97",
-	"Zzl89husRfzBDsAmkUsC1VHkWRhFVZ0rTAWh6s2VXkwxZu9ABrSwiprVq9eyINqQBEzDDdU9aAgVJk7M",
-	"nlLDBByOVcGMlWb9qhpypoSsIESeulGrUgt9wqagrdF3NYJrJe33qvlcC2P/Bf4++4+6UbNKrPQ0I8Yt",
-	"QZIsRexeCkTr/Yu7CSOUVpNOJlmkc2NbeYa3KDBkopCXwL0OB28NtXPYKA+IardhzV/IG1EpDFfvgT1C",
-	"zxf4sRolFx2fByPvfQFerJzXpeEVpX2Aoq/mXojf02zBjdjwbawzUD6TVVYseRKCBlydQO1cNmj4ZkIG",
-	"wyTkY5UBb8T+Oq/KHPWa1UQqM4mNuOjavFysG9EJxtjfIIBN964lv+ElCkO8El7r3ZY0yfhSNA1e161h",
-	"7d+lnKBfB1L24l/BsOm50gjTlDSV+KpW1Q1d9jVB9hdwQsNUQ8FE5wcXlIpfGF9zJlW4Kj7WJS4bAHJB",
-	"orCIlgCvWsKcrEqt8WG82IVHwauQ31KIZuKIGi+7etxAC3idBp14t6IfG1yOq1KvuIGgPf1Q1xNSpq2q",
-	"8ebsl6uf3168/J8vnk/evJ3YvyY/vzh7/uKi++vLN/969url88n/eH81+entxeuzq+4dr1785ez83+wN",
-	"3V/OLv/t9esXVxcvz1O//vLm8pd3795eXL14Prl6+9cXbyZnr/7y9uLl1c+v+yZx9u7l5K8v/s1uPKq9",
-	"ER3OVTMri0LYA/LmrZ3sL2+eD7LB6xdXP7+1X3k1OXv16u37F88j1mCUmlS8AaaxlpSlLIrJShQln5CC",
-	"1ditBe4IL9o5OC+e/+XF5Kdf3pxfvXz7ZvLi4uKtXUVdLgBGwLLQzgFyynvnMpIxL6z98fL5qxeTq5ev",
-	"X7z95WpXE7Tcy/KL4Q1vQPhYxvGvnnH85GjlJdLj/7h8+2aQDS74hmq3L/yqRSBF5+GwnjerN8qcRxzD",
-	"XwmfHRxlb5T5iU7NebP6pfVR580qvM257176c+KuRC8/q+towLO6fil/AS5xuZV59Av4TxJ/X0T8IVyL",
-	"uMMFcYc3ypx5FvDK8oaflW5ffYnHPXpLuPLOMwW69sLzhAADFL7UAzq99vwALp0BO3juuAECBBAzeEG8",
-	"AJGQiBX43YWrNNql4wNuTMsGXgcugJfr+tzzgDfKXvrZIe44Unl/9RMGxLLBK7Hg+RZP7pnerlZ2YXM6",
-	"yeGwXKlrIc+qhWpKs1yFoc7evUTYKzJqAxn8FB/VsLSvIfWytf5kt1wp9YpOafTi1/aQXuEZveBGvPJH",
-	"tEuqL6VVJHlliQiP5V/FVrcJ1Zng7ase6iIbXJUrodYQs8HTF6FSgYaW4gMng7frhgFIwYhdiFpwQxX7",
-	"ms+puAn0So9ABp4z9Jz7VDQQc/C8aozV3pxiM8UKGKYN34J21uIbaN16d7u6tv+BbLEvnkuasUZhSu+U",
-	"WfIbgf5eTK1FFYmQ2aaw1VMI9WnSkLAybdRi4zCwCxeivm/fMmLnS5Ff20egXFMbHxs1Dc8h9LVPIp0M",
-	"zlz2UrmQrs6as7opb7gRkCFJ+XwLpYoMLEAS/ZDuY9eu9aR9IoI3bRR4XlqLMWKXVGQJc4Zx1lrgCjfC",
-	"uErbvRIQV5rmt5bXUm0kQnaAdekmx1m9nlWlXkI16bXYulxCBcnELlADGb3sl0MnEekCOA+/mzGk2tQt",
-	"3fRHwRvRoOkBXju75CP2Wki0o/Hx0R7FIr1RQLBL3ojCzfq2zZKKwqP39GdtQ0dXOhm8USxvRCGkKa2e",
-	"n/OV3V/7YfE4UCvL6/JabKfwIk5fY6+3Fu2E0WKN7qIuheUJBGk/jG34NtSOw2mGhHq31/iMyyggah21",
-	"tXM7djANIH8H3Lyh0BRwlxyCCwyJFXl4i1SY5j5iwTuDczq/eM3ACT9iZxBIpAVz0HPAi6Y+U2pKEUap",
-	"WIhJlXIx2rEuOjlUBBfZrW/F1+A8RuyVZY/Wbn7I61rD8icNop6xgSWFB5DeMFoi4fPjlK74bVHgGF+6",
-	"a5rZV3ZSueJP2oWJwG9yJe2IVLok1Ig4vdMuRC0wHV8LozvIDVAkAFuSORSH8N312iSqk9n96btfrhis",
-	"4cPf8mb1afpglDRC77yOpWRgGo2Yg73BfObFQhQjdu4JS+C3myXAGtqD6Ar5Y7s1pAhtqApaUKJQnMji",
-	"ZCesnVVTIa+1NQEyqkZsSr6aESQrEKCY8wwJhh6XjNKIBSNnhYv99mZudM3v/RN3mJyWAbqal8+armnU",
-	"elaJU8yY4phjDuwqAtzCyHVyrZMmDs7dhy68VExN1JWcjdj7z5tBsAcJMZVXlQAhgMJytjaQvg0TyB3X",
-	"KXV8QpBLYn40ZFlpTTl6SWdLhEUK8LFA1DMh7HGVBfJkOKLIEciFE/ZiSqUchkQ7oF8pY3WdbaW498Kh",
-	"gPEsksYhwWIZ6Q6G7ijhusDZukx2gnjyWQJ2nqVkZqNYAUvcYfC8EXbJFsoYK09+FIsywszYdagkNDi6",
-	"qfUwZjAEGNcok8HxoBjdDvDFRj3empPBpVqJmSq2sBHuy+L8fV6BwR0YchfxJ2LPo64jDhcQxie9wxra",
-	"0dEi36qDD5htoSKDMnRnjeDXOtKCSKsf9TuqTgbT8ItXrzggZ4BjMQBlAOnCzR34jIwlMDWQcl5v2XO1",
-	"spvgYIsOF0TgKA63IrloxUyztpq9VAibnRQ5q1HL+XEygGQhNWfTh3DlH5BMgwqKtZUJtaWuAU2OKszt",
-	"BASUNa1KTx2FwlocwrJxnAdNkEotHPct8yUdKtoELI8hyd0IQC8b9XjwiL24TJ9C5FUpLeO6tCffV2Cj",
-	"z6GLZtcmflfct2V80Qgx6vfrdcVnt2LFzd2lXYdqO9oaazDaDVrLCkIo7qTAisCzm9Ku1PlSKYoKz1Wz",
-	"CkPCys+iyQMusJ22fT9V4QC0EMej58G1gYl3ynSmo6SrkizYug6lN5EuOhMLThw1km0I5VEJE5B+Oln6",
-	"KwHbcOgOxWLJ4yOext8+Snt8g+CBMeHFDsYHALztITDcmvYxFcTg0KNeT3BQBIoSUu5CIZId+zPI7zR2",
-	"JmQMEs5jlZDUc+75FY1JYbhRn3O6c0AoOZoB3Zkll2iciOLzzgyoPRCIRcRDeOmoz68elX+5pAW03Em7",
-	"jHTZQyeTgn5FOU7QJIU+ZabZRnZmWFpe1/c0qfDItVpYb6OeAEOMJh4cABmk0mTB6HVcAGWpZfJ0gRBA",
-	"rSnSR3kZNNeQHi101PWEnwyulMK2F45rHqKsjXoCWGDDio+GVUpda1aV14I1fEOh3vuEupmxv6+VpZ5l",
-	"qY1qthnYIMbwfLkS0jyIpC/FOx3XIQafrxsAC8AiWIkgisl40clg6q8bNWWV4K6NAOw7Kofg7ALmBPyA",
-	"Eo/suumK6yUqZZLRoEw15QL5xW4Ioq1PwLUGD4j/JozRgibh1MAKEgJAnN6IhldhM5KROKIcuu55ZszC",
-	"URKVFTATSDFqBJsJywKpCKXNExFBbcQuBC+wHQZajsQnaiuwAp/ciRdGFo1aVwUV4rq0WncadJh0+u1+",
-	"jXz4mryKVrGHegR7HCkKnjEehfr9iVsJSarLlDYs7j7hC0pg4NG+GA85QtGhck+jFy4nLYlLSlSdC5Mv",
-	"7Tl1XSxkAHRFIyUU1ZDP7DONoU6AFfxWcTMNrBUrbnNbnHu+hRVzPSGzXcXYKkXgp+OalGSg3anDEr7a",
-	"1uKEdWFiQSnYjYcHWETVMN8ox6vDuu0DRqbTyxZwt92PlBcRWeXWIGzAY95V1E9hjWG7TIBZchiC6zwX",
-	"AjExurFKOoItx6VzeZULyc26gTwB7pP7Wm5N3CIgffT0rVDF4ZLNyxvBqL8U4wsVW4r+PQDx50neO6zL",
-	"WH9Hj3AiEA+Ug7XlX0A3ybC940xYngw6fmlNNKwzYkqGfhSZw25EKGNvBMRl3bRmXiuOe8VYoRydwxvR",
-	"lPMyZiLT2DLoyT6IwIftywpAWMSkoA3fAm0Syrz4KPK1ieYZ6bDpaTZbwORDVgxccSaQDslNbbl+33Q/",
-	"tZNbXC4RpPo9d02GdvIgxUdjuaJcYzE4QHFgHhsoIVK8nQ9O/rabseOv4JPxFZ8H96ENu8Pltjuhd2jV",
-	"7J9VFubki61BFXOKL8GBM045NWHWUeLb40dHhyRZf8Z3deGE7K9KiqGa7+Swofoxt9S9stY7TKpVTB4+",
-	"GubHICk/LjGPly9RXvCvvFoTBsEckzwjxBVDkCxOBrQCVBmbbQFOhPKGncJPWuRGAvN0w8HgYFFDCYQ9",
-	"k2DHjiWPQGNWvBAZ8UZ1AxAY2FOPRnETCSisyqojlEieyheO8BFvhyHxy+TRF+/+nOH6+q5PpcAYfxa8",
-	"Msvd9NRQpulSwdT17UnAexDGfsbs8xc3rkujL7HaTS8FdyXXDhUWRJsG6x20Jr2e+SesrI4ZjiOvELf9",
-	"Qsitbq1m6zuu+LVIYAFQknIy0VMaoH2US9cIq9J4Q9wBCW3BBr1TzZBxc0m+Es7YSljLVKuVCJHWA4t7",
-	"cPTMf1pqiwMkX6Ka8Nvkmu7MoT/LM13M6e5Pfc8bhdBg6U+JMpsDBuukaFRdp2pJv+7UMIMGnAaJGR6c",
-	"Cl+IHGCs4nMOtsbA/ibT1SamzK9TSNc/OWd5zRciC+AQUEWmEOdZScDn7dYYtQGrD0Fcp0lEn9C7TNBZ",
-	"aF/HUErcDinUZtmIOyRS87VZ/oJl8rch3Ls2b+LA+9eH3NZFII3fgUNkfo77V+mbVGZ8JWTwaSqAMGX3",
-	"I1XrQZYGAc86IYWxhCCFBw7fAw/egUNKzeFzMMAjX06aMtEVh81zFANthHx9p+Tn8c4cIl+rv+24dlro",
-	"5tNWL6ZOeUbrt84nHT35/jNwzbvlaIBTVEqQ4S2solM2tYNPAQWbYmGQigGlJVRFvBOBQ9dIHiICIf4A",
-	"uGYb3hSdsv8Dm8H954B92le0lOQCbW2xV/DuFywtu263QQ5YUGhKgN5D+ovOXGn5PrX+FmVuxeu/4cp9",
-	"sDZd9ONQX5f1UNX4McNaWVpvfF+59pd74+9LPx8H2m2JRUYWdKuEA5sREJ/3T1Jri/i1T/ZYiYeqthEI",
-	"Yl9JJzoQqKxy1C7GBwOHLA9vuKQUhLcBKZxXFdm8ew0VfACFDBiyXG7puV47q0PAu1gLcGOC0rtjOlNq",
-	"/4Bw1wGjBYNu/3g76+fu+5CsoIIslEUjMG9DSYGhCOCQLoow27JzxMuEFiMY9uGGVYJrg/jcc1+FPLWy",
-	"kutrSIQcyynOZ7pbSd/b5SWzY2OYqxI3otr1HOuqrPVYQk9E4OB2iqtSW2Ni5Jh+qVstrivBb6gFhDuw",
-	"zr+6po4cMZl3SCfrXLgbqsCVYzVOmpIjYPS59n4L4eBTQKnu7/c9YgRmRG421/HBBQhPY7c85pthuAXh",
-	"3Xo4RFxfepDD4QLu8vPuZPDsw9FwvhOIL1vZPWLveAPuJaSVKFkJc4C1CgRQFmCk6p3071Fft+tu8+q+",
-	"3jfj8eXhApZcsbOKy+tDvS1XXF/7BbMWBC96EfUwjIg3UetvspSqUl5T0gS0AEGgZOgW4kPd2DIE0Dv9",
-	"3Yg9IHjFjFLtxcLXDL8/vnW1fvfWNV26SuolG/k+WSx/hp7zyJEYsN7URt7eH6pfr/siYoEeAukTYnkw",
-	"YeHCAS9UCmumSvWhcckbZITh8xjmCck0VjQ0lL1+cL8DKYre7igHexIOwvWDAqjQtCHKWrzGPvx70ZaW",
-	"/NHTZ9CnUN2lRwJ4cXoBt9Olvf5Xh49wKLZ00lcRjxW/d3cJXFsQ942p8xBv2Y7rZ0btkRMs5yPPMScw",
-	"JiCSMKPB7bGDw3TpPYj90KH6VueXh7yH25ML0JSqIZzyzhnrtPIKxgQ5CGKNFr1cK1GUa7tJy3IBr7uV",
-	"B0L13tqB3t2hl0TerCYtotudPJtCYJPwujxOetlFLYr42rO9/d7Ohv+TD/9xNPwh1fXtUzZYqs1t0H2Y",
-	"gzcP8c54EV19MrTv8dBP6RrRQF49W28nk9rwWBm5u0K3EeK62jK9Xq14s8VQNjTXuhX9KbVLpGDjptCq",
-	"oEAe/V7KCH1JYm5RNlFnNo+Pjr7ZfOwCT3S/k9X+Dj0CGm1YgbHQFs7prR5NhLcMrwlr0E8uV7xZCNNv",
-	"6Lapwhoh2JPXqWMQB4ybr0FZw1w1HYQn5DQYzkEc3RHAQ82UWdI5BrXMaW9kOaBrizeufyqoL9A2AnH3",
-	"BK9aT1dKCgSwIvPtJB7N/R6dTPt+cI9DoemuORx4QIwBmVyrkKwKzjZNnvw4+zXhFI+CIpXvrbcXZHen",
-	"Gd8nP3F9oKVFIGG+Ve8E2ncnIEI7PucT317E5x4DQn0ZlUteSwB9grY6VNpQgf7+co44s+hP9nsSQ3/Z",
-	"G9u4XymEngw7bUyKyAl3qLcpiiZPjKf92208Oieuj19fExuX4blG0xi+3j6QRZKJZC0wi3b/YfwRO2ta",
-	"wplDBwBuQmIN1g4VSnYsvTdvryaXV2cXV4CUsJ9NdBYvS9Fgd40iCuvQTIq1uKNyi4+wp3vuSjQLl4Go",
-	"5mzqUgjB6RKnPt2hsW76mO2d1n6ht9sxcq/uS8bZbh/JA5/qdpe8y2N3elUq+SFmLneA4MvsCh6iKnZ5",
-	"0O3emd3z/wVb+VlJKd5r/TmZKf7hu6en0KOpbdrhavtl3MHb02F4n0dGt3rduyjBuwjaLsV7L7Y92muG",
-	"X0NoHTUU0kx8BvDh8O6fC5xNlBnBCO28qqdZVNCqXF4cfpE2XBbtl7QPwYj2dXQhFpbLTfJ0c4GZqHqW",
-	"kLpJA8IvLBr6k9sm1Rena+B370/bIB9GwpV1+fPZ8NHTZ3ZSlhqaYc61YEvxsdO4Zv4oPy6ezL7jz8TT",
-	"748e3/XvQSp6+eG3Z0/uGH589iTuBq7mnUnDt25EqsnvbmKZhhu/JLfscivzM9cVcueNv6rZHSDMD+MH",
-	"9o1/rCafHujfTSZzH+5f2Ld0vVkfZzLAsVJOOKjGoAH2o78iiLRDfcV+cFKM2BmVNY1lKO2m8X0POQII",
-	"2PAtxnpC0uwBAUQIx+27r4ts282ZDePQwuhkevKUUr2nkHY+pRWfZmyKS064hrjs09PQ1bR9P94FDWrt",
-	"TQ6qFm+i5P9UsundCPrrNMDF6SRly//lJ6bvVOwB3P/7WqwBD78VXPXJ9xJSVoFCqKseUssJRcBCxQJE",
-	"yqj3O1T7QKKcatiMF3vb4Q4DuZy0eotibNAoiOG3++birKnoqWp1zU3ldYYNDpGtu4K0u24rHkBiv8Ka",
-	"9l7vcWsdHx2UPT8o1uJOrYoO9fxZDfJ38/upjRTNRKRRea19vtai1cnUKHRi+AhiqQE/azc09mR/ktN/",
-	"TjDeOooj7GWJ7j7wvfp2o/tji19lz1NuUDcDT9Qp/gV88y4peF8lT+4PnBdnF+W9iz1/aTOQdvOewzP0",
-	"e6G9sYdIDO/RaieCjS1dwSfUxTWrnuqAICkPyeqPPyXMb6/CiLJ19xOkoAqde5r9qtaNFFsGiT9WNJKN",
-	"1dc56lZZfub7HvGKp5odAGoj1aRBS5kqglA5v3h9wqbFGus5xaQQBhvaZKlm0lEFo5K5OGVThyBQykne",
-	"rKaZT2pHZ+VukrcxYlWbdP9tKFGnOzTiEc7EYi0P7FeOLqVv1WFwJ0SZGmvSiY33NYV2vuDQliMDMaSh",
-	"C5DQp+yV4EXGzl1E5Iqk6W4rlc9JLji4V+LnpiFQT+p+t00gLAJ52kY+hxMCt5CFZjNRqQ3iGUGCrGoQ",
-	"MI/y3gIIRGpxrGo1IYK6E1n4NIo+Rw0k7EEpFmvW1eF9sQ7KuLhducLbT9Ha9GEzUJWtjB/1dwO/c9pG",
-	"NlAhZ/VWIousRFKl77Tuh9lL8KbPNpio5c2d5vV1uhAG90OyH2F/LgyJg1RSTGhiSJzVEW+LH7a+uld0",
-	"nXmp0+PxT5pA8OhzqEk7PK3ZmaE7Dl/i/gfbs2f02cnOowDG1pMvRpaTw3a7ezUkDT9Zcr08lDN2qMLN",
-	"sDNYFpYhkQPtlvwP2XSy4rovWL7iWxfHPGGQFJOxRvxKxfSlnBRqPTMZgodO+Nos3b99O76MrQBQlMAP",
-	"vmrfS9eBKrQGOKzjJXzxQZ0vYdfSTS/tTuwTN/Z3rHhC8BrfopXAFiqu0zv5TbxDt6nAUZHDbkNGZErT",
-	"k1ZPyqhrGP5E+oFx+f2gfuJdvtdY732u3VWrTRk87FLIrDHMm6oUjdM32ZIXjDdNeSMKqjnhVdVuuohT",
-	"D8wUgFVCswZM+OplkYc4zTa8JCAc+3/YdZofecsAx2R6Yr9Ooa264eTzogM0PYGTRtqzkB7U4tQrLj5l",
-	"h1DXuNyib0xUGhcZTlxeVviy6DlEF4KncUYInwKT9/CvPucWy0anLdV5ihsBCDHR2Ijk6pGPCX0Ohjx1",
-	"XX98/03EfvUuNBjRsYqbUmymJwRkCOChnunlXLJC5GWBHzmrVH5NM+9CfZQeZqxhcWNNzDNyTRyx7acb",
-	"v8+jGFqS4A4NsMkZrS/4LWgRLRG5pgHx9wyyAU221UIyGRfSIl83pdle2iNNvkNAqk45PRzGtkNMRfQi",
-	"qgklhBf4NQbaBmYB9juO62exNKaGzEnEAbh0GDl9CZ0fh3TnkJB6QP/Shq/qaeaqW+/pGGzH0gemwWah",
-	"yRbsNCSRlSvi8XAyMJKhMY0JUUHtLF0nBYJdCbPw7xnePA5fxevyr4Iaf9tl+KvYppayb7WS70SI8dQ7",
-	"aNKXMEbqPd2QEuLF5Q1uY4xVlAWA7q3MWaMQbcjhDG2EqG9dGnrJEEfcN+HbNtuNFEJAdCHec97dax9X",
-	"45pdWouQNwV77zYWYbRaMOT4lb1f5L/HT3fnk+whKuU8UXx8Ti0Vne4Itc4uTKfZ/c1StTIPS51FXArY",
-	"ObpV2hmWD9AZxMcyBrR1AB+tKvARu/BIe8gsa641xAsbtV4sISkK5SIcKBCMY4mBRq1WrYSpsRzLP/3p",
-	"HTdLPfrTnxh2WgOYPKyo0g5xsfAYHFCG2Yh5+ZFNH87XEv1jD2+Op5m/L8bs4GNpGg58DmH2Ruxf1vga",
-	"QgM7rHAep3oeAPzthC/xxGmCUIth/EkIuXYHLUR/PZY9UP74DVZ6FgrjUdTw/h1mSTikvLJx/PKevrU/",
-	"ANYQNgBs1yrFpm7EMwEQcUadBkqCHwgTdwnKjByx552Dj0fZHnyYcnsRSjmW0+7xxQUAWLE7natbuAeA",
-	"9AJQwlg6DNVw5xJQdBCQEOFDoSUpbSkYMRH5UaM/zN2BigzCNsJcUd/9D2DQoy6AmWsBiE3zfNuV07Gk",
-	"Bnt2xEqrLmno2RAGHcJdI3ZWVQDLao8u4NUiOIxEtO9VRrVl2p5/UG/GcurRWaYj9k7BTzcI6gRkDee0",
-	"gTYu1O7BI+RfUSa1+JiLGnUP6HewsmfYreVYItAGwqABUDPIN0QVdWf1CdZMY7dJ9JXNA9hbkPSEEkrH",
-	"Tl9r2omrhueW2P/0J1gUJ5E9u/7YvmQZtKSgbSN0raQWp/bLStLGkZLt19oD1x4x6w6nGjY1Dc9FzRsh",
-	"ETIbK60LpiQG+qsyFxLNUmLmr19eEYgH6h765OFD6JcCpXMj1Swe0kMPVyW6CLAP9MBqnKTTqcaabzei",
-	"QbCXwfHoaHQEbq9aSF6Xg5PB49HRiNKDlqBQPZyU1Kjo4dKBRH3KBtBNwf6ezK5/a/dZGkvkDujSI3yZ",
-	"Hbhuq6sC0xixgG66brAo2OUHY2bwbl8J558k7R5wmUvN6rWVBdBC5jxGCo7pVC8Bn9YoBwWOqSYABV4q",
-	"+bIYnAysDXtmP9UuiePjvS6fcMtDH2Z6WUB+iSMcWLRHR0cuM1NIjKd3YCYhR8q38t3rFaprMLRBmCcR",
-	"RBDzy9eLoJKCuDx2taLG+45QYLndtkGx/wLaucFKfPjk9h+7aeD2V8L0hAHC6AAC6l8RmrXE1HCPercg",
-	"7POSU9IQNeoiDFgemzBrHSHg7mzgc5jZWV3feQfP6hrjIX+ovU7tc2dD2ygofr2l2nQI4SfVLISJCYDi",
-	"NRyWq7Pr2YByP9J4T9KjYe6+GraaYNfDxnlPRujd4yHi65otlADLPzSQseJjLU1ZOTdHgJdHVNkDe/b4",
-	"/u4GYnsjdkav7dzU9BLdWHqqqxtB7qnIHvMdhxxMpmqg7RAoWSeRmU3NhhKc593afAnVfvBozj9SOs3X",
-	"okCXJ/ip7Sujys/fm/YdFr9v0b9L5n8pb0SLy+22CJqDF6CX2UGvgCGxKXBpJmGszhClnBS4OPBxwhDl",
-	"ApQrOicRttO0/Yb/njerP//7//4/4/XR0aNnro1IWdhrU9CkmtADxhdluteNJQymof5VQVvoTuMUCKY5",
-	"aG6w5Jqtx1m3h8XaqYgX7iCD2U5rh5iZI4gysOyxXPICY9lBREfta85a8sBj/B7SJYJdC1Frzwoy1ydi",
-	"p2+Dyywtkwfr3K4OtcccfJtTAq/4Dzon59hSJnVWwk+7x0N6zC0HHE9tLMC2jTcNcjmicwLmkDso7aSY",
-	"OyuH0M7iBvsQIUmM2FVo7tOjtyW1tvNWUssfVHkLk9ynw8Wr2t67s77GQNH+xAuxs0sPfyuLTw/rRs1E",
-	"P197aQhiIqSWRlUTJHTbTmUYEbCISqNFNXcaOvj8oQQYIiunpABiIIBiEZLxYlVK7D6hoE3cWM4VQdrZ",
-	"1055cVPmYpqUm/bN4ZvvvPfhUbv52R+RVm6nE6dxaWy9lfOaz8qqNKXQ0y4J6esucorvt8CN3UgDOlxp",
-	"EIOvgCZs1ArhzmR244FG06T2ml+TXhXBT614c60B/RljYDrzGZ2crWX59zX0NahFY7ZZ1BzBVSzf09SN",
-	"BUurQTBaQx+IVDvdEaPGcizb1AcphQVCEgpeuGSdUgYqjBvX7hyVHhrFhfgvOj2YTl9DqEzu0OoOlc6E",
-	"/nJS1VE1fD+AQKuHE2RlLpUWMguajytfY/OyqgR6N69CjBGbQ1xjfL9NI38RkQjzxfn/CanEf1sPtejw",
-	"e0wPP6tN25z0TiK73wZgqtMbDt6tJLJ/1CGEXLJxsfb9i5/O2XePf3j2oF23fUJOKuMaeGjXaqzIHLwd",
-	"GLNxmyYijAx95m4A6udjdS5sn82m8RLDbIYwm3+CZiTw0fxaSMD7gtKqVW22rrpcVlvyRoPn8wqyEfW6",
-	"Aq17aflraFGdwM4iFLyM1WV+jY1roBtPKDZnWGwepDv1wYPuN+8hIGNSjXQiKDv25NEjhNgPiHbxCK3k",
-	"CWq3G9+OrcC3wowl9nFclrJouMzFSWs+6KVXWPE53WAZrp4C0EfgKp3+n9nurNj9p0ePH4wYVCoTMvRY",
-	"YjoFM2qB+BEU0aiURkOKrJoRe48thHwkCHwH89iHgpoO5cJsQoehhBz5BZIz/hBs4usbUW2Uhd/biroz",
-	"eyIIly3F97pOCOpZuPxsrmXFVPAbDSmbO61FQWmDDj2aqFWqEQgc5+uCMNUf+2P5JqA5l20yhXa7lh05",
-	"8VupxVhyHdJKbtGAmO/AP32YN6th+AyMVUnGq5Jr3/QbY2a7rlz/2DkkkX4Logvv+A8y359HGTgpkuv8",
-	"fqs7N/a3qh0f1y6JtYI8+Mc/3F+UOwLN/4YuZNerIV15VR6jd/eVzMWDzLer1L4vZIasVXfKXzLfs416",
-	"1VI4D8RoKY1C4cLrmjxuNMEJeK20/vNxzN29nhbQ5Jnm0KYyaw0fRLUddSxDJBabKrp4bKLFIkQP3Szw",
-	"MWse9/q87f3YvY3kEeBBQUD7Ly+uWKsRe8ZmDfAZJ7uoPzYmmNCl9mwqBebHWJ6xOYqU4NkhIwkaVrls",
-	"nlyp69LugJXUVIOmhenkSKDL0iGzY0vdAn31IgYVrNfGib2xTHjziJlQH+VW7ROEQqOm5mXU5BSxzemH",
-	"oGdFXVVhfpGGkeIl1L8FfFfnjpLvKjXxaWxVctjNl/YkHHy3K2O5w93PoyPYp7+nBvP34VjvKPH78dGj",
-	"25/4kefXV+pqKdBFH/LyBid/+9AKPALRtdv57Bxso3p8i23245HmelzxMckCl6BSUKiGLSlBxb0YbPyF",
-	"ArxsaPyK3aBcMBrjOnwsfYtSNoU+iVMidVLZqHNf6HkL7d3vaWycDqcRRKGbS9wSxQgZuuTJAgNTY/k+",
-	"4YG9jzbFg1bXcEynRVWCuoqfMC12YgtTYghwSJzADSzAav3YNIItIFrumAJMP3RcB34iyBESL6XBxHnf",
-	"xrCUVicn5fdMbh1GHgRKZtuxdPkamWMv/kMzHy4hnuPzODxMGzUdhI5G7nNJPGF95NQbEa6J3zUkIlke",
-	"CKNTDBASYzF7DBD8hMaC/NDjmRJrN0uFK2PaG+mAAu3vASQwHYGImc8lQRl2lJn0iXO3lCLwkwaf+ZY6",
-	"STTRVPQZRYkK3VWJFgYZ5STChC6FGZ4DLfW9jm5++CM+Tjd/+tTWcrA3sJOMctENThB7uYWJuMSyfg5y",
-	"BeXyqFGF3ir28xwDwwCeG8mKIF0W6OLe6UPtERtHkCoB8nkO+prrWEYGbgAOXHKdQUoXPge2/5RYDRwv",
-	"8iTEdQFUCUD9Yt2jdVPe8Hz73L9ZBPvAvw03UY3Y26gnGW+Eld3XUm0qUSzIinbSd6UaSokLqayljrKZ",
-	"zbJsCkYJR5FXDFeu1cL7FPBYqxKyrFZ8S6AYmzIXe46QS+P7RtZAu1vd72wJJFrMpUxQ+qEldX9L5KX/",
-	"7cOnjjDmJlKEt5rNRE7NViIwRHeI3iEN0TFq8dj9Z2iumpU7OREXDy3oIaNzqTYhC7MlS6Cp7NLKJRfP",
-	"9um3kP3nxSZ2u+AhVYznSz6rxFjSwTRR4/ukO4X0OfyoQynq43Cz2QztVw7XTSWk1cqLO/JWauF2OIHd",
-	"SYV7/FVVuLi0zhkGxImcThE2t4cLN4IXW2dWhjZah1qWZzruCUZ8ZRrGcQYgGUfRD2ST7ex8SDv/L4vg",
-	"97cIIhjeuxoFO8Rzm13QIp1TaicHbemmHtiYM81lMVMfOw3jbqWb/1LmvrIyF9a3b/+3Mt8vf1wnGgfZ",
-	"vK6RXTXC9/PniMTQwuV2aElZjO0eOgrHnlDvevA+B/K3hkoICK2EdnTsZ05d2uVOixsKvkNYAx1c8CtO",
-	"9TRKaOx0TZlSRQpob0QprSRG++uTox9Sgu/SruJded3zZnuxlocwo3eNmIuD2NbLUPQPBUofPuMs2Y/Z",
-	"d4r2sy779HMlgdc9OoTX2Qf+BSsgOwFKMn+jltaQ8AQabpQOH+fVEbIPuXcDycMGBYp/CDUp/XT/XAlv",
-	"2fpmwt4CBmddyMzBCc0xb1bJQp+AB0NjVdoGBX4hOORLWLEamRgbuDFyUyLq41i6k9UIVqwh7a9uFFS3",
-	"wFfrHOrJIIXLD8shQYNCfKU5hRrdTdQVacmbFTaZjyO1GGdT15DQm6RuWKxvyFIR4zTlrAdCaiff82vc",
-	"EvAxldouD7s/p7rGB3v2/De0Rj/1qkVTBMiAmIqrs6Z86RhxENJeIZ6JqCXJ1IPP4ggIIg+PftPcgRbQ",
-	"a09YLiCKUvpHZxvQFe4MnnBGdzcg84dsl2liIOpzVunA0oL/YrKfxWQJbeyA0/Rw5nJBekKpVoS7oUvN",
-	"fl2DGySwTxfDcankmNpaSjbFVAs99c0RoCkXRPxPYIYA7+nG9pkHLkUCkqLKxXKm1o22HNRqwpVaQJkk",
-	"VtdV5TXpHbnS5JOci43QBgQMdJHqk/c/wnf/wYj3G6USwLf+BwV06d0AIZzgVVgLGhEYceUMHB++x6Zq",
-	"4G/I6CEM2Ojw/B4TPWt1EKX5WsLfdFIFek4o6t3HR0dHofj31qMaKoghLW9fqdkF5DLotkLlMj91BAKo",
-	"Y+D8nEuH1MOk2qBWQ+7RNlSGiyVRNjpEpjHzA9HIeF3rbCwBjQHkrD2qGNKoKg/1l/mCRgSDoxqUAI3n",
-	"2zuiV1fNIaJQlAQCAqidI/ZWQtdHiuBw426HpLFsLNGljOlolCTv4iAOQJI0J6PW+VIUp77rr/MjB8wV",
-	"5qo2V2pljQpw2EG7Fpf1hIWWqRyQsSRnMX6Zr+miEpYAxm+Usma+YlAivoF+tmbEflKN01sduEWCn0G+",
-	"i89JujNTQyTQ8Pw3VV66+KOJoxaFva2q3TlQ8FxsKPd6aTun52Hc6KTvGL1ohwZEiNnT016jwjBlQEDG",
-	"C2gpaxcHlAsqd1plAckmpv5o5FbW0VhC2pE1IDwKDOr912ILBeHb0Gk4kv6OfCGvDk3pigdAbsqyaud8",
-	"95yJ0VjuS2s6pbrAaU1QRe7xo4xF5g9+ftkkTpILp7a81lQ773uBr0ZjeYdTcO47dH/hGch+S2duEw1Q",
-	"YKuFK8YL3kJXJmCSv68FdAWkUnaEru6K4OzA4/MCnv70rXOT7Vf2H1D8JQPIpbiJFVFC8sB6yhe1YXym",
-	"1sY1T/Md1ZNn2KOaJW0+gpIoK+PiJQ7dG5MaVq6R/G6B1HuXFv8FtVHZbnFXtUUSR5keiIMiUj1EgbCQ",
-	"B26P1T57Xk0HDxTuUjMPGRnm0QGbSk0mNNE4jKPHGJ37luS6RI7pYRej7szYTj81mzZW5oFO3lYz2vRK",
-	"ofpD7blxgnFD6t7m0ak5hkbX8Qz34+Hv4Hnt21BsJlJZ/RPByoBlouUD4IT70A2TXMjn8vVN+fhzp+xb",
-	"pEYZrd65EOZ5NH+WP5o/FcPH3+XHwyf86fHw+/mRGH7PH/OnT+fHs++KvuUO6KqHkYPDae0nhA0p8gZK",
-	"CXDSQQUlzbk1/SdHj46P+0/zJAZ1/bok4dc3gpBAiLGv2iEp9WEJUNrDPFYeFPW3XbNqpbSxqsyKy9ZH",
-	"PD1KT6IqV6VpvZqKSfCRFf9YrtarsMD413GWwIJPyfipFB/NtBWyxwhHa4Ff/3q2fVMefXx9ebR9ffwv",
-	"m7dX6h+vn6vN659Uz9qBRtNHDI9vJ4ZvqpR7vNKEtLfGVg3hzz21t3jgMybR/QLpsZFQJ2Eby3Rv0ZJg",
-	"3/HBIkLpneWzfepbV2/FQMg9DtgN4qu2luytbJ1cV/WUE9gc2N6g0ASE59sW8GEjtKpu9lQv/wRBXGrL",
-	"IzvomQDHRAido1Tf7TbOJ8F8QuJlgXrWaSu2YsVgKDC1K2fNLD2W9lKUo4zTgZxoqBzxuJiAgWSa7fQk",
-	"9KB10Q00FpyRYk3o9ssrQDSDoM8K4ZAKiCBKrxaZkYP09CCmaPBEFSinITxRiNqlYJbUydbaTAoT52ON",
-	"NmWPXODOfA0y/vouwah/++/sECTg4T2nhsBMyFnSOUOX4B+MwVgt98HUwciDE9OFT+g/7DwZ7Crek0BB",
-	"Zfho+wZSLrU/R+is7EP3zTCht1sTEcOAjNhZqC2i8e1ijKWSked940o7IB4e1wST8uKH86DcvILUI4QM",
-	"hvA8IQrYp+8HYOFsLNt84kHIC488C/Aldu3T5G+a7R+dh++lwwy2sZSL5EZ26PLKsm1Hv7A62GTTgfzu",
-	"El43ZzHCnP3bB6ubODBf/KsDF9u+uJPnKJobt9jtr/tRLK0Z5voW3tNswY3Y8K1ruGG/E6pKPOBeC/6z",
-	"xzNCg4BdYlWWuibKQgzRMBZsKi1Gov9FTyKMnRRq4KRNYRLM7lzedw8TRJ/QHwx1WCiZlliukKg+pPHj",
-	"yrCE1roDGYbIfEj+ugXOFzKjE2Bv4YUAt7T7pihTxoUNwjMYak7uR6UWVoWNA9+u/i2qYuBwOGk0oszd",
-	"8V40XNs5JFw48TaBnuGKGaBiRDJkCQiuHbqbOF9eeLdz+uy+3KovleIFm/HKSu6Ggg/r2g6iEdORRvkZ",
-	"i/c+ffj0/wcAAP//",
+	"7L37chtHlif8Kvnh2whJPQWI1M02GR07NCW3Na3bkPQoZhtaIFGVAMosZFZXJgihHfpin2YfbJ/kizzn",
+	"5KUKWSCoi8c7Mf/YYqEqrydPnuvv/DbI1apWUkijBye/DZaCF6KBf55VldrYfxRC501Zm1LJwcngainY",
+	"SpilKjQzS26YWZaa1dws2ZLr0SAbiI98VVdicDJ49/byKmNv3129fPvmcpANdL4UK27bXPGPr4RcmOXg",
+	"5PjoKBuYbW0/0KYp5WLw6VM2+LFRGy2ac6WuS7E7jOlk8rPSZpg3q4nia7OcsvvT6I9NaZZqbdjVq8sH",
+	"J4yzhstCrdgNr9aCxi2qSuPoZ9gXmzdqxZRZikazzbKsBCsNy5WUIjeacXZ+8Tpjc9UwI+RYrkq5NkKP",
+	"2PRnY+q3stpOMza95CtxWRrx51f843Q0lq0F6Q76z/JI5uKUveNm+eeHp+w1/zg8W4g/Pzs6OmWu1VN2",
+	"KfJ1I05Z3Hbfcj5KL+eLplHNuSpEekc1XwnGNZvmqhBTVkpmloLNVLEdtTr6b42YD04G/+/DQDYP8Vf9",
+	"MHRhO7wQf18LbV4Wux2+4StBK9/gW7ZDtW5YpRZtCjo6/uGH2VP+aPhdfiyG3xWPj4bf86dPh4/nR7Mf",
+	"8uPikXgy7yWsR9+nVuJCmGZ7Njei2R3Zz2rDVlxumRa5kpbCFdvw0rQG9bTVXynL1Xo1ODn2fZXSiIVo",
+	"Bp9sbzVv+EoYd6bq+rxZpbfg/OJ1a+qaV0LPVZOLQTYo7Vv2kA2ygeQr+3verAbZwC5g2YhicGKatTh0",
+	"q+wg7OjOkbZLJVP7ZEeV+zfuaVYWrREeF4/mz/hTMTzKnz4dPskf/TD8fv50ZvdqflR8Lx7xo+P02KGh",
+	"zxv6L+uygLE/b7YXa7k76ncVl0zBuTExZRfNdtKsZZu42YvSHnem5vbZipWaCanWi2Vrx3F8MI+/r0Wz",
+	"DROhRlskWIg5X1dmcDLnlRaeLGZKVYJLOo1ci+K9aq51zfOeM7nxP8eL/owfFY/nj8Tw6ew4Hz4pvhfD",
+	"H+ZHR8Nj/mj2OH9SPBXP5t9u0V8WYlUrI2S+/avY7o770nB7bCyPnGq1bnIxETdCmklZTNlmKRoBa6/W",
+	"JlcrYW8MJpUUGdMKuTJnjT2fwL/D/uG1xBblDTAOerppSuC/7227Yxk3LIHFlEYz6D7DxnO1lkZ3mbK4",
+	"McPjoyeP3KphZ2HdojkP7aTvxnjfnq3Nsp/xWn5ruYz4mC+5XLT3Oj8q/OHvEJ79rjWSnp6BKe92/X65",
+	"hXU8v3jNFvxGMKkYNRm653kutJ4UQpai6BmHgPYPHcjzeBC99xAd0POL1/e0PQWFbu+XLIZre13jwJi9",
+	"SFVT/oNDO3uGOYn7O2DIl4abvvvS/uTkH/izMWzFOwuozRPTt4HQwi2jeNeIeeqamto76c/HR1O4nDRb",
+	"15aEjJD+3rp/ZJ88O3qA4srSHRb7VAtjKpExLgvGpd5YaefR0RErgQdu2ZLfiNFYvgXGWMMQhMyFZrwR",
+	"rFxI1Yiie4ZoQH1HiCbSc3Kepk/OFW8Wwhx8Xy7XM10rk+Z9Btr64vsSh3S5lfnumM7YVG9lbjldW4SZ",
+	"P8sfzZ+K4ePv8uPhE/70ePj9/EgMv+eP+dOn8+PZd8XxNxm0Z9r+num75L/8pukQt29w8jUunfeWdHvH",
+	"bn/clU2ezL6biaP50fAHKy4+4Y9/sIPPh8+K4/kPM3HEj4+/mWzyCb8X2vyoilKA5OcYSmOfwcWZK2mE",
+	"NPafvK6rMgf+9fBXjbzxsB5DsyRvh+7D8D9lA0uyX7Vj2+C+LuGJrpXUOP8feX59pa6W4qyudzfS/spK",
+	"aZnYUjBe1xkKANPx+ujocZ43K/iHmOg13El/Pp6y+5Z/1aJZ8lqz6YY3spSLCeov9if/KOpq+oCphpqG",
+	"K8FqbHg3wIf+r/gbbK07Evx8kMUq8yuFa5liDjVfCBIz7QTbrMuYWp88fMjrekRPR7laPQRNooEm9X8n",
+	"/haWYC+ZRuz1ydEPz3b5q92hN8pcCP4VqQKlDWi7o/Ipw6TaZHb5pTLMSmzttQO1bOj1slQv9PbDSIP7",
+	"lA30bAh7McxJyNr3aaSjwpd0TodlcXunTp/95AWEd3whOmtnxEfzcGlWVXvR2nJi6r7bWTIiGZSK9TXK",
+	"vbVotJKMxA5nt5iJuWoE43JrlqVcgBZD8mRhV7wRdcVzkOGiFT/HUQ/BulCa7fCdqsp8m2azMJZK8cIK",
+	"7NBLZruZW+22sFtrdxRlCiuRzFWzYpWwr4PQb5/P7CEPR7x1AkhnGuomZ/esRnDvUOo+PkpLD5fCDIPx",
+	"aN/Oti1NsBOWuz1XUnxldqmtWpg+HW7fKjE3zupgV/HEKjBWH7LXnH0BpbeC3Z/Sv6YPMlYatuGacVY0",
+	"W9asJbvv1d0H9syBctQIeIm2z3aS86bZsvtTEuqmD6xYR9P/17VYi+KrLsBZnovaiCK1BFdBRAUxE1WA",
+	"Si2AdDZlVbGZgAFbkZ+oyIqAtinqBCwsOSh5r8pVCSOuG1WLxtAtzPVEze0/LH1yYwmPGzE05cpyow4R",
+	"ZZbMWi+X0jx7Mtg19DjZYVfLKvMl41WlNlzm4oQVvKy2GZutG20yewgm8KRt84JHqeGsNW7IreNpXcd/",
+	"w8HR5zipD/4bNftV5Ma2fuaGmVg2XNQJcsmdcbmf3SLsvBCMSJN+RtsWojKwbx0ilt9lm2puF2Gylqas",
+	"0nyO5sIaoa1iZV+0pCbtFh1GNG6X2m2f86rScP+rgm8zxrXXvyuuDdO8LE7hasSTWs7toUb7iGl13j+7",
+	"ltR9qHAdE0p7n7KuGI8Wx4gYkmSE8l2bgPKqFJ5+2gvzFkUi39U9zdRG2rMxSq1u3ghuRDHh5vBjfDgl",
+	"VWpRyslSaXOXgZ6QZasWqq4E0+VCslKO2NlMk+1JsLVe84rZlpPTakRRNiI3k3WTIkxlmV8jFqU2ohFF",
+	"sI5Z+iFSynlV2Ss2Y/mSNzw3ogHl3//VoqJ1U6bGgTa721brrK4v8UVL73UR7UiXAQpk5EgArARxBCwm",
+	"Im8E3lpA//XaHHrEukQLVEkD76xkD4G+KnXqcqhr+H9pxEofsAS2MWqdNw3f7owMGuwZgtOdbL9FUdr1",
+	"4tW7aDxkPO7KhPNSVAUKhSXwBjB1FihlgUNlbhmQXcuDj+CZbtsCS3PKLr33AQhLW25k0B+g1yvRsGsB",
+	"11Ys2D59mg1WpfSSmeW3xojG9vE///b/DP+/D//033a2Mxt8HNJrQ7T1nQxWa20sxddNKQ2fVSIQsfae",
+	"PTiEGs43Tg1J6pDpjdhLg7IUt6IUic8lPjNWFEJJVlrZi+klnPMFL9u3QM21tiNur8Lx0aMn/zHLsI95",
+	"/aSaeEt5BUZ3IhZgEz+vZ5e1MmleZh/KyNKJ5nWpgKFlTK+tmKPZ1AhtRsFxZZXY6Viqhk2dWrvadn8f",
+	"sfc0lXKXV3bMjIn2uzT4OBvIdVXZ5XJ6ww6X++KLsnsx+rPVJcae03/p2Wx7m4Zs6puenrTvGxAGOFw4",
+	"Vo6wWpbayLEcsmkpteFVBXL59KTltKabotQsfumets3At1bZwm9s+0axmV2l3Y6iU5Jz6TrA/ZHrVWtV",
+	"wLAWehtkA9tLtBhhK860VnkJr73iM1HphFMWKROJFhelgledFLVljeCF0xlIPsm8sSX04CIWSsE4M1xf",
+	"g3KsqgoN6HamVtnhubE/FIJXo7F8K4XntxxudPsvUMYrXsq4fSTXNt/F5ifUblI8pldsf8nf7Uj3NgAv",
+	"9Hz+KUWBxohVnboCww8HyJtwMRx8Y1oJePfKtK2sdVptELLokStQsgoxGs1aartlJZKrJUTRsKLEi/Aw",
+	"KTGYAZODWRpTT7ThZq17x4MeFK9nk3dllFy861Leynton/5qX/2UDci5mRKzLHnag7kSzKjAkElazhgJ",
+	"aRlbS7ILZWyu1tJedCSlgt/V/s9Sif29lJNCrWd9AivIL0l54so773LVNAKZACsLjJ2xG6TXda2adMtw",
+	"w9xJwu+KXUTEtMatFsMiOvL90H8+/kpbtMOjtZAF8ky70Xb5gJXOS3jshA2wyOhrK64vBTjTSsc6GtFi",
+	"nLY9S6e2vxST/JGbfPnSiB5P2JwbMC0r6R3gp/ZSKMTHqe3QrjgYAB2LpM3LMODpaFdYFM5rvI867YDI",
+	"4Gv5fSE+RgcnVrorLg9nE+8qLlNsIhy9fV/7lbrE1+2H6JQ71OyARqiDhwu+qVs1AVwdP4kUzXVHnqI7",
+	"TgY0oD2dtpcBJZJgNz1xbg6m+VazzXJ76u1/cLUDebS/dYbDE0szUooCgmla9OrGAerWnOxKLhSml4AP",
+	"VXnapEgEnViQFzxfwqUs2fQtvjXN2A2vSuB1bLa1qySquaVvv5nthbdi90IN6eGvWsnRBd+8FlrzhSDb",
+	"0kv8FA3Nq1K6v2/Zcz/w3t0mg/DOLdzA88NpMLCH2+jQtZwckr0ORHFuhaeEBcc93j3fK9WkoyQaAbRp",
+	"f7cSlGQb+whawos5ERnVNkfZPqmD1JBBpNgZKkanJi/xVYKMXpdVVVLcxIGGtkat+wJDIBAWhG57QstC",
+	"M8OvhbR8ue+2S572ozsIE51lo/m7Yfo+YPrpZaz5rKxKt4C7MZFq3bBG5FYvhS01qipa0bLAQ+xZdMI3",
+	"Wu1B9+BWUONWv6hrIXXQJXFGVvLm5N8Ac5DSBi7RsZwJqxDDu6YUDWqHWikpGuhArxvhzEnNTZkLdi3V",
+	"RoeT729evPXsBPwNnBLWeWFb6RGwrEpUrEpZatNwo1zQINz1ViUqFMg3nLlhl6I5ZdN3by+v2P/5X//7",
+	"Yd2om1KDR7lQQuOi2AYWDZcG3QQ6xasiQb9zKeIe3kUGp53e3soqXNOZW5S9lLPdPYZgqdonHEamrKWq",
+	"Cg1UtuJWdD91mlYIGcTdI6OrER9BRbsWW1jLtgPFHuV1aSbYVurU0QxuC66At67sx3a1StEcvr5XZeJk",
+	"+ksH2tq/oFdlKvJryKZCgu0jljSJ2PEu1oxTGBjLVb0leYDb9zkqyqTUuwNtxU5YfH2KNEmGRdAPKGbS",
+	"KhO0JXxuiZuDhxIa14I3+XJ6AnICivfwJGo4s6pavmQVX2g2E8tSFhidC27O0h56uRBNbJDwLGGptGcV",
+	"jj+whcJYNk4e8ZZ44lYIxBMOGgAMaJ8d4rzi5SqSUDrmM0uqZD2w/K9jd40D43Z4CllC7iCCkrt+Qsy0",
+	"9wx5Z5WPQwzGolI7Ew26S6XaAMv0r9Kw2Ipv4YpyFo3cqhIj9h5lS1TY4KuxhM2yc3VOarf6XTPdk0dP",
+	"Hh1B7Hc3z+NW09xaiyapVP6kGksLK6BuZPa53TN9yjhbidXMR3GHVRixl7greOe44aJFO3OhkaW9guwd",
+	"TTKyQpsSb0SbrfyQHxff8aePhkezx2L4ZP6MD78vHh0Pn4on88f80ew4PypaLpY1GAS7U46NwUfDH/hw",
+	"fjb86cNv338axn8+ucufx48+3c2izNkvv7x8btfr8bPIqIzhOWu003yxkTQi/E5rSc5nNxM9p13J8zOc",
+	"x3c/dOo6unH7JFJ1Pcja82qPLjkx/8ZtjvWk2fOeZsv1jDxnwYRvL8JmwWWpnXUlKV52XfMJsQa8Omtt",
+	"1Eo05OtBPoefpput68keh9JV2k+KAiHeBGQ78Tyqc+M7S8mO3TrtFO4IsAdd0SU5j6K/9/swHbcNPstG",
+	"zaKRY7AATuxws6NfgW/k0r7jmZG5SPugIcki9iFZLuzSuGJSTO6QXa9JvhT59R0nCh8eZI4K58wbpapy",
+	"VRq9h+5b4ReMz9TaxFt9T4fgHcss4XS0JPS91ts4FCkhvN8ejGKHt/RWxLVPR/usuBSdq1roQ5iA7RJ0",
+	"EhRnDldHtDCmlAvdE8Xg1GO4poOAgv4o9+0tWvJhFBCsfxQE3Ddv4FIYkxMCzaQyGRM8XzqGxUHaKdSu",
+	"WoJOdzKpjdi5KgTIys6mVmpjpzvnZbVuxOG0kyDm7mJ/+f3cG+LjDQbR/eQJqMOy9l95Pv2oe++lw6RR",
+	"z3ZiGmjJUnw0PUyf/EaJJtDUINJ3Yp5MxroEDzsKhXWjFg1fddTKRswboZcTEBYnjbhR16Bj3BKegllV",
+	"ONrMzXz/qqXjU8JxuYPCH4SP2xT+uPn9w7uko/qVZLXD7zIddbw32NS9dzsD4EyKjTMNSSEKjZEfZCTH",
+	"jMOtMCP2FrTbXcsV+tMOPtlubO9xXHfYltYJdTO8Zaf6fQn+EE9PnCNhXqkNqODoMzhp3wqgO9iFgu9O",
+	"2TRczcG9gB6EUsetz7athuCVWsgC0jWs1D89cUKeIKsiRzuQAX00A3V7KwwqfGjZ50HAbOn+vuNB5nMT",
+	"4/FY9TzuO20MQF87Zun23pj2BrMatIDXEhFXVmywc+qLJVxlzIB1A22kdPVY/WzFC2FV9qT1Oa2p+Hkl",
+	"xkupf0jv5BwHk1uGqrwLo+CNSAeWep9YsmE00VCYuL0PF0qK2+3UoExR01m0WmEmPcRt9+alrNd3jZ57",
+	"v1SkWICkN2LdcDpYDIhE0hT7JVa1KUURpaSOUip9hwmuai633bSPp08PMH+IFUdhcG+WDbz0KRvMy0YH",
+	"3e7OtpZf1WxiSlOJFHDCrV/D8f/svuslpVe0EpVu/bBDQrhce8ikL6VlyKbrWovGTE9cyA96NuDk2RuA",
+	"IiaAW2EYxUTJagtmTjqx4mOpjbbEAlF09it3nJDM7k99uMX0AbSEre60hJKOoiZBXKTQrSmNbgJjsLeA",
+	"ms+nLZaHExm42GhofODicvGvJJNLJdaeORJ3jYes2giPItXcc274jGvxXsyWCllU8rq9XNfwHivoA7bB",
+	"L1ittNEj9nIee2so6A03lk2V9/PSmW2l/WdMVFq0nD1oGS+1PezPX7x6cfWCkkgQeAATljRd6KKARGif",
+	"DzMay5/WDTiQrsU2kQDdcVVXxQT7TSs/jdpQFN0pWNmYkuzlm8sXF1cpprJD0rc0HdrEeR7UZm/2eTYw",
+	"+GGv2vebpxGcwyAb/PLu+dnVi0E2wBEk6KRzfuFX11XqGD/3V/c3sc0fLnp+9ZDRZnXLhFO20L6r3ykj",
+	"KauN9386awK9HLseNduIqjrAJQ93tustNf4X7gLr8BXJgFczXhSN0Bi6ifGTU7tZ/wzRvqYqpm2dixf8",
+	"n6OM2G6w75O2Of1/jsf6n8eD+w+yk1PM18Vk3fH4b+Pxh/F4PP7w23H27Mmnfz7k1X8aj0cHvDf68Nuj",
+	"7K72985y+IA9WIt4wg66KRH+AnmBZFkYRfnMK4xeobzllV5M0Wfv4DW0sIKalavXsiDakATJxA2lamhw",
+	"FSZOzJ4k2wQQlBXBjL3N+kU15EyJu4KwqOpGrUot9AmbgrRG82oE10ra+ar5XAtj/wX2PvuPulGzSqz0",
+	"NCPGLeEmWYrYvBSI1tsXdwNGKBIoHUyySIfztkIjbxFgSEUhK4HrDhtvNbVz2Ch0iVALYM1fyBtRKXRX",
+	"7wH8QssX2LEaJRcdmwcj630BVqyc16XhFYV9gKCv5v4Sv6fZghux4dtYZqAQLCusWPIk7Bh4OoGs0WzQ",
+	"8M2EFIZJCCErA9KO/XVelTnKNauJVGYSK3HRs3m5WDei44yxv4EDm95dS37DS7wM8Uno1pstaZDxo2gY",
+	"vK5bzdq/SzlBuw5EGca/gmLT86QRpilpKPFTraobeuzTmOwvYISGoYYcj84PzikVdxg/cypVeCo+1iUu",
+	"G0DRQWyziJYAn1rCnKxKrfFjfNgFBsKnEN9SiGbiiBofu0z0QAv4nBqdeLOibxtMjqtSr7gBpz39UNcT",
+	"EqatqPHm7Jern99evPwfL55P3ryd2L8mP784e/7iovvryzf/dvbq5fPJv7y/mvz09uL12VX3jVcv/nJ2",
+	"/u/2he4vZ5f//vr1i6uLl+epX395c/nLu3dvL65ePJ9cvf3rizeTs1d/eXvx8urn132DOHv3cvLXF/9u",
+	"Nx7F3ogO56qZlUUh7AF589YO9pc3zwfZ4PWLq5/f2lleTc5evXr7/sXziDUYpSYVb4BprCUFVotishJF",
+	"ySckYDV2a4E7Qkc7B+fF87+8mPz0y5vzq5dv30xeXFy8tauoywUAaFgW2jlATnjvPEYy5oXVP14+f/Vi",
+	"cvXy9Yu3v1ztSoKWe1l+MbzhDVw+lnH8m2ccPzlaeYn0+C+Xb98MssEF3xBqwYVftQie6zwc1vNm9UaZ",
+	"84hj+Cdh2sFQ9kaZn+jUnDerX1qTOm9WoTdnvnvpz4l7EnV+VtdRg2d1/VL+Alzicivz6BewnyT+voj4",
+	"Q3gWcYcL4g5vlDnzLOCV5Q0/K91++hKPe9RLePLOMwV69sLzhACAFWbqocxee34Aj86AHTx33AChMYgZ",
+	"vCBegBhgxAr87sJTau3S8QHXpmUDrwMXwMd1fe55wBtlH/3ssKYcqby/+gkdYtnglVjwfIsn90xvVyu7",
+	"sDmd5HBYrtS1kGfVQjWlWa5CU2fvXiLgGym1gQx+io9qWNrXEHrZWn/SW66UekWnNOr4tT2kV3hGL7gR",
+	"r/wR7ZLqS2kFSV5ZIsJj+Vex1W1CdSp4+6kHeckGV+VKqDX4bPD0RXhsIKGl+MDJ4O26YQDPMWIXohbc",
+	"EFaF5nPKxwK50mPvgeUMLec+FA2uOfheNcZKb06wmVKquzZ8C9JZi29QUr4zt6tr+x+IFvvisaQZa+Sm",
+	"9EaZJb8RaO/F0FoUkQiTcApbPQVXnyYJCZPpRi027iKiwV2I8r7tZcTOlyK/tp9Ahqk23jdqGp6D62vf",
+	"jXQyOHPRS+VCutRwzuqmvOFGQIQkxfMtlCoy0ADp6odwH7t2rS/tFxGwb6PA8tJajBG7pLxQGDO0s9YC",
+	"V7gRxiUH770BcaVpfGt5LdVGIlgNaJducJzV61lV6iUkwF6LrYslVBBM7Bw1ENHLfjl0EJEsgOPwuxmD",
+	"CU7d0k1/FLwRDaoeYLWzSz5ir4VEPRo/H+0RLNIbBQS75I0o3Khv2yypyD16T3/WNnRkpZPBG8XyRhRC",
+	"mtLK+Tlf2f21E4vbgfReXpfXYjuFjjjNxj5vLdoJo8Ua3UVcCssTCNJOjG34NqS7w2mGgHq31/iNiygg",
+	"ah21pXPbdlANIH4HzLwhNxYQxxx2ETSJSYT4ilQY5j5iwTqDYzq/eM3ACD9iZ+BIpAVzoIvAi6Y+UmpK",
+	"HkapWPBJlXIx2tEuOjFUBATSTcnFbnAcI/bKskerNz/kda1h+ZMKUU/bwJLCB0hv6C2RMP04pCvuLXIc",
+	"Y6e7qpntshPKFU9pF9kC5+Sy8BGjd0lAF3F4p12IWmA4vhZGd8AmIEkAtiRzwBNh3vXaJBKq2f3pu1+u",
+	"GKzhw9/yZvVp+mCUVELvvI6lZKAajZgDfMJ45sVCFCN27glL4NzNEgA97UF02AOx3hpChDaUuC0oUCgO",
+	"ZHF3J6ydFVMhrrU1AFKqRmxKtpoRBCsQlJ6zDAmGFpeMwogFI2OF8/32Rm501e/9A3dotJYBupyXzxqu",
+	"adR6VolTjJjiGGMO7CqCmkPPdXKtkyoOjt27LvytmBqoy5IbsfefN4KgDxJWMK8qAZcAXpaztYHwbRhA",
+	"7rhOqeMTglwS46MhykpritFLGlsiFF4ATgainglhj6sskCfDEUWOQCacsBdTSuUwdLUD7psyVtbZVop7",
+	"KxxeMJ5FUjt0sVhGuoMePUqYLnC0LpKdwM18lIAdZymZ2ShWwBJ3GDxvhF2yhTLG3ic/ikUZwXzsGlQS",
+	"Ehy91PoYIxgCgHEUyeB4UIzrCMh6ox5rzcngUq3ETBVb2Ag3szh+n1egcAeG3AUpitjzqGuIwwWE9knu",
+	"sIp2dLTItuoQD2ZbyMigCN1ZI/i1jqQgkupH/Yaqk8E0/OLFKw5gH2BYDNgeQLrwcgfxI2MJGBCknNdb",
+	"9lyt7CY4pKXDLyIwFIdXkVy0YqZZW8leKgSMT145q1HL+HEygGAhNWfTh/DkHxBMgwKK1ZUJaKauAUeR",
+	"kuLtAASkNa1KTx2Fwlwcgt9xnAdVkEotHPct8yUdKtoETI+hm7sRgNs36rHgEXtxkT6FyKtSWsZ1aU++",
+	"TxpHm0MXx7FN/C65b8v4ohFi1G/X616f3YwVN3YXdh2y7WhrrMJoN2gtK3ChuJMCKwLfbkq7UudLpcgr",
+	"PFfNKjQJKz+LBg+I2HbYtn/KwgE0JI5Hz8PKAxPvpOlMR0lTJWmwdR1SbyJZdCYWnDhqdLch+kglTAAn",
+	"6kTprwRsw6E7FF9LHhn0NJ77KG3xDRcPtAkdO+QhgK63h8Bwq9rHVBDDoo96LcFBECjKArHvXCKSbfsz",
+	"yO80NiZkDALOY5GQxHPu+RW1SW64UZ9xunNAKDiaAd1BZjMoJ6L4vDMDYg84YhHrEzod9dnVo/QvF7SA",
+	"mjtJl5Ese+hgUqDHeI8TmkqhT5lptpGeGZaW1/U9TSI8cq0WPN2ox8EQ4+gHA0AGoTRZUHodF8C71DJ5",
+	"ekDYt1YV6aO8DMrKSI+TO+pawk8GV0phwRfHNQ8R1kY9DizQYcVHwyqlrjWrymvBGr4hV+99wpvN2N/X",
+	"ylLPstRGNdsMdBBjeL5cCWkeRLcv+Tsd1yEGn68bwDfAJFiJ8KFJf9HJYOqfGzVlleCugAbsOwqHYOwC",
+	"5gT8gAKP7LrpiuslCmWSUaNMNeUC+cWuC6ItT8CzBg+InxP6aEGScGJgBQEBcJ3eiIZXYTOSnjiiHHru",
+	"eWbMwvEmKitgJhBi1Ag2E5YFUhJKmyci6NuIXQheYCEY1ByJT9T2wgp8csdfGGk0al0VlIjrwmrdadBh",
+	"0One/Rp59zVZFa1gD/kI9jiSFzxjPHL1+xO3EpJElyltWFx3xSeUQMOjfT4eMoSiQeWeRitcTlISlxSo",
+	"OhcmX9pz6uq3yABljEpKSKohm9lnKkMdByvYreIyMpgrVtxmtjj3fAsz5npcZruCsRWKwE7HNQnJQLtT",
+	"h6J9ta3FCesCJINQsOsPD0iOqmG+RJQXh3XbBoxMp5ct4G67HykuItLKrULYgMW8K6ifwhrDdpmADOVg",
+	"D9d5LgRiYnR9lXQEW4ZLZ/IqF5KbdQNxAtwH97XMmrhFQPpo6QsQIfPyRjCqrMb4QsWaou8HUAk9yXuD",
+	"dRnL72gRTjjigXIwt/wL6CbptnecCdOTQcYvrYqGeUZMyVCJJXNwkwji7ZWAOK2b1sxLxXGVJHspR+fw",
+	"RjTlvIyZyDTWDHqiDyLYbdtZAaCQGBS04VugTaqvID6KfG2icUYybHqYzRZgBJEVA1ecCaRDMlNbrt83",
+	"3E/t4BYXSwShfs9dea2dOEjx0ViuKNeYDA5QHBjHBkKIFG/ng5O/7Ubs+Cf4ZfzEx8F9aCMFcbntDugd",
+	"ajX7R5WFMflkaxDFnOBLQPiMU0xNGHUU+Pb40dEhQdafMa8uApL9VUkxVPOdGDYUP+aWuldWe4dBtZLJ",
+	"w6RhfAyC8uMU83j5EukF/8arNWEQzDHIM0JcMQTJ4u6AloMqY7MtwIlQ3LAT+EmK3Ehgnq45aBw0akiB",
+	"sGcS9Nix5BFozIoXIiPeqG4AAgOrSVIrbiABOFZZcYQCyVPxwhGk4+0wJH6ZPGDk3b8zXF/f9asUfuTP",
+	"gldmuRueGtI0XSiYur49CHgPKBp21ANJNdtOKH43HViYwqra6WHpp7ILtBJlQaF6ZnkkAKg0rOL5tZWj",
+	"mnKxNKex2GPZqRGScnS9VcJnTmlIBCDr9PQE3iBZ0IfkWZqqfIWxmmstYlQj9ATCzUWXzT0w91jhD9Or",
+	"OMG/udOCzHBdLIRB8KY4oZ2yiuFLO/pSLqYn8ZScZ5re6SZvWf2XrJEkA3a8Is5uuRUmlSCmJKvXTa10",
+	"O5XLhZHRUg1cxjRdZhiA0k7m6uR6pfIUjDItnNS+7CQiDPdB5sgtSaaYJPHixpXR9ZmAu1HQYFXn2uEt",
+	"gwSmwcgEwr1ez/wXVqSM70XHBUN4wReC2XVTilvzuOLXIgFZQbH0yXhkaYBFo/h0jeg/jbcXObyrLZhK",
+	"7pTaZtxYkl0C0a2EPaHhMFGFoUNy0LD1zE8ttcUB7DKR9PptQqJ3xtAfjJzOOXbvp+bzRhnRP5UoAD+g",
+	"G0+KRtV1KuX56w4NA73AtpUY4cEZG4XIAW0tvo5AJbZcQsh0UpQp8+sUhvxPzqdT84XIAoYJJDsqRFBX",
+	"EpCvu6lwbSj4Q2oZ0CCiKfQuE5R+21fSmfILQqS/WTbiDvH+fG2WvyCaw221I1wdTnHg++tDXuti+8Z9",
+	"YBOZH+P+VfomCURfCXN/mvJzTdn9SCN4kKXh9bOO52sswZfmIfn3AO93ULtSY/gcdP3I5NhTYwcsxljd",
+	"TDEQmskkfUrmSG9zJPK1asaOBbJVN2DaKpbXySJq/daZ0tGT7z+jYkA3axLgtEoJd3gLUuuUTW3jU8CX",
+	"JyEJIoYgA4qS3XccxWjBy4PjKshTAL+34U3RQac4sFrnfw50sn25dUku0FZq9qgM+y6Wlvlht4IZKPqo",
+	"8YLcQ/KLzhwCwj7t8xZhbsXrv+HKfeByG/841NdlPVQ1TmZYK0vrjS/82Z65t1F86fSxod2ahWQLgHLC",
+	"cGAzwov0ZnQqGhN3+2SPMeNQ0TbC6uzLPEY7F2X/jtqYEaCHk4Ls9euUgPA2YPDzqiLTzF59Gj/ASwbs",
+	"LVxu6btec0CHgHchQeDFBKV323Qa//4G4a0DWgt2h/3t7ayfe+9DMtEPgqUWjcDwIiUFesyAQzpn12zL",
+	"zhHWFYr3oHeSG1YJrg0i3899svzU3pVcX0O87lhOcTzTXcCH3vpJmW0bvbGVuBHVroNDV2WtxxKK1gIH",
+	"t0NcldoqEyPH9MuoWj3X4H+j4iruwDo3wJpq3cRk3iGdrPPgbuAXV47VuNuU7FWjzzVLtYA4PgX8953j",
+	"966yvclqO2KEuUXWYFdLxfmxW2YUDItEryCiEPZwiDgN+iC72AW85cfdCTTbB/fiTHwQBmHv7hF7xxuw",
+	"giKtRDF1GKquVSCAsgAlVe9kKbQvcnFjhsdHTx515ZSj/qpS4/Hl4RcseQxmFZfXhxoFr7i+9gtmNQhe",
+	"9AI/orcbX7I7HuAcq1JeU2wPFNdBPG+ow+MjMrAYD4DM+rcRIkPwihml2ouF3Qy/P751tX73olBdukrK",
+	"JTeiuSnFJoGQ5nAHU2aknECZYWEaocEpBlkqoFqsKJgOsW3zbuVJuqMNggceBmXoa4MmgOh6QTPJx1cp",
+	"gBvg5s6gmC4tKZX4jva5zEnH2nixuoJD53GVpOo4q8rD5x3bnxMzdxVybi3QEJdW+ASUuU4CKkFQn73Q",
+	"lmrdZExVhXATO6XCV9qQexSjZshXdyf4sUoUr6GJ1JwgQ2HSCEeWd5kXjncPhCpNCCUxRL3iEGIUhUtT",
+	"4S4F0Z+OcqhgX6s+KuC3wPeHE5Z9PY2RFUkEZMEHuR2dE8Cf0LN+2gl1LzHQMjdsXSsJ2qymnJBD9+Q9",
+	"DuoC2r+9qqQZtA9ImFVEkZ2NDDSXxawlyZM28n0SZ+YMnc6RDy7ApKqNvL0aZL+u+UUXGFQMSm8oUAjC",
+	"yIPQUagUTFtV9RzFCA0Zv8cIiRCHasXVhhK/Dq5uJEXRWwvtYOvmQZC4kDscSjRFAf/XYnsrp1jyR0+f",
+	"AUtQd6mIBJbl3loVfTWk6VcHLXRoWYak/TRuK+53dwlcETA3x9R5iLds1wepip6C+eKj5Qn/cvn2TUxA",
+	"JPWOBre73Q/T7/cUu6k5Ojb3W1R9tRh4PbkATakaKvHROWOdwp3BwEFGy1jLRsv7ShTl2m7SslxAd7fK",
+	"ZZD4vnZ4sXeoHJU3q0mL6HYHz6YQE0SOUl9ipOwC/kV87dne6q5nw//Bh/84Gv6QqvH6KRss1eY21FsM",
+	"X5+HUKF4ER20BxTr86iJaXiFQF49W28Hk9rwWEG6u5K5EeK62jK9Xq14s8UoMCileStwYmqXSOnHTaFV",
+	"QSVh9HspSDSTxNiiQNzOaB4fHX2z8dgFnuh+x4/9/R7JIKxA2bAlHd3qZUFk6NBNWIN+crnizUKYfuNb",
+	"myqs1FSCdudURBAP41KrkBE4V00HHBE5DbqYEYJ+BDEFM2WWdI5BVXQaJVkz0NzOm7jwPlZcwogEwavW",
+	"15WSArEfyaR0Erfmfo9Opu0fXHYQLLBrogs8IIZPTq5VyPMAB4Am72KcOJJw1EWO2spX0t2r1O2U3v3k",
+	"B64PtP4QvqYvzD+pBC8SM+v6wU58ZS4fIAPFXcoIaeBaAl4iStSYFViBTeHlHCHa0cfl9yRGzbQvtiEz",
+	"U+B2GRapmhSRY+BQC3gUiDUxnvZvtzvROXFVe/vqv7nkiDWa62D29oMsupnorgVmMWJnVMc1/Ih1tC3h",
+	"zKF4DjchJhXTbgslO9anN2+vJpdXZxdXADK0n010Fi9L0WB3jSIK69BMirW4o3KL36KnVv5KNAsXvK/m",
+	"bOqi78EQHEcN36GMfvqY7R3W/ktvtz70XtmXlLPdqtEHftWtJX2Xz+7UVSrYLmYud0CvzewKHiIqdnnQ",
+	"7Rbj3fP/BVv5WfGc3pP2OUGd/uO7R3bSp6lt2uFq+++4g7enw/A+j4xu9QR2AfbTptU9uO5xJo/h1xDu",
+	"gxIKSSY+eebwyiifW3OCKDNC4NvpqqfOYpCqXEg5zkgbLot2J+1DMKJ9HV2IheVykzxdl2cmqp4lrIWq",
+	"K7Se4KKhj6utUn1xCBnOe38oWdvamSh3f3ghIpe5k4oq7tpMd9+gZJp0AykDX/jAd93pJzlftNkkTHeX",
+	"P58NHz19ZjfBUn8zzLkWbCk+dmrczR/lx8WT2Xf8mXj6/dHju/49SEWQfPjt2ZM7hoA8exIFfkA0dGvQ",
+	"MNeNqM0hMegaXvySMPTLrczPXM3rnR5/VbM7VDs5jP/ZHv9YJcx9TSA3mMxN3HfYt3S9kXdnMiC3U/oY",
+	"qAIg8fYDxWO9CQcQj6VjpRixM8qAHsuAAkPt+3KzhCW04Vv0t4f8mgOCOCAkYt97XRD8bnpNaIcWRicz",
+	"maaUFTaF6Pkprfg0Y1NccoJAxmWfnoaa7e338S0ov29fcqj2+BLlCabyUu5G0F+nvD8OJ3mX/l9+YvpO",
+	"xZ7aPH9fizVkRrQCXHyenoS0AaAQKsCL1HJCUQghuRGiFYyCsERIDIZgZdWwGS/2FvsfBnI5aZUhx/gM",
+	"oyCOatuygOCoKT8aLywXE5KKrQ8bHKIL7lrPxRVm81hT+wX0tLV+jxnv+OigRLtBsRZ3qmp4qKXTSsy/",
+	"m51TbaRoJiIN4H+1hOCCVtFzo9Bo46M4Sg1Qm7uuwCf7A03/c+L215HfZC9LdO+BnOgrk+/3pX6VPU+Z",
+	"fd0IPFGn+BfwzbuEQX+VWOU/cGyyXZS2G//3rHn4du4iIB0W1YFFD7EOGUaVgOh0ChWvtqTxQoQFKIyu",
+	"aju4+jyO2rpB9Cwo/I454CsB1fLSQ6A0zl31aKUakeQ5lH8B+AAEp+GwPsk6CqgBgO/RijPaNfUcGpyy",
+	"G33SRvM7vODqQXILyBJOcOmTudNFJN2S0vr5KaZO7HsXnPalRe3akVmHp/D1lqghGowabpXFwyA2B1wC",
+	"+A7Nqid9MIhxh6T9tWNoQj3PPdoMCn67U7CHb0ZAKb+qdSPFlkFksD1AZPDo4wa3EseZr9/JK54q2gXo",
+	"45Q4DKURqwgK8Pzi9QmbFmvEJRGTQhjMu81adbI0SXkBiUPJXJyyqUPCKuUkb1bTzGe9oedgNwvMGMtC",
+	"EvXM1QahlugNjRGLM7FYt6sYl9I8e5LcX7TvfqtK2TvxAqm2Jp1AlWTR5sgxE8rLZSAjaahmKfQpeyV4",
+	"kbFz5568IlFvtyTg50T6HFzz+3NjgiBZqdljQw2ERWCl28gAeEIgbXixVGqD9wlk0KgGgZ8pMD6AmaUW",
+	"x96UEyKoO5GFj2nqs5pCRD/karNmXR1e3/Wg8KfbJX98/RRNId6HDXqcFUCTi/GZMVTZQIWklluJLDJh",
+	"kJ53p3X/jEvxzto8lW6807i+TjXtYBtL1tXuD0zzN/puhFooxk2c1RFvix+2Zt17dZ35W6fH/ZbUz+HT",
+	"55C0fnjek7OR7NrckfsfbGw5o2knK+gDqHBP8Cap9Q6j+O5wCdT8ZMn18lDO2KEKN8JOY1lYhkSSlFvy",
+	"P2Tx9IrrvsiVFd+6oIITBhFqGWvErwQK5UKTMwTBn/C1Wbp/e3CUjK0AwINAvL5q/XZXSTWUuDqscjvM",
+	"+KAK7rBr6eLtdif2XTf2d0yJRhDGU8YhnsOBhlkVLbka38R0eZsIHGVB7hYWR6Y0PWnVVo+q3+JPJB8Y",
+	"lwAI4ie+5Wvm9r7nyra2yu3Cxy6ek0smeFOVonHyJlvygvGmKW+sUgdJqbyq2sXDceiBmQJAYCg6htGX",
+	"vSzyEIsu5jvMCUUNdp3GR6ZcgLOZntjZKTSkbDgZZOkATU/gpJH0LKQHZzv1gouPnyP0YC63aLgVlcZF",
+	"hhOXlxV2Fn2HKJnwNY7IOSKnJ6GMgQ+AxwSUaUt0nuJGgNMyahsrEvgKHoSiDE2eOrAlX0ceaxh4+y60",
+	"GHs/AZ8IfEWzdcT0ci5ZIfKywEnOKpVf08j1ThaQg8ttWAwahEF/rhg5lq937feZu0NpPZ99Ea3vQd7c",
+	"bECDbZVCTzottcjXTWm2l/ZIk2EbKq6kLHKuVoxD/kcUTgKNCOBR7YIxwCxAf8d2/SiWxtQQxoxAQZcO",
+	"67EvuvrjkN4cEuIkyF/a8FU9zRz8xT0dg0Za+sCY9CwUi4WdhojOckU8Hk4Gutk0xhQiur0dpasIRvCB",
+	"YRS+n+HN4zArXpd/FWh+hWX4q9imlrJvtZJ9YqmcVB806EtoI9VP19+JuMd5g9sYY25modDMVuasUYia",
+	"6fAyN0LUty4NdTLEFvcN+LbNdi0F/yQ9iPecd/faO325ZpdWI+RNwd67jUU42FY5HZxl74z8fPxwd6b0",
+	"CVL35gl0knMqDe5kRwBDcT5kze5vlqoVBlzqLOJSwM4pI7EV7vwAjUF8LOPCDA4BrAUTM2IXHjEamSWh",
+	"v5llo9aLJUQo4r0IBwouxrFEL7hWq1b04liO5Z/+9I6bpR796U8MEycB7hlTrrVDDi88SBfgNDRiXn5k",
+	"04fztUT72MOb42nm34tBvfhYmoYDn0O46BH71zV2Q6i2hyHr4FDPQyEqO+BLPHGaoIDjclR0CbmyXa3K",
+	"VHose0pS4Rzs7VkodJbCtThi7zBkySE+l43jl/f0rXWuEGSgAYDmFlaLRrSzmQCoY6NOAyXBD1TbYQnC",
+	"jByx552Dj0fZHnwYcnsRSjmW0+7xxQUAeNw7natbuAcUmwAkpbF0tQDCm5iJi8DaCIMPjgPaUlBiIvKj",
+	"gtUYSAfpUYTRiYHbvoo1lPOJqllnrpQ1Fn/25QNPx5IKRdsWK626pKFnQ2h0CG+N2FlVQXkBe3Sh7gKi",
+	"x0msWrPKKPlc2/MP4s1YTj1823TE3in46QbBSYGs4Zw2UI6Qypb5Sk9XlNYgPuaiRtkD6nat7Bl2azmW",
+	"iMSFcL5QcATuN0THd2f1CYKqYNV0tJXNA2hxuOkJ7Z6Onb7WtBNXDc8tsf/pT7Ao7kb27Ppj+5Fl0JIi",
+	"ChqhayW1OAWsR5LGkZLtbO2Ba7eYdZtTDZuahuei5o2QWPoFoVgKpiRGoVRlLiSqpcTMX7+8IpQvlD30",
+	"ycOHUPcPcutHqlk8pI8erko0EZQGlD0rcZJMpxqrvt2IBtHgBsejo9ERmL1qIXldDk4Gj0dHI4pdW4JA",
+	"9XBSUsHNhx4h9FM2gKpg9vdkqstbu8/SWCJ3gO0eqdbslJ2xsiowjRELKP3rBlFDXLA+hunv1kdz9kmS",
+	"7qG+SKlZvbZ3AZRCPI8rXsR0qpdQZ8EoV9IG46CgpE2p5MticDKwOuyZnapdEsfHe00+4ZWH3s30soDg",
+	"J0c4sGiPjo5cmLRAT2AXLh0C+EBTvdUqVNegaMNlnoQYQ3eaT95CIQWB++xq8QhTyyGz2kVx2wZoQAso",
+	"Swwr8eGT23+sCofbXwnT4wYIrQOYve8iFB2MqeEe1SDE8iXoU4VyqQgWh7UMeKzCrHVUyWFnA5/DyM7q",
+	"+s47eFbX6A/5Q+11ap87G9qGSfPrLdWmQwg/qWYhTEwA5K/hsFydXc8GFJiUBoSUHtV9t2vYaiofFDbO",
+	"WzJCDUpf6qiu2UIJ0PxDIUR7fSCYMJk5QpkkrI5wYO3JUiM8CDSZQ7wkdtt5qeklurH0VFc3gsxTkT7m",
+	"K2c6uHfVQPlMELJOIjWbABISnOfd2nwJ1X7wVUl+pFivr0WBLoj1U9tWRmnYvzftu5pSzoKSIPO/lDei",
+	"xeV2S13OwQrQy+wAU3lIbApMmkmcyzOstkMCXOz4OGEIgwXCFZ2TCPxx2u7hv+fN6s//53/97/H66OjR",
+	"M1cOryzssylIUk2oZegzpF13YwmNaYhQsfSddQsAgjPNlZgBTa7Z+npB9rBYPRXr3rjSF2ynRFnMzLEY",
+	"CLDssVzyAn3Z4YqOyjCete4DX6vikGpn7FqIWntWkLl6Zzv1x1zYc5k8WOd2dajM++DbnBLo4j/onJwj",
+	"xHjqrISfdo9HB7k8lGMD3TbeNIjliM4JqEPuoLSDYu4sHEJZthusp4kkMWJXoUhlj9yWlNrOW0Etf1Dh",
+	"LQxynwwXr2p77876ClxG+xMvxM4uPfytLD49rBs1E/187aUhvJcQ9xylMNGl2zYqQ4tFhNRPEjrY/CEf",
+	"HzwrpyQAoiOAfBGS8WJVSqyiBnheeiznijBvbbdTXtyUuZgm703bc5jznfc+fGo3P/sj0srtdOIkLo0l",
+	"ZHNe81lZlaYUetolIX3dhTHydcO4sRtpQIYrDYL0FlCDgGIQ70xmNx6JPE1qr/k1yVURPuWKN9caqpig",
+	"D0xnPtyYs7Us/76G+ly1aMw2i4p8OfiAe5rKViDOgQ/dBCLVTnZEr7Ecyzb1QbxrgZjFghcuWKeUgQrZ",
+	"BVg8qHxU56j00CguxH/R6cF0+hpcZXKHVneodAZIcV9IqjqCpuhH82jVIoWozKXSQmZB8nG5pGxeVpVA",
+	"6+ZV8DFikbNr9O+3aeQvIrrCPFLGf0Iq8XProRYdfo/p4We1aauT3khEqHW9Gw7WrWSFqqjSHZlkY+SE",
+	"+xc/nbPvHv/w7EEbROGEjFTGFaLTrmRukTn8W1Bm43KjRBgZ2sxdA1SX0spcULl1xKbxEsNohjCaf4Ki",
+	"ejBpfi0kAIJC3h9ErRPUg6y2ZI0Gy+cVRCPqdQVS99LyV1fQJglkRzC5GavL/BoLMEJVyYD8wBD5Idzu",
+	"VM8Zqji+B4eMSRWEjLBu2ZNHj7BUVIC8jVtoBU9glEzr9UVpVwwK6mA98mUpi4bLXJy0xoNWeoXp19MN",
+	"5sTrKaDuBK7SqWOf7Y6K3X969PjBiAFsAJWOGEsMp2BGLRDMhTwaldKoSJFWM2LvMXbfe4LAdjCPbSgo",
+	"6VAszCZUykzcI79AcMYfgk18fSWqDXnye2tRd2ZPhKe0Jf9e1whBtbeXn8217DUV7EZDiuZOS1GQ2qBD",
+	"rVEq+W8Eojj6pDUM9cc6r76Yfc5lm0w3nApJu+u3Uoux5DqEldwiAcGNB97W6cO8WQ3DNNBXJRmvSh4S",
+	"WtBntmvK9Z+dQxDptyC60Md/kPr+PC7blSC5zu+3mnNje6vasXHtkljLyYN//MP9RbEjUMR66Fx2vRLS",
+	"lRfl0Xt3X8lcPMh82XXt65tnyFp1J/0l87WH8RfnzoNrtJRG4eXC65osbjTACVittP7zcczdvZwWys0w",
+	"zaHcetZqPlzVttWxDJ5YLA7u/LGJUuHgPXSjwM+setxr87bvYxViuo8AnA0c2n95ccVisXSasVkDfMbd",
+	"XTgQCjChR+3RVArUj7E8Y3O8UoJlh5SkVuG8XKnr0u6AvakpQVIL04mRQJOlw5i2O6Tw2vSgdXjV12vj",
+	"rr2xTFjziJmAoOSeB0sgeH3ehMvXF+vH4if0Q5CzSAJxlaliCSPFS6jAG9iuzh0l3/XWxK+xltlhL1/a",
+	"k3Dw2y6N5Q5vP4+OYJ/8nmrMv4dtvaPA78dHj27/4keeX1+pq6VAE32Iyxuc/O1Dy/EIRNeu97dzsI3q",
+	"sS222Y+HfewxxcckC1yC8pQhVbukABXXMej4C+XBtQVWNXXOaPTr8LH0pfbZFOp9T4nUSWSjCtS+hK1l",
+	"kfD2tRUL4DTCVejGEtdMM0KGas+yQMfUWL5PWGDvo07xAIswk9UWw2lRlKAqkydMix3fwpQYAhwSn0Hq",
+	"WYCV+rGqFFuAt9wxBRh+yHgFfiLIEBIvpcHAeV+Ou5RWJifh90xuHWAlOEpm27F08RqZYy9+opl3lxDP",
+	"8XEcHjORgPWh5KGbLl1PmB859UqEK0Z9DYFIlgdC6+QDhMBYjB4DOE2hES3Cp166wNrNUuHKmPZGOtRO",
+	"+3tA7Ex7IGLmc0m4oh1hJn3i3CulCPykwW++pUwSDTTlfcarRPmYMUcLg4xiEmFAl8IMz4GW+rqjlx/+",
+	"iJ/Ty58+taWcH4UlTnczykXXOUHs5RYm4gLL+jnIFWA5oEQViq/Z6TkGhg4815K9gnRZoInbcQ736cjD",
+	"p44gVALu5znIa66kKSm4AcVzyXUGIV34Hej+U2I1cLzIkhDnBVAmAJ5T/2ndlDc83z73PYugH/jecBPV",
+	"iL2NipbyRti7+1qqTSWKBWnR7vZdqYZC4kIoa6mjaGazLJuCUcBRZBXDlcvjwJxTAEeuSoiyWvEtIbZs",
+	"ylzsOUIujO8baQPtcra/syaQqEGbUkHph9at+1siLv1vHz51LmNuIkF4q9lM5FSNLUImdYfoHdIQHaMW",
+	"j91/huaqWbmTE3FxH/KHEZ1LtQlRmK27xPJ38Ph5f7YPv4XoP39tYjksHkLFeL7ks0qMJR1MdyVD0GaK",
+	"qEiew0kdSlEfh5vNZmhnOVw3lZBWKi/uyFupxuvhBHYnEe7xVxXh4tQ6pxgQJ3IyRdjcHi6somo/Sd0x",
+	"0kvZbAtWE2dbyXxIYFShhLJktvQj0Azm5EJ6C8+XrlaMioA+sLaMi97lqWJCY3loNSE7byuH+Zhnb0Th",
+	"DehUEuJoa7tYj46yo6MjK5RAolSoqQbjgEVludIoZYwlVk2z8tSW6fIfYRJqcUo2TlQnqaARHBKK99Ai",
+	"V8DJWd2oHK6in1TjpCGXMJI4DH8Rxhdl+payhesjwdt+RpkaPW7dIEaSADEsN+iNreStXZua7w4JsRG8",
+	"2Dr7Rij4eqiJ40zH1WvpgpuGdpwlgrT06AcyDuysesh/+C/V9PdXTSNw9rtqpzvEc5uC2iKdUyp8DAWU",
+	"px7unjPNZTFTHzuljW+lm//SKr6yVhHWt2//tzLfLwi5mokOyB+vAqxCTohOHCFBWtUaHKZcFlf8sEI3",
+	"ehpik7y3gXnjFxn+Q0oO+PhC4WT2M4eUTddMXIyRokDAv4aWVvgVh3oaRdZ26vtNKTUK2DNRSiua1v76",
+	"5OiH1KVzaVfxrrzuebO9WMtDmNG7RszFQWzrZUCfgEy5D59xluxk9p2i/azLfv1cSeB1jw7hdfaDf8VU",
+	"3I6nnOwwodQpRt7BzRnlZcQBngQxRX6GQPKwQYHiH0JyVD/dP1fCm1goPxBcZmiKAatxCBHDAc0xgNsK",
+	"LSdgStOYHknF5grBCyfKRLruBl6M7OWIjTuWmyCDFWuIP60bBWlWMGudQ2IjxBL6ZjlECpGvuTSnkCy+",
+	"iep3LnmzqkCWikMG0OHroNdS1A2L9Q1ZKiJBp7xGQEhtAYpf45aAsbPUdnnY/Tkl2D7Ys+e/oVnkU69Y",
+	"NEWxFpx7LuGfAvdjXFaIvwbHOorqyRiYz+IIWFoEPv2mQSwtOOwe/3DAXaY4pK4cCz4Zp3mHM7q7AZk/",
+	"ZLtMEz2in7NKB+a4/BeT/SwmS7B3B5ymhzMXlNTj07dXuGu61OzXNdjjAvt0zkSX04Ax1qVkU4z50VNf",
+	"MgdKNULoyQmMEECQXds+BMbF6kB0XrlYztS60ZaDWkm4UgvI10UNuyqvSe7waqtl5FaHhvxDqyv33fc/",
+	"wrz/YMT7jWJaYK7/QZEF1DcArSd4FSYlRwRGXDkDa4qvBq8a+BtCywgpOzo8v8dAz1q17mm8lvA3nZiV",
+	"nhOKcvfx0dFRyEK/9agGsw7Eh+7LebyAoBrdFqhcCLKO0Ch1XE4l59JBRjGpNijVkJ2+jdninJqUFgEh",
+	"EhiChLB4vK51NpYACwL3rD2q6FurKo85GcxoiEpIyVABo9EXIkf3gpqDa6soCY0GsI1H7K2E+uRkkgK7",
+	"GbwO0YvZWKJvA+MiKVvDOeQckqmrZqzW+VIUp1bzClWRW+A/zKUPr9TKKhVgOYYiXi78DjN+U8FIY0le",
+	"C5yZTy6kXKpQosUoZdV8xQCrwNJ6vjaHGs0g8MoHx92ZqSEkbfj+mwovXSDcxFGL4i+sqN05UPBdrCj3",
+	"ugs6p+dhXP6q7xi9aPuoRAgeoa+9RIX+8oATT0WqQVPWziEtF5R3t8oCpFJM/VHLrfC3sYT4NzDiOjgi",
+	"lPuvxRaQCbbBfhvd/o58IcATVemKh7IF3nAdJx/0nInRWO6LrzulBNVpTZhZ7vOjjEXqD06/bBInyfn1",
+	"W+4TAnHApByA0x7LO5yCc1cU60vPQPZbOoWAaIA8rC2AO17wFgY9IeT8fS2gVixhKiDAf/cKzg48Pi/g",
+	"60/fOkjezrL/gOIvGWB/xaUNiRKSB9ZTvqgN4zO1Nq6kJu1Xzxn28HpJnY8wTcrKOMedq4GA0TUre6mn",
+	"M/Xeu/yML0jSy3azDKstkjje6YE4yDXaQxSIT3rg9ljps6drOnggcHuM9tY4OqhnqcGEUkOHcfQ2gnr/",
+	"klyXyDE9/mcYFdTPS4+mDdp6oJG3VaI8vVIo/liFCcPgS4L2BdsoQIZGw4NHw++Pe8aIvyOUbBjh/qoh",
+	"O8By+zYUSy6FOgHIMlHzAZTMfTCbSS7kg0r7hnz8uUP2hbOj0GpvXAjjPJo/yx/Nn4rh4+/y4+ET/vR4",
+	"+P38SAy/54/506fz49l3Rd9yB5jfw8jBAQb3E8KGBHkDOS046CCCkuTcGv6To0fHx/2neRKjC39dkvDr",
+	"G2GZINbdV60jl5pYAh35MIuVR+f9bVetAuexVgBOH0/i6VF6EFW5Kk2ra8pqwk9W/GO5Wq/CAuNfx1mi",
+	"KEHqjp9K8dFMW7Ej6OFoLfDrX8+2b8qjj68vj7avj/918/ZK/eP1c7V5/ZPqWTuQaPqI4fHtxPBNhXIP",
+	"nJu47a2yVYP7c08SOB74jEk0v0CcdnSp02Ub3+leo6WLfccGi1C5d76f7VffOo0wRuTuMcBuEOi3tWRv",
+	"ZevkuvS7nFAPQfcGgSZAjd+2gA8boVV1syeN/idw4lLxMtmBcQVcMIKKHQX03nYBgSj9FfFmIQK4QDnr",
+	"tOVbsddgyHS2K2fVLD2W9lEULI/DocgXrpkHaAUwLtNspyehMrnzbqCy4JQUq0K3O68AWg+cPivE5SrA",
+	"gyi9WGRGDlvWo+miwhOlQp0G90QhahcLXFJ9c6szKczgiCXalD5ygTvzNcj465sEYXDrkC79+xkECQF7",
+	"z6khVB0ylnTOEJaUjVGBLffBGNbIghPThc8sOew8mWa7J4CC8CBQ9w2kXGp/jtBY2QcznWFkeTc5J8aj",
+	"GbGzkORG7dvFGEslI8v7xuUYgT88Tk4n4cU359HheQWhR4hdDe55grawX98PCNfZWLb5xIOQoBBZFmAm",
+	"du3T5G+a7R+dh++lwwy2sZSL5EZ26PLKsm1Hv7A6WHrZoU3vEl43eDYCP/7bByubOFRp/KuDW9x+uBNw",
+	"K5obt9jt2f2IdcRcddd7mi24ERuIJWxc7ThIb/LIjy0c2h7LCDUCeokVWeqaKAvBbENbsKm0GH3xl7uB",
+	"MHZQKIGTNIVBMLtjed89TOB9QnswJATizbTEGL9EGiy1H6coJqTWHew6hIhE8tctlMgQop9AHQwdAu7X",
+	"bk9RpIxzG4Rv0NWc3I9KLawIGzu+XSJmlE7D4XBSa0SZiTGoTSfIFIMjKUFJMjz4iOVO6hRmqZODI9o2",
+	"H3eZpSyvED25ayiKiQGkGZe7k+g/FPNxFsPQuzMt7XZuhaRK8YLNeGXlg4ZcHOvaNqIRwpRa+RlzVT99",
+	"+PT/BwAA//8=",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

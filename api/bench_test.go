@@ -79,6 +79,10 @@ func (s *stubHandler) HubspotWebhooks(ctx context.Context, r HubspotWebhooksRequ
 	return HubspotWebhooks200JSONResponse{Ok: true, Taken: len(*r.Body)}, s.saw(ctx, nil, *r.Body)
 }
 
+func (s *stubHandler) GetOverview(ctx context.Context, r GetOverviewRequestObject) (GetOverviewResponseObject, error) {
+	return GetOverview200JSONResponse{Connections: []HealthCount{}, Waiting: []WaitingReason{}, Minutes: []SettledMinute{}, Allowances: []Allowance{}}, s.saw(ctx, nil, r)
+}
+
 func (s *stubHandler) EraseWorkspace(ctx context.Context, r EraseWorkspaceRequestObject) (EraseWorkspaceResponseObject, error) {
 	return EraseWorkspace200JSONResponse{Ok: true}, s.saw(ctx, nil, r.Id)
 }

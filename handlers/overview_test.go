@@ -1,10 +1,12 @@
 package handlers_test
 
 import (
+	"net/http"
 	"slices"
 	"testing"
 	"time"
 
+	"crm-connectors/api"
 	"crm-connectors/handlers"
 	"crm-connectors/store"
 )
@@ -46,6 +48,11 @@ func TestTheOverviewCountsWhatWaitsAndWhyAndWhatWasSettled(t *testing.T) {
 	}
 	if sum.Written != 1 || sum.Failed != 1 || sum.Review != 1 || len(o.Minutes) != 60 {
 		t.Errorf("in %d minutes were settled %+v", len(o.Minutes), sum)
+	}
+	told := decode[api.Overview](d.call("GET", "/overview", nil), http.StatusOK)
+	if len(told.Connections) != 6 || len(told.Waiting) != len(o.Waiting) || told.Waiting[0].Code != "unknown_fate" || told.Waiting[0].Action != "Look" || len(told.Minutes) != 60 ||
+		told.NeedsReview.Count != 1 || told.Oldest == nil || len(told.Allowances) != 1 || *told.Allowances[0].Max != 15000 || told.Allowances[0].ConnectionId != c.ID {
+		t.Errorf("a service is told %+v", told)
 	}
 	if len(o.Allowances) != 1 || o.Allowances[0].Used != 14000 || o.Allowances[0].Connection.ID != c.ID {
 		t.Errorf("the budgets are %+v", o.Allowances)

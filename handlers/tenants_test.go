@@ -64,6 +64,7 @@ func attempts(theirs, own, connection, write, sync string) map[string][]attempt 
 		"listApps":                 {{"GET", "/apps" + in + theirs, nil, http.StatusForbidden}},
 		"putApp":                   named("PUT", "/apps/hubspot", fields{"client_id": "c", "client_secret": "s"}),
 		"deleteApp":                {{"DELETE", "/apps/hubspot" + in + theirs, nil, http.StatusForbidden}},
+		"getOverview":              {{"GET", "/overview", nil, http.StatusForbidden}},
 		"eraseWorkspace":           {{"DELETE", "/workspaces/" + theirs, nil, http.StatusForbidden}},
 		"eraseContact":             {{"DELETE", "/workspaces/" + theirs + "/contacts?email=ada@example.com", nil, http.StatusForbidden}},
 		"sync":                     {{"POST", "/sync", outcome, http.StatusForbidden}},

@@ -13,6 +13,7 @@ func commands() []command {
 		serveCommand(),
 		migrateCommand(),
 		keysCommand(),
+		statusCommand(),
 		connectionsCommand(),
 		writesCommand(),
 		healthCommand(),

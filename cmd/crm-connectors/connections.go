@@ -103,18 +103,19 @@ func (r *remote) connection(ctx context.Context, workspace, id uuid.UUID) (found
 	}
 	var list struct{ Connections []json.RawMessage }
 	if err := json.Unmarshal(raw, &list); err != nil {
-		return foundConnection{}, fmt.Errorf("decode the connections: %w", err)
+		return foundConnection{}, unreadable(err)
 	}
 	for _, each := range list.Connections {
 		one := foundConnection{raw: each}
 		if err := json.Unmarshal(each, &one.Connection); err != nil {
-			return foundConnection{}, fmt.Errorf("decode a connection: %w", err)
+			return foundConnection{}, unreadable(err)
 		}
 		if fmt.Sprint(one.Id) == id.String() {
 			return one, nil
 		}
 	}
-	return foundConnection{}, fmt.Errorf("the workspace has no connection %s\nWhat to do: '%s connections list --workspace %s' shows those that it has", id, program, workspace)
+	return foundConnection{}, &callError{code: string(api.CodeConnectionNotFound), text: "the workspace has no connection " + id.String(),
+		action: fmt.Sprintf("'%s connections list --workspace %s' shows those that it has.", program, workspace)}
 }
 
 // show prints an answer, as JSON or in the words of text.
@@ -127,7 +128,7 @@ func show[T any](w io.Writer, raw json.RawMessage, err error, asJSON bool, text 
 	}
 	var answer T
 	if err := json.Unmarshal(raw, &answer); err != nil {
-		return fmt.Errorf("decode the answer: %w", err)
+		return unreadable(err)
 	}
 	var b strings.Builder
 	text(&b, answer)

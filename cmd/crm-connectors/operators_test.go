@@ -70,6 +70,11 @@ func TestAnOperatorMendsWritesAndConnectionsFromATerminal(t *testing.T) {
 	s.says(exitOK, []string{"no writes"}, "writes", "list", "--workspace", workspace, "--status", "needs_review")
 	s.says(exitOK, []string{id, "failed", failed.Error.Code, "to do", "POST "}, "writes", "show", id)
 	s.says(exitUsage, []string{"nothing was done", "--yes"}, "writes", "cancel", id)
+	s.says(exitOK, []string{"CONNECTIONS", "writing", "hubspot 1, salesforce 1", "1 failed", "NOT WRITTEN", failed.Error.Code, printable(failed.Error.Action)}, "status")
+	var overview api.Overview
+	if err := json.Unmarshal([]byte(s.says(exitOK, nil, "status", "--json")), &overview); err != nil || len(overview.Connections) != 6 || len(overview.Minutes) != 60 {
+		t.Fatalf("%v: %+v", err, overview)
+	}
 	s.says(exitOK, []string{"queued"}, "writes", "retry", id)
 	s.until("failed", 1)
 	s.says(exitOK, []string{"cancelled"}, "writes", "cancel", id, "--yes")
@@ -140,6 +145,11 @@ func TestTheCommandsForOperatorsSayHowTheyAreCalled(t *testing.T) {
 			t.Errorf("%s: exit code %d, %q", line, code, out)
 		}
 	}
+	for _, line := range []string{"help status", "status -h"} {
+		if code, out, _ := call(t, strings.Fields(line)...); code != exitOK || !strings.Contains(out, remoteURLVariable) || !strings.Contains(out, "--json") {
+			t.Errorf("%s: exit code %d, %q", line, code, out)
+		}
+	}
 	if got := printable("a\x1b[31mb\nc"); got != "a [31mb c" {
 		t.Errorf("a terminal would obey %q", got)
 	}
@@ -149,7 +159,12 @@ func TestThePageOfTheCommandLineNamesWhatExists(t *testing.T) {
 	t.Parallel()
 	page := readPage(t, "cli.md")
 	page.namesVariables(remoteURLVariable, remoteKeyVariable, remoteKeyFileVariable)
-	page.namesRoutes(8)
+	page.namesRoutes(9)
+	for _, code := range []string{codeUsage, codeNotSetUp, codeUnreachable, codeCut, codeUnreadable, codeFailed} {
+		if !strings.Contains(page.text, "`"+code+"`") {
+			t.Errorf("the page does not explain the code %s", code)
+		}
+	}
 	page.namesCommands()
 	page.leadsSomewhere()
 }

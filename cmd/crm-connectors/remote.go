@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -60,11 +59,11 @@ func (e *remoteError) Error() string {
 func openRemote(e env) (*remote, error) {
 	raw := e.getenv("CRM_CONNECTORS_URL")
 	if raw == "" {
-		return nil, errors.New(remoteURLVariable + " is not set; for example " + remoteURLVariable + "=https://project.example.com, without /functions/v1")
+		return nil, &callError{code: codeNotSetUp, text: remoteURLVariable + " is not set", action: "Set it, for example " + remoteURLVariable + "=https://project.example.com, without /functions/v1."}
 	}
 	u, err := url.Parse(raw)
 	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || (u.Scheme != "http" && u.Scheme != "https") {
-		return nil, errors.New(remoteURLVariable + " is not an address such as https://project.example.com; the key goes to " + remoteKeyVariable)
+		return nil, &callError{code: codeNotSetUp, text: remoteURLVariable + " is not an address such as https://project.example.com", action: "Give the address alone; the key goes to " + remoteKeyVariable + "."}
 	}
 	key, err := remoteKey(e)
 	if err != nil {
@@ -80,19 +79,19 @@ func remoteKey(e env) (string, error) {
 	key, file := e.getenv("CRM_CONNECTORS_KEY"), e.getenv("CRM_CONNECTORS_KEY_FILE")
 	switch {
 	case key != "" && file != "":
-		return "", errors.New("both " + remoteKeyVariable + " and " + remoteKeyFileVariable + " are set; take one away")
+		return "", &callError{code: codeNotSetUp, text: "both " + remoteKeyVariable + " and " + remoteKeyFileVariable + " are set", action: "Take one away."}
 	case file != "":
 		text, err := os.ReadFile(file) //nolint:gosec // the file that the operator names
 		if err != nil {
-			return "", fmt.Errorf("%s: %w", remoteKeyFileVariable, err)
+			return "", &callError{code: codeNotSetUp, text: "the file that " + remoteKeyFileVariable + " names cannot be read", action: "Name a file that holds the key alone.", err: err}
 		}
 		key = string(text)
 	}
 	if key = strings.TrimSpace(key); key == "" {
-		return "", errors.New("there is no key; put one of the service's keys into " + remoteKeyVariable + ", or into a file that " + remoteKeyFileVariable + " names")
+		return "", &callError{code: codeNotSetUp, text: "there is no key", action: "Put one of the service's keys into " + remoteKeyVariable + ", or into a file that " + remoteKeyFileVariable + " names."}
 	}
 	if strings.ContainsFunc(key, func(r rune) bool { return !unicode.IsPrint(r) }) {
-		return "", errors.New("the key holds a character that no header may; the file or variable must hold the key alone")
+		return "", &callError{code: codeNotSetUp, text: "the key holds a character that no header may", action: "Let the file or variable hold the key alone."}
 	}
 	return key, nil
 }
@@ -121,18 +120,18 @@ func (r *remote) call(ctx context.Context, method, path string, query url.Values
 	}
 	resp, err := r.http.Do(req)
 	if err != nil {
-		return nil, fmt.Errorf("the service does not answer: %w\nWhat to do: see whether %s is its address and whether it runs; repeating the command is safe", err, remoteURLVariable)
+		return nil, &callError{code: codeUnreachable, text: "the service does not answer", action: "See whether " + remoteURLVariable + " is its address and whether it runs; repeating the command is safe.", err: err}
 	}
 	defer func() { _ = resp.Body.Close() }()
 	raw, err := io.ReadAll(io.LimitReader(resp.Body, answerMax))
 	if err != nil {
-		return nil, fmt.Errorf("the answer was cut: %w\nWhat to do: look at what became of it before you go on; repeating the command is safe", err)
+		return nil, &callError{code: codeCut, text: "the answer was cut", action: "Look at what became of it before you go on; repeating the command is safe.", err: err}
 	}
 	if resp.StatusCode != http.StatusOK {
 		return nil, refusal(resp.StatusCode, raw)
 	}
 	if !json.Valid(raw) {
-		return nil, fmt.Errorf("%s %s was answered with what is no JSON\nWhat to do: see whether %s leads to this service and not to a page before it", method, path, remoteURLVariable)
+		return nil, &callError{code: codeUnreadable, text: method + " " + path + " was answered with what is no JSON", action: "See whether " + remoteURLVariable + " leads to this service and not to a page before it."}
 	}
 	return raw, nil
 }
@@ -141,7 +140,7 @@ func (r *remote) call(ctx context.Context, method, path string, query url.Values
 func refusal(status int, raw []byte) error {
 	var envelope api.ErrorEnvelope
 	if err := json.Unmarshal(raw, &envelope); err != nil || envelope.Code == "" {
-		return &remoteError{Status: status, Code: fmt.Sprintf("HTTP %d", status), Message: "the answer is not this service's",
+		return &remoteError{Status: status, Code: codeUnreadable, Message: fmt.Sprintf("HTTP %d: the answer is not this service's", status),
 			Action: "See whether " + remoteURLVariable + " leads to this service; a gateway before it may have answered."}
 	}
 	return &remoteError{Status: status, Code: string(envelope.Code), Message: envelope.Message,

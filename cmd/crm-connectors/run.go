@@ -51,10 +51,10 @@ func run(ctx context.Context, e env) int {
 	case err == nil, errors.Is(err, flag.ErrHelp):
 		return exitOK
 	case errors.As(err, &usage):
-		_, _ = fmt.Fprintf(e.stderr, "%s: %v\n", program, err)
+		tellFailure(e.stderr, e.args, err)
 		return exitUsage
 	default:
-		_, _ = fmt.Fprintf(e.stderr, "%s: %v\n", program, err)
+		tellFailure(e.stderr, e.args, err)
 		return exitFailed
 	}
 }

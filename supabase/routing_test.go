@@ -11,7 +11,7 @@ import (
 func functions() map[string]string {
 	return map[string]string{"hubspot-oauth-start": "POST", "salesforce-oauth-start": "POST", "hubspot-oauth-callback": "GET", "salesforce-oauth-callback": "GET",
 		"claim-install": "POST", "disconnect-crm": "POST", "crm-disconnect": "POST", "sync": "POST", "sync/hubspot": "POST", "sync/hubspot/batch": "POST", "sync/sweep": "POST",
-		"connections": "GET", "apps": "GET", "writes": "GET", "health": "GET"}
+		"connections": "GET", "apps": "GET", "writes": "GET", "overview": "GET", "health": "GET"}
 }
 
 // Broken by: a slash at the end of a path is kept.

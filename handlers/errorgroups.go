@@ -75,6 +75,13 @@ func (h *Handlers) Errors(ctx context.Context) (Errors, error) {
 		return Errors{}, err
 	}
 	out.Groups = h.groupErrors(writes[:min(len(writes), groupsMost)], conns)
+	itself := 0
+	for _, g := range out.Groups {
+		if g.Itself {
+			itself++
+		}
+	}
+	out.More = out.More || itself >= groupsMost
 	h.errors.last = out
 	return out, nil
 }

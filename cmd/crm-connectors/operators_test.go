@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"crm-connectors/api"
+	"crm-connectors/handlers"
 	"crm-connectors/sim"
 )
 
@@ -164,6 +165,16 @@ func TestThePageOfTheCommandLineNamesWhatExists(t *testing.T) {
 		if !strings.Contains(page.text, "`"+code+"`") {
 			t.Errorf("the page does not explain the code %s", code)
 		}
+	}
+	_, example, _ := strings.Cut(page.text, "```json\n")
+	example, _, _ = strings.Cut(example, "```")
+	var f failure
+	if err := json.Unmarshal([]byte(example), &f); err != nil {
+		t.Fatalf("the page's failure is %v: %s", err, example)
+	}
+	now := failureOf(&remoteError{Code: f.Code, Message: f.Message, Action: handlers.NextActions()[api.ErrorCode(f.Code)], RequestID: f.RequestID})
+	if f != now || f.RequestID == "" {
+		t.Errorf("the page's failure is %+v; it would be %+v", f, now)
 	}
 	page.namesCommands()
 	page.leadsSomewhere()

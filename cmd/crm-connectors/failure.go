@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 
 	"crm-connectors/api"
@@ -93,6 +94,8 @@ func tellFailure(w io.Writer, args []string, err error) {
 // wantsJSON looks for the flag in what was typed: what could not be parsed has to be told too.
 func wantsJSON(args []string) bool {
 	return slices.ContainsFunc(args, func(a string) bool {
-		return slices.Contains([]string{"-json", "--json", "-json=true", "--json=true"}, a)
+		name, value, set := strings.Cut(a, "=")
+		yes, err := strconv.ParseBool(value)
+		return (name == "-json" || name == "--json") && (!set || yes && err == nil)
 	})
 }

@@ -42,7 +42,7 @@ func TestWhoAsksForJSONIsToldOfFailuresInJSONOnStandardErrorAlone(t *testing.T) 
 		"an unknown flag": {refused, "status --json --loud", codeUsage, exitUsage, []string{"-loud", "called wrongly", "help status"}},
 		"no such command": {refused, "statsu --json", codeUsage, exitUsage, []string{`did you mean "status"?`, "", "--help"}},
 		"none of its ids": {refused, "writes show x --json", codeUsage, exitUsage, []string{"is not the id", "", "--help"}},
-		"another failure": {refused, "failures --json=true extra", codeUsage, exitUsage, []string{"unexpected argument", "", "help failures"}},
+		"another failure": {refused, "failures --json=1 extra", codeUsage, exitUsage, []string{"unexpected argument", "", "help failures"}},
 		"no such connection": {answer(http.StatusOK, `{"connections": []}`), "connections show 0f6c2f5e-37c1-4a51-8f0e-8a3a55f1b7d1 --workspace 6a0d3f2e-5b1c-4d8e-9f00-1a2b3c4d5e6f --json",
 			string(api.CodeConnectionNotFound), exitFailed, []string{"has no connection", "", "connections list --workspace"}},
 	} {
@@ -59,6 +59,11 @@ func TestWhoAsksForJSONIsToldOfFailuresInJSONOnStandardErrorAlone(t *testing.T) 
 		}
 		if (f.RequestID == "r-1") != (name == "refused") {
 			t.Errorf("%s: request %q", name, f.RequestID)
+		}
+	}
+	for _, line := range []string{"status --loud", "status --json=false --loud", "status json --loud"} {
+		if _, _, errs := call(t, strings.Fields(line)...); json.Valid([]byte(errs)) || !strings.HasPrefix(errs, program+": ") {
+			t.Errorf("%s is answered %q", line, errs)
 		}
 	}
 	if f := failureOf(http.ErrServerClosed); f.Code != codeFailed || f.Cause == "" || f.NextAction == "" {

@@ -56,6 +56,7 @@ func menu() []menuItem {
 	return []menuItem{
 		{"Overview", Base},
 		{"Connections", Base + "/connections"},
+		{"Writes", Base + "/writes"},
 		{"Errors", Base + "/errors"},
 		{"Try it", Base + "/try"},
 	}
@@ -85,6 +86,9 @@ func (c *Console) routes() (http.Handler, error) {
 		c.connectionsRoutes(r)
 		c.connectionRoutes(r)
 		c.connectRoutes(r)
+		c.writesRoutes(r)
+		c.writeRoutes(r)
+		c.retryRoutes(r)
 		c.errorsRoutes(r)
 		c.tryRoutes(r)
 	})

@@ -3,6 +3,7 @@ package console
 import (
 	"fmt"
 	"html/template"
+	"net/http"
 	"strconv"
 	"strings"
 	"time"
@@ -15,7 +16,7 @@ func (c *Console) functions() template.FuncMap {
 	return template.FuncMap{
 		"static": c.assets.path, "ago": func(t any) (moment, error) { return c.moment(t) }, "number": number, "count": count,
 		"statusWord": statusWord, "tone": tone, "healthWord": healthWord, "sentence": sentence, "chart": chart, "percent": percent,
-		"scopeTone": scopeTone, "limitWord": limitWord, "pair": newPair, "hasKey": hasKey,
+		"scopeTone": scopeTone, "limitWord": limitWord, "pair": newPair, "hasKey": hasKey, "callTone": callTone,
 	}
 }
 
@@ -124,6 +125,17 @@ func limitWord(name string) string {
 		return "Calls of ten seconds"
 	}
 	return name
+}
+
+// callTone is the colour of an answer's status; 0: there was none.
+func callTone(status int) string {
+	switch {
+	case status == 0 || status >= http.StatusInternalServerError:
+		return "warn"
+	case status >= http.StatusBadRequest:
+		return "bad"
+	}
+	return "good"
 }
 
 // sentence ends text with a full stop.

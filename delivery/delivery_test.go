@@ -52,7 +52,7 @@ func TestATaskWhoseContactIsRefusedFailsWithItAndFollowsItsRetry(t *testing.T) {
 		t.Errorf("contact failed with %q, task with %q (%q)", contact.ErrorCode, task.ErrorCode, task.ErrorAction)
 	}
 	b.crm.answer(accepted)
-	if _, err := b.store.Retry(t.Context(), uuid.Nil, contact.ID, b.engine.Wake); err != nil {
+	if _, err := b.store.Retry(t.Context(), uuid.Nil, contact.ID, "operator", b.engine.Wake); err != nil {
 		t.Fatal(err)
 	}
 	b.until(writes[0].ID, store.Succeeded)

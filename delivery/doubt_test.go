@@ -195,7 +195,7 @@ func TestAnOldUpdateThatIsTriedAgainDoesNotPutOldValuesBack(t *testing.T) {
 	b.until(old.ID, store.Failed)
 	b.crm.answer(accepted)
 	b.until(b.upsert("new", connectors.Contact{Phone: "2"}).ID, store.Succeeded)
-	if _, err := b.store.Retry(t.Context(), b.workspace, old.ID, b.engine.Wake); err != nil {
+	if _, err := b.store.Retry(t.Context(), b.workspace, old.ID, "operator", b.engine.Wake); err != nil {
 		t.Fatal(err)
 	}
 	b.until(old.ID, store.Succeeded)

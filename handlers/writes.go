@@ -97,7 +97,7 @@ func (h *Handlers) RetryWrite(ctx context.Context, r api.RetryWriteRequestObject
 	if err != nil {
 		return nil, err
 	}
-	w, err = h.store.Retry(ctx, w.WorkspaceID, r.Id, h.engine.Wake)
+	w, err = h.store.Retry(ctx, w.WorkspaceID, r.Id, actor(ctx), h.engine.Wake)
 	if err != nil {
 		return nil, writeMissing(explain(err))
 	}

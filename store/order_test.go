@@ -132,7 +132,7 @@ func TestAnOldUpdateThatIsRetriedWaitsForANewerOneOnItsWay(t *testing.T) {
 	both := b.updates(2)
 	b.settle(became(b.claimOne(c.ID), store.Failed))
 	newer := b.claimOne(c.ID)
-	if _, err := b.Retry(t.Context(), b.workspace, both[0].ID, b.bell.ring); err != nil {
+	if _, err := b.Retry(t.Context(), b.workspace, both[0].ID, "operator", b.bell.ring); err != nil {
 		t.Fatal(err)
 	}
 	wantObjects(t, "while the newer one is sent", b.claim(c.ID, 10))

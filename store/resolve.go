@@ -57,7 +57,7 @@ func (s *Store) Resolve(ctx context.Context, workspaceID, id uuid.UUID, r Resolu
 		if w, err = one[Write](tx.Query(ctx, `select `+writeColumns+` from crm_write_log w where w.id = $1`, id)); err != nil {
 			return err
 		}
-		if !resolvable(r.How, w.Status, connection) {
+		if !Resolvable(r.How, w.Status, connection) {
 			return &NotResolvableError{How: r.How, Status: w.Status, ConnectionStatus: connection}
 		}
 		was := w.Status
@@ -76,8 +76,9 @@ func (s *Store) Resolve(ctx context.Context, workspaceID, id uuid.UUID, r Resolu
 	return w, err
 }
 
-// resolvable: what a worker holds is never touched, and only a live connection to the write's own account can verify a word.
-func resolvable(how, status, connection string) bool {
+// Resolvable says whether a write in this status, on a connection in that one, may be resolved so. What a worker holds is never touched, and only a live
+// connection to the write's own account can verify a word.
+func Resolvable(how, status, connection string) bool {
 	switch how {
 	case ResolveCancel:
 		return status == NeedsReview || status == Failed || status == InDoubt || status == Blocked || status == Queued

@@ -27,9 +27,12 @@ func TestAFailedContactFailsWhatDependsOnItAndItsRetryReleasesThem(t *testing.T)
 		}
 	}
 	b.bell.heard()
-	got, err := b.Retry(t.Context(), b.workspace, writes[0].ID, b.bell.ring)
+	got, err := b.Retry(t.Context(), b.workspace, writes[0].ID, "operator", b.bell.ring)
 	if err != nil || got.Status != store.Queued || got.Failures != 0 || got.ErrorCause != "" || got.SettledAt != nil {
 		t.Fatalf("retry: %+v, %v", got, err)
+	}
+	if acts, err := b.Acts(t.Context(), writes[0].ID.String()); err != nil || len(acts) != 1 || acts[0].Action != "write.retry" || acts[0].Actor != "operator" {
+		t.Errorf("recorded: %+v, %v", acts, err)
 	}
 	for _, w := range writes[1:] {
 		if got := b.wantStatus(w.ID, store.Queued); got.ErrorCode != "" || got.SettledAt != nil {
@@ -79,7 +82,7 @@ func TestADependentThatIsRetriedAloneFailsWithItsContact(t *testing.T) {
 	c := b.connect("hubspot", "hub1")
 	writes := b.append(b.outcome("e1"))
 	b.settle(became(b.claimOne(c.ID), store.Failed))
-	got, err := b.Retry(t.Context(), b.workspace, writes[1].ID, b.bell.ring)
+	got, err := b.Retry(t.Context(), b.workspace, writes[1].ID, "operator", b.bell.ring)
 	if err != nil || got.Status != store.Failed || got.ErrorCode != store.DependencyFailed || got.ErrorAction == "" {
 		t.Errorf("got %+v, %v; want it failed with its reason", got, err)
 	}
@@ -96,7 +99,7 @@ func TestRetryingAContactAndItsDependentAtOnceSucceeds(t *testing.T) {
 		var wg sync.WaitGroup
 		for _, w := range writes {
 			wg.Go(func() {
-				if _, err := b.Retry(t.Context(), b.workspace, w.ID, b.bell.ring); err != nil {
+				if _, err := b.Retry(t.Context(), b.workspace, w.ID, "operator", b.bell.ring); err != nil {
 					t.Errorf("retry the %s: %v", w.ObjectType, err)
 				}
 			})
@@ -112,7 +115,7 @@ func TestRetryingAContactLeavesDependentsThatFailedByThemselves(t *testing.T) {
 	b.connect("hubspot", "hub1")
 	writes := b.append(b.outcome("e1"))
 	b.exec(`update crm_write_log set status = 'failed', error_code = 'bad_value'`)
-	if _, err := b.Retry(t.Context(), b.workspace, writes[0].ID, b.bell.ring); err != nil {
+	if _, err := b.Retry(t.Context(), b.workspace, writes[0].ID, "operator", b.bell.ring); err != nil {
 		t.Fatal(err)
 	}
 	b.wantStatus(writes[1].ID, store.Failed)
@@ -124,7 +127,7 @@ func TestRetryPullsAWaitingRowForward(t *testing.T) {
 	c := b.connect("hubspot", "hub1")
 	w := b.append(b.outcome("e1", contact(ada)))[0]
 	b.exec(`update crm_write_log set next_attempt_at = now() + interval '1 hour', failures = 4`)
-	if _, err := b.Retry(t.Context(), uuid.Nil, w.ID, b.bell.ring); err != nil {
+	if _, err := b.Retry(t.Context(), uuid.Nil, w.ID, "operator", b.bell.ring); err != nil {
 		t.Fatal(err)
 	}
 	if got := b.claimOne(c.ID); got.Failures != 0 {
@@ -140,7 +143,7 @@ func TestThreat28_RetryRefusesWhatMayHaveBeenWritten(t *testing.T) {
 	refused := func(what, connection string) {
 		t.Helper()
 		before := b.row(w.ID)
-		_, err := b.Retry(t.Context(), b.workspace, w.ID, b.bell.ring)
+		_, err := b.Retry(t.Context(), b.workspace, w.ID, "operator", b.bell.ring)
 		var not *store.NotRetriableError
 		if !errors.As(err, &not) || not.Status != before.Status || not.ConnectionStatus != connection || not.Error() == "" {
 			t.Errorf("%s: got %v, want not retriable", what, err)
@@ -175,7 +178,7 @@ func TestRetryDoesNotFindAForeignOrUnknownRow(t *testing.T) {
 	w := b.append(b.outcome("e1", contact(ada)))[0]
 	b.exec(`update crm_write_log set status = 'failed'`)
 	for what, ids := range map[string][2]uuid.UUID{"foreign": {uuid.New(), w.ID}, "unknown": {b.workspace, uuid.New()}} {
-		if _, err := b.Retry(t.Context(), ids[0], ids[1], b.bell.ring); !errors.Is(err, store.ErrNotFound) {
+		if _, err := b.Retry(t.Context(), ids[0], ids[1], "operator", b.bell.ring); !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("%s: got %v, want ErrNotFound", what, err)
 		}
 	}
@@ -197,7 +200,7 @@ func TestRetryWaitsForWhoHoldsTheConnectionWithoutHoldingTheRow(t *testing.T) {
 	}
 	retried := make(chan error, 1)
 	go func() {
-		_, err := b.Retry(t.Context(), b.workspace, w.ID, b.bell.ring)
+		_, err := b.Retry(t.Context(), b.workspace, w.ID, "operator", b.bell.ring)
 		retried <- err
 	}()
 	b.lockWaiter()

@@ -177,8 +177,8 @@ func (e *NotRetriableError) Error() string {
 }
 
 // Retry makes a failed write, and what failed only because it did, due at once; a queued one that waits is pulled
-// forward. One whose contact is failed fails again: the contact is what to retry. It never touches what may have been executed. Errors: ErrNotFound, *NotRetriableError.
-func (s *Store) Retry(ctx context.Context, workspaceID, id uuid.UUID, wake Wake) (Write, error) {
+// forward. One whose contact is failed fails again: the contact is what to retry. It never touches what may have been executed. actor is for the record of acts. Errors: ErrNotFound, *NotRetriableError.
+func (s *Store) Retry(ctx context.Context, workspaceID, id uuid.UUID, actor string, wake Wake) (Write, error) {
 	var w Write
 	err := s.asked(workspaceID).tx(ctx, func(tx pgx.Tx) error {
 		// The connection first, as everywhere: whoever fails or renews it holds it and then wants its rows.
@@ -204,6 +204,7 @@ func (s *Store) Retry(ctx context.Context, workspaceID, id uuid.UUID, wake Wake)
 		if status != ConnectionConnected || (w.Status != Failed && w.Status != Queued) {
 			return &NotRetriableError{Status: w.Status, ConnectionStatus: status}
 		}
+		was := w.Status
 		w, err = one[Write](tx.Query(ctx, `
 			update crm_write_log w set status = 'queued', failures = 0, next_attempt_at = now(), settled_at = null, updated_at = now(),
 				error_class = '', error_code = '', error_cause = '', error_action = ''
@@ -218,6 +219,9 @@ func (s *Store) Retry(ctx context.Context, workspaceID, id uuid.UUID, wake Wake)
 			return fmt.Errorf("retry dependents: %w", err)
 		}
 		if w, err = failAgain(ctx, tx, w.ID); err != nil {
+			return err
+		}
+		if err := audit(ctx, tx, Act{Actor: actor, Action: "write.retry", WorkspaceID: w.WorkspaceID, Subject: w.ID.String(), Detail: map[string]any{"was": was}}); err != nil {
 			return err
 		}
 		return wake(ctx, tx, w.ConnectionID)

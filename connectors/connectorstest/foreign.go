@@ -60,7 +60,7 @@ func (s *scripted) Do(_ context.Context, call connectors.Call) (connectors.Reply
 func FuzzAnswers(f *testing.F, scripts []string, connect func(connectors.Doer) (connectors.Connector, connectors.Account, error)) {
 	for _, script := range scripts {
 		for act := range acts() {
-			f.Add(uint8(act), script) //nolint:gosec // a dozen
+			f.Add(uint8(act), script)
 		}
 	}
 	f.Fuzz(func(t *testing.T, act uint8, script string) {

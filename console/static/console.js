@@ -50,4 +50,6 @@
   }
 
   document.querySelectorAll('[data-live]').forEach(live)
+  // A form that goes on by itself, page after page; without this script somebody presses its button.
+  document.querySelectorAll('form[data-continue]').forEach((form) => form.requestSubmit())
 })()

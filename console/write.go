@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 
-	"crm-connectors/api"
 	"crm-connectors/handlers"
 
 	"github.com/go-chi/chi/v5"
@@ -46,10 +45,7 @@ func (c *Console) writeLive(w http.ResponseWriter, r *http.Request) {
 }
 
 func (c *Console) retryWrite(w http.ResponseWriter, r *http.Request) {
-	c.actOnWrite(w, r, "retried", func(ctx context.Context) error {
-		_, err := c.handlers.RetryWrite(ctx, api.RetryWriteRequestObject{Id: idOf(r)})
-		return err
-	})
+	c.actOnWrite(w, r, "retried", func(ctx context.Context) error { return c.handlers.RetryAnyWrite(ctx, idOf(r)) })
 }
 
 // resolve takes an operator's word on a write. That a record is not in the CRM, and that one is not wanted, has to be said twice: by the button
@@ -58,15 +54,7 @@ func (c *Console) resolve(how string) http.HandlerFunc {
 	done := map[string]string{"found": "found", "retry": "absent", "cancel": "cancelled"}[how]
 	return func(w http.ResponseWriter, r *http.Request) {
 		c.actOnWrite(w, r, done, func(ctx context.Context) error {
-			if how != "found" && r.PostFormValue("sure") != "yes" {
-				return &api.Error{Code: api.CodeValidationFailed, Message: "Nothing was done: the box that says so was not ticked.", Details: map[string]any{"field": "sure"}}
-			}
-			body := &api.ResolveWriteJSONRequestBody{How: how}
-			if id := r.PostFormValue("record"); id != "" {
-				body.CrmObjectId = &id
-			}
-			_, err := c.handlers.ResolveWrite(ctx, api.ResolveWriteRequestObject{Id: idOf(r), Body: body})
-			return err
+			return c.handlers.ResolveAnyWrite(ctx, idOf(r), handlers.Word{How: how, Record: r.PostFormValue("record"), Sure: r.PostFormValue("sure") == "yes"})
 		})
 	}
 }

@@ -169,6 +169,28 @@ func (h *Handlers) ReadWrite(ctx context.Context, id uuid.UUID) (WritePage, erro
 	return p, nil
 }
 
+// RetryAnyWrite is RetryWrite for operators.
+func (h *Handlers) RetryAnyWrite(ctx context.Context, id uuid.UUID) error {
+	_, err := h.RetryWrite(ctx, api.RetryWriteRequestObject{Id: id})
+	return err
+}
+
+// Word is what an operator says of a write.
+type Word struct {
+	How    string // found, retry, cancel
+	Record string // found: the record's id in the CRM
+	Sure   bool   // said once more, for what no read can confirm
+}
+
+// ResolveAnyWrite is ResolveWrite for operators.
+func (h *Handlers) ResolveAnyWrite(ctx context.Context, id uuid.UUID, word Word) error {
+	if word.How != store.ResolveFound && !word.Sure {
+		return fail(api.CodeValidationFailed, "Nothing was done: the box that says so was not ticked.", map[string]any{"field": "sure"})
+	}
+	_, err := h.ResolveWrite(ctx, api.ResolveWriteRequestObject{Id: id, Body: &api.ResolveWriteJSONRequestBody{How: word.How, CrmObjectId: filled(strings.TrimSpace(word.Record))}})
+	return err
+}
+
 // indented is JSON for people; what is none is shown as it is.
 func indented(raw json.RawMessage) string {
 	var b bytes.Buffer

@@ -157,10 +157,11 @@ func (g *ErrorGroup) add(w store.Troubled) {
 
 // mend is the first that has to be done: nothing is retried on a connection that is not written to.
 func (g *ErrorGroup) mend() Mend {
+	since := g.Connection.ConnectedAt != nil && g.Connection.ConnectedAt.After(g.Newest) // somebody has reconnected
 	switch status := g.Connection.Status; {
 	case status == store.ConnectionPendingClaim:
 		return MendNothing
-	case status != store.ConnectionConnected, g.class == string(connectors.ClassNeedsReconnect):
+	case status != store.ConnectionConnected, g.class == string(connectors.ClassNeedsReconnect) && !since:
 		return MendReconnect
 	case g.Writes.Review.N > 0, g.Writes.Failed.N > 0 && !retryHelps(g.Code):
 		return MendLook

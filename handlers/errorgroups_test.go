@@ -62,8 +62,13 @@ func TestErrorsAreGroupedByConnectionAndCodeAndNameTheMend(t *testing.T) {
 	if again := mends(); len(again) != len(got) {
 		t.Errorf("looked again at once: %v", again)
 	}
+	d.exec(`update crm_connections set connected_at = now() + interval '1 minute'`)
+	d.clock.later(8 * time.Second)
+	if mend := mends()["scopes_missing"]; mend != handlers.MendRetry {
+		t.Errorf("after somebody has reconnected, what lacked a right is mended by %q", mend)
+	}
 	d.exec(`update crm_connections set status = 'disconnected'`)
-	d.clock.later(10 * time.Second)
+	d.clock.later(15 * time.Second)
 	got = mends()
 	if mend := got["validation_failed"]; mend != handlers.MendReconnect {
 		t.Errorf("what failed on a connection that is over is mended by %q", mend)

@@ -1,7 +1,9 @@
 package console_test
 
 import (
+	"html"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -35,6 +37,10 @@ func TestErrorsStandByCodeAndConnectionEachWithTheOneButtonThatMendsIt(t *testin
 		"The portal has no such property.", "property_missing", "Restore the property.", "2 failed", `href="/console/writes/retry?code=property_missing&connection=`+hub.ID.String(),
 		"Several processes ended.", "Look for the record.", "2 for review", `href="/console/writes?code=worker_lost_repeatedly&connection=`+org.ID.String()+`&status=needs_review"`,
 		"The CRM account has left calls without an answer.", `action="`+pathOf(org)+`/test"`)
+	for code, shows := range map[string][]string{"worker_lost_repeatedly": {"ada@example.com", "grace@example.com", "Needs review"}, "property_missing": {"property_missing", "HubSpot"}} {
+		link := regexp.MustCompile(`href="(/console/writes[^"]*code=` + code + `[^"]*)"`).FindStringSubmatch(p.body)
+		v.get(html.UnescapeString(link[1])).shows(http.StatusOK, shows...).showsNot("mary@example.com")
+	}
 	if looks, retries := strings.Index(p.body, "worker_lost_repeatedly"), strings.Index(p.body, "property_missing"); looks > retries {
 		t.Error("what a person has to settle does not stand first")
 	}

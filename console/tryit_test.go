@@ -53,6 +53,8 @@ func TestAnOutcomeIsComposedPlannedAndSentAndSendingItTwiceWritesItOnce(t *testi
 	at := strings.Split(sent.at, "?")[0]
 	d.eventually("both are written", func() bool { return strings.Contains(v.get(at+"/live").body, "Settled") })
 	v.get(at).shows(http.StatusOK, "Succeeded", "contacts", "tasks")
+	write := regexp.MustCompile(`href="(/console/writes/[^"]+)"`).FindStringSubmatch(sent.body)
+	v.get(write[1]).shows(http.StatusOK, "ada@example.com", "Succeeded")
 	made := len(d.oplog.Entries(0))
 
 	v.post("/console/try/plan", form).shows(http.StatusOK, "was handed in before", at)

@@ -28,12 +28,12 @@ func (d *desk) busy(v *visitor) (hub, org store.Connection) {
 		from crm_connections c, generate_series(1, 900) n
 		cross join lateral (select case when n % 60 = 1 then 'failed' when n % 90 = 2 then 'needs_review' when n % 40 = 3 then 'blocked' when n % 300 = 4 then 'in_doubt' when n < 30 then 'queued'
 			else 'succeeded' end as status) s
-		join (values ('failed', 'task_invalid', 'rejected', 'HubSpot refuses a value of the task', 'Correct the value in the connection''s settings, then press Retry.'),
+		join (values ('failed', 'task_invalid', 'rejected', 'Salesforce refuses a value of the task', 'Correct the value in the connection''s settings, then press Retry.'),
 			('needs_review', 'fate_unknown', 'in_doubt', 'What became of it is not known', 'Look for the record in the CRM, then resolve the write.'),
 			('blocked', 'grant_revoked', 'needs_reconnect', 'The app was uninstalled or its access was revoked', 'Reconnect HubSpot.'),
 			('in_doubt', 'crm_timeout', 'in_doubt', 'The answer was lost', 'Nothing to do: the service looks for the record before it tries again.'),
 			('queued', '', '', '', ''), ('succeeded', '', '', '', '')) f (status, code, class, cause, action) on f.status = s.status
-		where n % 7 <> 0 and c.crm = case when f.status in ('queued', 'in_doubt') then 'salesforce' else 'hubspot' end`); err != nil {
+		where n % 7 <> 0 and c.crm = case when f.status in ('queued', 'in_doubt', 'failed', 'needs_review') then 'salesforce' else 'hubspot' end`); err != nil {
 		d.t.Fatal(err)
 	}
 	if _, err := d.store.FailConnection(d.t.Context(), hub.ID, hub.TokenGeneration,

@@ -28,7 +28,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// pooler runs PgBouncer in front of the database at url, in session or transaction mode, and gives the URL through it. Where it is not
+// pooler runs PgBouncer in front of the database at url, in session, transaction or statement mode, and gives the URL through it. Where it is not
 // installed the test is skipped, and fails when CI=true.
 func pooler(t *testing.T, url, mode string) string {
 	t.Helper()
@@ -62,7 +62,7 @@ pool_mode = %[7]s
 default_pool_size = %[8]d
 max_client_conn = 200
 ignore_startup_parameters = extra_float_digits
-`, direct.Database, direct.Host, direct.Port, direct.User, direct.Password, port, mode, map[string]int{"session": 20, "transaction": transactionPool}[mode]) // a session keeps its backend
+`, direct.Database, direct.Host, direct.Port, direct.User, direct.Password, port, mode, map[string]int{"session": 20, "transaction": transactionPool, "statement": 5}[mode]) // a session keeps its backend
 	file := filepath.Join(dir, "pgbouncer.ini")
 	if err := os.WriteFile(file, []byte(config), 0o644); err != nil {
 		t.Fatal(err)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -69,6 +70,39 @@ func TestEveryPageIsLedTo(t *testing.T) {
 	for _, e := range entries {
 		if strings.HasSuffix(e.Name(), ".md") && !seen[e.Name()] {
 			t.Errorf("nothing leads to docs/%s", e.Name())
+		}
+	}
+}
+
+// What pages call by a name with underscores is an error code, a metric, a field, a table or a word of the contract, all of which other tests hold
+// against the program.
+func TestEveryNameOfAnOperatorsPageExists(t *testing.T) {
+	t.Parallel()
+	var known strings.Builder
+	for _, pattern := range []string{docs + "/failures.md", docs + "/observability.md", docs + "/benchmarks.md", "../../openapi.yaml", "../../migrations/*.sql", "failure.go", "remote.go", "variables.go"} {
+		files, err := filepath.Glob(pattern)
+		if err != nil || len(files) == 0 {
+			t.Fatalf("%s: %v", pattern, err)
+		}
+		for _, file := range files {
+			text, err := os.ReadFile(filepath.Clean(file))
+			if err != nil {
+				t.Fatal(err)
+			}
+			known.Write(text)
+		}
+	}
+	words := map[string]bool{}
+	for _, word := range regexp.MustCompile(`[a-z]+(?:_[a-z0-9]+)+`).FindAllString(known.String(), -1) {
+		words[word] = true
+	}
+	postgres := []string{"pg_replication_slots", "pg_dumpall", "pool_mode", "app_metadata", "user_metadata", "raw_app_meta_data", "process_resident_memory_bytes"} // Supabase's and Prometheus' too
+	names := regexp.MustCompile("`([a-z]+(?:_[a-z0-9]+)+)`")
+	for _, name := range []string{"runbook.md", "console.md", "cli.md", "deployment.md", "quick-start.md", "architecture.md", "api-guide.md", "security.md", "scale.md"} {
+		for _, m := range names.FindAllStringSubmatch(readPage(t, name).text, -1) {
+			if !words[m[1]] && !slices.Contains(postgres, m[1]) {
+				t.Errorf("%s names %s, which is nowhere", name, m[1])
+			}
 		}
 	}
 }

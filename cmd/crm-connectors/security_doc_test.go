@@ -46,7 +46,7 @@ func TestThePagesOnSecurityNameTestsThatExist(t *testing.T) {
 	if len(there) < 500 {
 		t.Fatalf("only %d tests were found", len(there))
 	}
-	for _, name := range []string{"security.md", "marketplace.md"} {
+	for _, name := range []string{"security.md", "marketplace.md", "runbook.md"} {
 		page := readPage(t, name)
 		for _, named := range regexp.MustCompile(`\b(?:Test|Fuzz)[A-Z0-9]\w+`).FindAllString(page.text, -1) {
 			if !slices.Contains(there, named) {

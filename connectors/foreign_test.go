@@ -1,7 +1,9 @@
 package connectors
 
 import (
+	"context"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 )
@@ -20,4 +22,29 @@ func FuzzRetryAfter(f *testing.F) {
 			t.Errorf("%q has a row wait for %s", v, wait)
 		}
 	})
+}
+
+// answers gives one answer to every call.
+type answers struct{ reply Reply }
+
+func (a answers) Do(context.Context, Call) (Reply, error) { return a.reply, nil }
+
+func TestOfACallThatDidNotSucceedWhatWasSentAndAnsweredIsKeptAndOfOthersNothing(t *testing.T) {
+	t.Parallel()
+	call := Call{Method: "POST", Route: "/x", Body: []byte(`{"a":1}`), Effect: Once}
+	for status, kept := range map[int]bool{http.StatusCreated: false, http.StatusBadRequest: true, http.StatusBadGateway: true} {
+		reply := Reply{Status: status, Body: append([]byte("refused\x00 \xff "), make([]byte, 5000)...)}
+		own, shared := NewOwnTrace(answers{reply}, time.Time{}), NewTrace(answers{reply}, time.Time{})
+		for _, trace := range []*Trace{own, shared} {
+			if _, err := trace.Do(t.Context(), call); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := own.Calls()[0]; (got.Sent == `{"a":1}`) != kept || strings.HasPrefix(got.Answered, "refused \uFFFD ") != kept || len(got.Answered) > keptOfBody+2 || strings.Contains(got.Answered, "\x00") {
+			t.Errorf("%d: %+v", status, got)
+		}
+		if got := shared.Calls()[0]; got.Sent+got.Answered != "" {
+			t.Errorf("%d: of a call for several writes: %+v", status, got)
+		}
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync"
 	"time"
 )
@@ -16,7 +17,15 @@ type CallRecord struct {
 	Route  string `json:"route"`
 	Status int    `json:"status,omitempty"` // 0: no answer
 	Millis int64  `json:"ms"`
+
+	// Of a call for one write alone that did not succeed, the body that was sent and the one that came back, each cut to keptOfBody: what its operator
+	// would ask the CRM's support about. The client has taken out of an answer what was secret in its call.
+	Sent     string `json:"sent,omitempty"`
+	Answered string `json:"answered,omitempty"`
 }
+
+// keptOfBody is how much of a body is kept, in bytes.
+const keptOfBody = 2000
 
 // Trace wraps a Doer for the life of one write: it records the calls and gives each the write's
 // SendBy.
@@ -26,10 +35,16 @@ type Trace struct {
 	mu     sync.Mutex
 	calls  []CallRecord
 	doubt  bool
+	bodies bool
 }
 
 // NewTrace starts a trace of the calls for one write.
 func NewTrace(next Doer, sendBy time.Time) *Trace { return &Trace{next: next, sendBy: sendBy} }
+
+// NewOwnTrace is NewTrace for calls that hold nothing of any other write: bodies of those that did not succeed are kept.
+func NewOwnTrace(next Doer, sendBy time.Time) *Trace {
+	return &Trace{next: next, sendBy: sendBy, bodies: true}
+}
 
 // Do passes the call on and records it. Reads are let through after SendBy: they change nothing.
 func (t *Trace) Do(ctx context.Context, call Call) (Reply, error) {
@@ -40,12 +55,20 @@ func (t *Trace) Do(ctx context.Context, call Call) (Reply, error) {
 	reply, err := t.next.Do(ctx, call)
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.calls = append(t.calls, CallRecord{Method: call.Method, Route: call.Route, Status: reply.Status,
-		Millis: time.Since(start).Milliseconds()})
+	record := CallRecord{Method: call.Method, Route: call.Route, Status: reply.Status, Millis: time.Since(start).Milliseconds()}
+	if t.bodies && (reply.Status < http.StatusOK || reply.Status >= http.StatusMultipleChoices) {
+		record.Sent, record.Answered = kept(call.Body), kept(reply.Body)
+	}
+	t.calls = append(t.calls, record)
 	if call.Effect == Idempotent && uncertain(reply, err) {
 		t.doubt = true
 	}
 	return reply, err
+}
+
+// kept is the beginning of a body as text that Postgres and a page take.
+func kept(body []byte) string {
+	return strings.ToValidUTF8(strings.ReplaceAll(string(body[:min(len(body), keptOfBody)]), "\x00", ""), "\uFFFD")
 }
 
 // uncertain says that a call may have been executed, or may be yet.

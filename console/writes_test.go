@@ -47,7 +47,7 @@ func (d *desk) settled(email, status, code string) store.Write {
 	for _, r := range rows {
 		s := store.Settlement{ID: r.ID, Attempt: r.Attempt, Status: status, Kind: "send", StartedAt: now, EndedAt: now, Result: status, HTTPStatus: 400, RequestID: "corr-1",
 			ErrorCode: code, ErrorClass: "rejected", ErrorCause: "The portal has no such property", ErrorAction: "Restore the property, then press Retry",
-			Calls: []byte(`[{"method":"POST","route":"/crm/v3/objects/contacts","status":400,"ms":31}]`)}
+			Calls: []byte(`[{"method":"POST","route":"/crm/v3/objects/contacts","status":400,"ms":31,"sent":"{\"properties\":{\"regoin\":\"EMEA\"}}","answered":"{\"message\":\"Property regoin does not exist\"}"}]`)}
 		if status == store.NeedsReview {
 			s.HTTPStatus, s.RequestID, s.ErrorCause, s.ErrorAction = 0, "", "What became of it is not known", "Look for the record in the CRM, then say here what you found"
 			s.Calls = []byte(`[{"method":"POST","route":"/crm/v3/objects/contacts","ms":30000}]`)
@@ -102,7 +102,7 @@ func TestAFailedWriteIsRetriedAndTheRecordSaysByWhom(t *testing.T) {
 	v.connect(hubSpot)
 	w := d.settled("ada@example.com", store.Failed, "property_missing")
 	v.get("/console/writes").shows(http.StatusOK, "The portal has no such property", "property_missing", writePath(w))
-	v.get(writePath(w)).shows(http.StatusOK, "Restore the property, then press Retry", "corr-1", "POST /crm/v3/objects/contacts", "31 ms")
+	v.get(writePath(w)).shows(http.StatusOK, "Restore the property, then press Retry", "corr-1", "POST /crm/v3/objects/contacts", "31 ms", `{"properties":{"regoin":"EMEA"}}`, "Property regoin does not exist")
 	v.post(writePath(w)+"/retry", nil).shows(http.StatusOK, "The write is due again.", "Queued", "write.retry", "default")
 	v.post(writePath(w)+"/cancel", nil).shows(http.StatusBadRequest, "the box that says so was not ticked")
 	v.post(writePath(w)+"/cancel", url.Values{"sure": {"yes"}}).shows(http.StatusOK, "The write is cancelled.", "Cancelled")

@@ -156,7 +156,7 @@ func (e *Engine) logAttempt(a Attempt) {
 	line := e.log.WithLevel(level).Str("event", "attempt").Str("crm", c.CRM).Str("object", c.ObjectType).Str("action", c.Action).Str("kind", s.Kind).
 		Str("result", s.Result).Str("status", s.Status).Int64("attempt", c.Attempt).Int("failures", c.Failures).Stringer("write_id", c.ID).Stringer("sync_id", c.SyncID).
 		Stringer("workspace_id", c.WorkspaceID).Stringer("connection_id", c.ConnectionID).Str("key", c.IdempotencyKey).Int("together", a.Together).
-		RawJSON("calls", s.Calls).Dur("took_ms", s.EndedAt.Sub(s.StartedAt))
+		RawJSON("calls", withoutBodies(s.Calls)).Dur("took_ms", s.EndedAt.Sub(s.StartedAt))
 	for _, f := range []struct{ name, value string }{{"outcome", s.Outcome}, {"crm_object_id", s.CRMObjectID}, {"error_class", s.ErrorClass},
 		{"error_code", s.ErrorCode}, {"crm_request_id", s.RequestID}, {"alarm", s.Alarm}, {"trace_id", traceID(c.Traceparent)}} {
 		if f.value != "" {
@@ -186,4 +186,16 @@ func traceID(traceparent string) string {
 		return parts[1]
 	}
 	return ""
+}
+
+// withoutBodies are recorded calls as the log may have them: content stays in the database.
+func withoutBodies(recorded json.RawMessage) json.RawMessage {
+	var calls []connectors.CallRecord
+	if json.Unmarshal(recorded, &calls) != nil {
+		return json.RawMessage("[]")
+	}
+	for i := range calls {
+		calls[i].Sent, calls[i].Answered = "", ""
+	}
+	return encode(calls)
 }

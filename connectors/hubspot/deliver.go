@@ -35,7 +35,7 @@ func (l *list) carry(ctx context.Context, w connectors.Write) connectors.Result 
 		unsent := *l.stop
 		return connectors.Result{Err: &unsent}
 	}
-	trace := connectors.NewTrace(l.doer, w.SendBy)
+	trace := connectors.NewOwnTrace(l.doer, w.SendBy)
 	told := newGauge(trace)
 	s := &session{Connector: l.Connector, account: l.account, doer: told}
 	var r connectors.Result

@@ -19,7 +19,7 @@ func (c *Connector) Find(ctx context.Context, account connectors.Account, w conn
 
 // findWith is Find with what was read for several writes at once.
 func (c *Connector) findWith(ctx context.Context, account connectors.Account, w connectors.Write, read ahead) (connectors.Finding, error) {
-	trace := connectors.NewTrace(c.http, time.Time{})
+	trace := connectors.NewOwnTrace(c.http, time.Time{})
 	s := &session{Connector: c, account: account, doer: trace, ahead: read}
 	a, isActivity := activityOf(w.Object)
 	var f connectors.Finding

@@ -128,7 +128,7 @@ func (l *list) carry(ctx context.Context, w connectors.Write) connectors.Result 
 	if l.stop != nil {
 		return connectors.Result{Err: notTried(l.stop)}
 	}
-	trace := connectors.NewTrace(l.c.cfg.HTTP, w.SendBy)
+	trace := connectors.NewOwnTrace(l.c.cfg.HTTP, w.SendBy)
 	told := newGauge(trace)
 	r := l.deliver(ctx, told, w)
 	r.Calls, r.MayLand, r.Limits = trace.Calls(), trace.MayLand(), told.Limits()

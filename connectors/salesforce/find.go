@@ -20,7 +20,7 @@ func (c *Connector) Find(ctx context.Context, account connectors.Account, w conn
 	if refusal != nil {
 		return connectors.Finding{}, refusal
 	}
-	trace := connectors.NewTrace(c.cfg.HTTP, time.Time{})
+	trace := connectors.NewOwnTrace(c.cfg.HTTP, time.Time{})
 	st := &step{session: s, doer: trace, write: w}
 	f, err := st.find(ctx)
 	f.Calls = trace.Calls()

@@ -14,6 +14,7 @@ import (
 	"unicode"
 
 	"crm-connectors/api"
+	"crm-connectors/connectors"
 	"crm-connectors/handlers"
 
 	"github.com/google/uuid"
@@ -41,6 +42,7 @@ type remote struct {
 // remoteError is an answer that is no success. Action is what a person does next, if that is known.
 type remoteError struct {
 	Status                           int
+	RetryAfter                       time.Duration // 0: not said
 	Code, Message, Action, RequestID string
 }
 
@@ -127,8 +129,8 @@ func (r *remote) call(ctx context.Context, method, path string, query url.Values
 	if err != nil {
 		return nil, &callError{code: codeCut, text: "the answer was cut", action: "Look at what became of it before you go on; repeating the command is safe.", err: err}
 	}
-	if resp.StatusCode != http.StatusOK {
-		return nil, refusal(resp.StatusCode, raw)
+	if resp.StatusCode != http.StatusOK && resp.StatusCode != http.StatusAccepted {
+		return nil, refusal(resp, raw)
 	}
 	if !json.Valid(raw) {
 		return nil, &callError{code: codeUnreadable, text: method + " " + path + " was answered with what is no JSON", action: "See whether " + remoteURLVariable + " leads to this service and not to a page before it."}
@@ -137,13 +139,15 @@ func (r *remote) call(ctx context.Context, method, path string, query url.Values
 }
 
 // refusal reads the error envelope, which whatever stands before the service need not send.
-func refusal(status int, raw []byte) error {
+func refusal(resp *http.Response, raw []byte) error {
+	status := resp.StatusCode
+	after, _ := connectors.RetryAfter(resp.Header, time.Now())
 	var envelope api.ErrorEnvelope
 	if err := json.Unmarshal(raw, &envelope); err != nil || envelope.Code == "" {
-		return &remoteError{Status: status, Code: codeUnreadable, Message: fmt.Sprintf("HTTP %d: the answer is not this service's", status),
+		return &remoteError{Status: status, RetryAfter: after, Code: codeUnreadable, Message: fmt.Sprintf("HTTP %d: the answer is not this service's", status),
 			Action: "See whether " + remoteURLVariable + " leads to this service; a gateway before it may have answered."}
 	}
-	return &remoteError{Status: status, Code: string(envelope.Code), Message: envelope.Message,
+	return &remoteError{Status: status, RetryAfter: after, Code: string(envelope.Code), Message: envelope.Message,
 		Action: handlers.NextActions()[envelope.Code], RequestID: envelope.RequestId}
 }
 

@@ -35,7 +35,7 @@ func TestTheDrawnLifeOfAWriteIsTheOneThatTheDatabaseAllows(t *testing.T) {
 
 func TestThePagesForBeginnersNameWhatExists(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"quick-start.md", "architecture.md", "api-guide.md"} {
+	for _, name := range []string{"quick-start.md", "architecture.md", "api-guide.md", "connect-hubspot.md", "connect-salesforce.md"} {
 		page := readPage(t, name)
 		if name != "api-guide.md" { // whose calls are made by another test
 			page.namesRoutes(0)
@@ -98,7 +98,7 @@ func TestEveryNameOfAnOperatorsPageExists(t *testing.T) {
 	}
 	postgres := []string{"pg_replication_slots", "pg_dumpall", "pool_mode", "app_metadata", "user_metadata", "raw_app_meta_data", "process_resident_memory_bytes"} // Supabase's and Prometheus' too
 	names := regexp.MustCompile("`([a-z]+(?:_[a-z0-9]+)+)`")
-	for _, name := range []string{"runbook.md", "console.md", "cli.md", "deployment.md", "quick-start.md", "architecture.md", "api-guide.md", "security.md", "scale.md"} {
+	for _, name := range []string{"runbook.md", "console.md", "cli.md", "deployment.md", "quick-start.md", "architecture.md", "api-guide.md", "security.md", "scale.md", "connect-hubspot.md", "connect-salesforce.md"} {
 		for _, m := range names.FindAllStringSubmatch(readPage(t, name).text, -1) {
 			if !words[m[1]] && !slices.Contains(postgres, m[1]) {
 				t.Errorf("%s names %s, which is nowhere", name, m[1])

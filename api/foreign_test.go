@@ -211,3 +211,30 @@ func FuzzSignaturesOfDatabases(f *testing.F) {
 		}
 	})
 }
+
+func FuzzPreferences(f *testing.F) {
+	for _, text := range []string{"", "wait=10", `wait="10"`, "return=minimal, wait=5;x", "WAIT = 7", "wait=-1", "wait=99999999999", "wait", "=,;", "wait=1,wait=2"} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		if wait := Wait(&text); wait < 0 || wait > maxWait {
+			t.Errorf("%q waits for %s", text, wait)
+		}
+	})
+}
+
+func FuzzCookiesOfBrowsers(f *testing.F) {
+	good := strings.Repeat("a", 43)
+	for _, text := range []string{"", secureCookie + "=" + good, plainCookie + "=" + good + "; " + secureCookie + "=x", secureCookie + "=\"" + good + "\"", "=; ;=", secureCookie, strings.Repeat("a=b; ", 500), "\x00=\xff"} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
+		r.Header["Cookie"] = []string{text}
+		for _, name := range []string{secureCookie, plainCookie} {
+			if nonce := nonceOf(r, name); nonce != "" && (len(nonce) != 43 || !strings.Contains(text, nonce) || strings.ContainsAny(nonce, " ;=,\"\r\n")) {
+				t.Errorf("%q gives the nonce %q", text, nonce)
+			}
+		}
+	})
+}

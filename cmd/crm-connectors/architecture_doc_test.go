@@ -96,7 +96,7 @@ func TestEveryNameOfAnOperatorsPageExists(t *testing.T) {
 	for _, word := range regexp.MustCompile(`[a-z]+(?:_[a-z0-9]+)+`).FindAllString(known.String(), -1) {
 		words[word] = true
 	}
-	postgres := []string{"pg_replication_slots", "pg_dumpall", "pool_mode", "app_metadata", "user_metadata", "raw_app_meta_data", "process_resident_memory_bytes"} // Supabase's and Prometheus' too
+	postgres := []string{"pg_replication_slots", "pg_dump", "pg_dumpall", "pool_mode", "app_metadata", "user_metadata", "raw_app_meta_data", "process_resident_memory_bytes"} // Supabase's and Prometheus' too
 	names := regexp.MustCompile("`([a-z]+(?:_[a-z0-9]+)+)`")
 	for _, name := range []string{"runbook.md", "console.md", "cli.md", "deployment.md", "quick-start.md", "architecture.md", "api-guide.md", "security.md", "scale.md", "connect-hubspot.md", "connect-salesforce.md"} {
 		for _, m := range names.FindAllStringSubmatch(readPage(t, name).text, -1) {

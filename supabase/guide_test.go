@@ -43,11 +43,14 @@ func (s *service) guided(workspace uuid.UUID, dir, program string, args ...strin
 	return string(out)
 }
 
-// installed is where a program is; where it is not, the test is skipped with its reason.
+// installed is where a program is. Where it is not, the test is skipped, and fails when CI=true.
 func installed(t *testing.T, program string) string {
 	t.Helper()
 	at, err := exec.LookPath(program)
-	if err != nil {
+	switch {
+	case err != nil && os.Getenv("CI") == "true":
+		t.Fatalf("CI needs %s: apt-get install %[1]s", program)
+	case err != nil:
 		t.Skipf("no %s", program)
 	}
 	return at

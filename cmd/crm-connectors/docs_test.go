@@ -35,7 +35,7 @@ var (
 	variableInText  = regexp.MustCompile(`\b[A-Z][A-Z0-9]*_[A-Z0-9_]+\b`)
 	routeInText     = regexp.MustCompile("(?:/functions/v1|`(?:(GET|POST|PUT|PATCH|DELETE) )?)(/[a-z][a-z-]*(?:/[a-z{}-]+)*)")
 	parameterOfPath = regexp.MustCompile(`\{[^}]*\}`)
-	linkInText      = regexp.MustCompile(`\]\(([^)#]+)\)`)
+	linkInText      = regexp.MustCompile(`\]\(([^)#]+)(?:#[^)]*)?\)`)
 	commandInText   = regexp.MustCompile(`crm-connectors ([a-z]+)`)
 	keysInText      = regexp.MustCompile("(?:crm-connectors |`)keys ([a-z]+(?: [a-z]+)*)")
 )

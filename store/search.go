@@ -31,30 +31,31 @@ var (
 	markerShape = regexp.MustCompile(`^[a-z2-7]{26}$`)
 )
 
-// found are the ids of writes by what the text looks like; each part is read by an index, however large the log is.
+// found are the ids of writes by what the text looks like; each part is read by an index, however large the log is. A thread has whatever id its
+// sender gave it, such as a UUID or the id of a message, so that it is looked for by every text.
 func found(text string) (sql string, what any) {
+	const thread = ` union select id from crm_write_log where thread_id = @text`
 	text = strings.TrimSpace(text)
 	lower := strings.ToLower(text)
 	id, err := uuid.Parse(text)
 	switch {
-	case err == nil:
+	case err == nil: // what narrows the page narrows the workspace before it is cut to one
 		return `select @what::uuid union select id from crm_write_log where sync_id = @what union
-			(select id from crm_write_log where workspace_id = @what order by seq desc limit @limit)`, id
+			(select w.id from crm_write_log w where w.workspace_id = @what and ` + narrowed + ` order by w.seq desc limit @limit)` + thread, id
 	case keyShape.MatchString(lower):
-		return `select k.id from crm_connections c join crm_write_log k on k.workspace_id = c.workspace_id and k.crm = c.crm and k.idempotency_key = @what`, lower
+		return `select k.id from crm_connections c join crm_write_log k on k.workspace_id = c.workspace_id and k.crm = c.crm and k.idempotency_key = @what` + thread, lower
 	case markerShape.MatchString(text):
-		return `select id from crm_write_log where marker = @what and marker <> ''`, text
+		return `select id from crm_write_log where marker = @what and marker <> ''` + thread, text
 	case strings.Contains(text, "@"):
 		return `with person as (select p.id from crm_connections c join crm_write_log p on p.connection_id = c.id and p.object_type = 'contact' and p.ordering_key = @what)
-			select id from person union select d.id from person join crm_write_log d on d.depends_on = person.id`, lower
+			select id from person union select d.id from person join crm_write_log d on d.depends_on = person.id` + thread, lower
 	}
-	return `select id from crm_write_log where thread_id = @what union
-		select r.id from (select distinct crm, account_id from crm_connections) c cross join unnest(array['task', 'rollup', 'contact']) as o (object_type)
+	return `select r.id from (select distinct crm, account_id from crm_connections) c cross join unnest(array['task', 'rollup', 'contact']) as o (object_type)
 			join crm_write_log r on r.crm = c.crm and r.crm_account_id = c.account_id and r.object_type = o.object_type and r.crm_object_id = @what
 				and r.status = 'succeeded' and r.action = 'create' union
 		select p.id from crm_object_links l join crm_connections c on c.workspace_id = l.workspace_id and c.crm = l.crm
 			join crm_write_log p on p.connection_id = c.id and p.object_type = 'contact' and p.ordering_key = l.email
-			where l.crm_object_id = @what and l.crm_account_id = c.account_id`, text
+			where l.crm_object_id = @what and l.crm_account_id = c.account_id` + thread, text
 }
 
 // Search lists writes, newest first. It is for operators alone. A page that is shorter than Limit is the last. Where neither a text nor a workspace, a
@@ -69,7 +70,7 @@ func (s *Store) Search(ctx context.Context, q Search) ([]Write, error) {
 	switch {
 	case q.Text != "":
 		ids, what := found(q.Text)
-		args["what"] = what
+		args["what"], args["text"] = what, strings.TrimSpace(q.Text)
 		from = `(select w.* from (` + ids + `) as found (id) join crm_write_log w using (id))`
 	case slices.Contains(waiting, q.Status):
 		from = byConnection(q.Status)

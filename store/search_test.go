@@ -88,6 +88,45 @@ func TestWithoutAWordASearchShowsWhatWentWrongEverywhere(t *testing.T) {
 	}
 }
 
+func TestAWorkspaceNamedByItsIdHasASecondPage(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.connect("hubspot", "1")
+	writes := b.append(b.outcome("e1"))
+	first := b.hits(store.Search{Text: b.workspace.String(), Limit: 2})
+	second := b.hits(store.Search{Text: b.workspace.String(), Limit: 2, Before: writes[1].Seq})
+	if len(first) != 2 || len(second) != 1 {
+		t.Errorf("first %d, second %d: want 2 and 1", len(first), len(second))
+	}
+}
+
+func TestAWorkspaceNamedByItsIdIsNarrowedBeforeItIsCutToAPage(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	c := b.connect("hubspot", "1")
+	b.append(b.outcome("e1", contact(ada)))
+	b.settle(became(b.claimOne(c.ID), store.Failed))
+	b.append(b.outcome("e2", contact("b@example.com")))
+	b.append(b.outcome("e3", contact("c@example.com")))
+	if got := b.hits(store.Search{Text: b.workspace.String(), Status: store.Failed, Limit: 2}); len(got) != 1 {
+		t.Errorf("%d, want the one that failed", len(got))
+	}
+}
+
+func TestAThreadIsFoundWhateverItsIdLooksLike(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.connect("hubspot", "1")
+	for i, thread := range []string{"thread-9", uuid.NewString(), "<abc@mail.example.com>", "abcdefghijklmnopqrstuvwxyz"} {
+		o := b.outcome(uuid.NewString(), contact(string(rune('a'+i))+"@example.com"))
+		o.ThreadID = thread
+		b.append(o)
+		if got := b.hits(store.Search{Text: thread}); len(got) != 1 {
+			t.Errorf("thread %q: %d writes, want 1", thread, len(got))
+		}
+	}
+}
+
 func TestNoSearchReadsTheWholeLog(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

@@ -1,39 +1,17 @@
+//go:build !production
+
 package main
 
 import (
 	"bytes"
 	"encoding/json"
-	"os"
 	"strings"
 	"testing"
 
 	"crm-connectors/sim"
-	"crm-connectors/store/storetest"
 
 	"github.com/google/uuid"
 )
-
-// asProgram makes the test binary behave as the program itself, so that tests can send it signals.
-const asProgram = "CRM_CONNECTORS_TEST_AS_PROGRAM"
-
-func TestMain(m *testing.M) {
-	if os.Getenv(asProgram) != "" {
-		main()
-	}
-	storetest.Main(m)
-}
-
-// onTestDatabase gives the subcommands a database of this test and nothing else of the environment.
-func onTestDatabase(t *testing.T) func(string) string {
-	t.Helper()
-	url := storetest.NewDatabase(t, nil)
-	return func(name string) string {
-		if name == "DATABASE_URL" {
-			return url
-		}
-		return ""
-	}
-}
 
 func TestTheDemoCarriesEveryOutcomeOnceThroughRepeatsLimitsAndDeadTokens(t *testing.T) {
 	t.Parallel()

@@ -190,6 +190,28 @@ func TestTheManifestsAskForWhatTheServiceAnswers(t *testing.T) {
 	}
 }
 
+// The image and a release of the same commit hold the same program.
+func TestTheImageAndAReleaseAreBuiltAlike(t *testing.T) {
+	t.Parallel()
+	image, err := os.ReadFile("../../Dockerfile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	built := regexp.MustCompile(`(?s)CGO_ENABLED=(\d) [^\n]*go build (.*?)\s+\\\s+-ldflags "(.*?)"`)
+	tool := regexp.MustCompile(`cyclonedx(?:-gomod@|=)(v[\d.]+)`)
+	var ways [2]string
+	for n, text := range []string{string(image), deployFile(t, "release")} {
+		m, version := built.FindStringSubmatch(text), tool.FindStringSubmatch(text)
+		if m == nil || version == nil {
+			t.Fatalf("the Dockerfile or deploy/release has no build that can be read: %q, %q", m, version)
+		}
+		ways[n] = strings.ToLower(strings.Join(append(m[1:], version[1]), " | "))
+	}
+	if ways[0] != ways[1] || !strings.Contains(ways[0], "-buildvcs=false") {
+		t.Errorf("the image is built with %s\na release is built with   %s", ways[0], ways[1])
+	}
+}
+
 func TestThePageOnDeploymentNamesWhatExists(t *testing.T) {
 	t.Parallel()
 	page := readPage(t, "deployment.md")

@@ -1,19 +1,14 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"path/filepath"
-	"regexp"
 	"runtime/debug"
 	"strings"
 	"testing"
-	"time"
 )
 
 func call(t *testing.T, args ...string) (code int, stdout, stderr string) {
@@ -30,22 +25,21 @@ func TestTheExitCodeAndTheStreamTellRightFromWrong(t *testing.T) {
 		code             int
 		inStdout, inErrs string
 	}{
-		"no command":         {nil, exitUsage, "", "Usage: crm-connectors COMMAND"},
-		"help":               {[]string{"--help"}, exitOK, "help config", ""},
-		"help as a command":  {[]string{"help"}, exitOK, "Try it", ""},
-		"help of a command":  {[]string{"help", "sim"}, exitOK, "--hubspot-listen ADDR", ""},
-		"-h of a command":    {[]string{"sim", "-h"}, exitOK, "sim-hubspot-client", ""},
-		"help of config":     {[]string{"help", "config"}, exitOK, "TOKEN_KEYSET", ""},
-		"help of nothing":    {[]string{"help", "smi"}, exitUsage, "", `did you mean "sim"?`},
-		"slip":               {[]string{"vresion"}, exitUsage, "", `did you mean "version"?`},
-		"beginning":          {[]string{"ver"}, exitUsage, "", `did you mean "version"?`},
-		"nothing like it":    {[]string{"frobnicate"}, exitUsage, "", `no command "frobnicate"`},
-		"unknown flag":       {[]string{"sim", "--loud"}, exitUsage, "", "crm-connectors help sim"},
-		"stray argument":     {[]string{"version", "now"}, exitUsage, "", `unexpected argument "now"`},
-		"version":            {[]string{"version"}, exitOK, "crm-connectors ", ""},
-		"version as a flag":  {[]string{"--version"}, exitOK, "crm-connectors ", ""},
-		"failure of a run":   {[]string{"sim", "--hubspot-listen", "256.0.0.1:1"}, exitFailed, "", "listen for HubSpot"},
-		"failure of its log": {[]string{"sim", "--oplog", "/nowhere/at/all"}, exitFailed, "", "operation log"},
+		"no command":        {nil, exitUsage, "", "Usage: crm-connectors COMMAND"},
+		"help":              {[]string{"--help"}, exitOK, "help config", ""},
+		"help as a command": {[]string{"help"}, exitOK, "Look after it", ""},
+		"help of a command": {[]string{"help", "failures"}, exitOK, "--json", ""},
+		"-h of a command":   {[]string{"failures", "-h"}, exitOK, "--json", ""},
+		"help of config":    {[]string{"help", "config"}, exitOK, "TOKEN_KEYSET", ""},
+		"help of nothing":   {[]string{"help", "vresion"}, exitUsage, "", `did you mean "version"?`},
+		"slip":              {[]string{"vresion"}, exitUsage, "", `did you mean "version"?`},
+		"beginning":         {[]string{"ver"}, exitUsage, "", `did you mean "version"?`},
+		"nothing like it":   {[]string{"frobnicate"}, exitUsage, "", `no command "frobnicate"`},
+		"unknown flag":      {[]string{"failures", "--loud"}, exitUsage, "", "crm-connectors help failures"},
+		"stray argument":    {[]string{"version", "now"}, exitUsage, "", `unexpected argument "now"`},
+		"version":           {[]string{"version"}, exitOK, "crm-connectors ", ""},
+		"version as a flag": {[]string{"--version"}, exitOK, "crm-connectors ", ""},
+		"failure of a run":  {[]string{"migrate"}, exitFailed, "", "DATABASE_URL"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -121,69 +115,5 @@ func TestHealthAsksTheServerAtThePort(t *testing.T) {
 	}
 	if err := ask("LISTEN_ADDR", "no port"); err == nil {
 		t.Error("an address without a port is accepted")
-	}
-}
-
-func TestTheSimulatorsServeUntilTheyAreToldToStop(t *testing.T) {
-	t.Parallel()
-	ctx, cancel := context.WithCancel(t.Context())
-	out, w := io.Pipe()
-	ended := make(chan int, 1)
-	go func() {
-		ended <- run(ctx, env{args: []string{"sim", "--hubspot-listen", "127.0.0.1:0", "--salesforce-listen", "127.0.0.1:0",
-			"--oplog", filepath.Join(t.TempDir(), "operations.ndjson")}, stdout: w, stderr: io.Discard})
-	}()
-	text := make([]byte, 0, 256)
-	for urls := regexp.MustCompile(`http://\S+\n`); ; {
-		chunk := make([]byte, 256)
-		n, err := out.Read(chunk)
-		if text = append(text, chunk[:n]...); err != nil {
-			t.Fatalf("read the addresses: %v", err)
-		}
-		found := urls.FindAllString(string(text), -1)
-		if len(found) < 2 {
-			continue
-		}
-		for _, u := range found {
-			get(t, strings.TrimSpace(u)+"/__sim/health")
-		}
-		break
-	}
-	cancel()
-	select {
-	case code := <-ended:
-		if code != exitOK {
-			t.Errorf("exit code %d after the signal, want 0", code)
-		}
-	case <-time.After(10 * time.Second):
-		t.Fatal("the simulators do not stop")
-	}
-}
-
-func get(t *testing.T, url string) {
-	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatalf("GET %s: %v", url, err)
-	}
-	if err := res.Body.Close(); err != nil || res.StatusCode != http.StatusOK {
-		t.Errorf("GET %s: %s, %v", url, res.Status, err)
-	}
-}
-
-func TestWhenOneSimulatorCannotListenNeitherRuns(t *testing.T) {
-	t.Parallel()
-	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = l.Close() }()
-	code, _, stderr := call(t, "sim", "--hubspot-listen", "127.0.0.1:0", "--salesforce-listen", l.Addr().String())
-	if code != exitFailed || !strings.Contains(stderr, "listen for Salesforce") {
-		t.Errorf("code %d, stderr %q; want 1 and the cause", code, stderr)
 	}
 }

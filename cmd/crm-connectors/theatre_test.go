@@ -1,3 +1,5 @@
+//go:build !production
+
 package main
 
 import (
@@ -7,7 +9,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -168,17 +169,6 @@ func (th *theatre) environment(app string) {
 	}
 	th.service = newClient("http://"+addr, th.vars["SUPABASE_SECRET_KEY"])
 	th.service.http.Transport = &listening{th}
-}
-
-// freeAddress has a port that was free a moment ago, for what has to be known before the program listens.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().String()
 }
 
 // start runs the program until the test ends.

@@ -217,8 +217,6 @@ func TestThePageOnDeploymentNamesWhatExists(t *testing.T) {
 	page := readPage(t, "deployment.md")
 	page.namesVariables()
 	page.namesRoutes(3)
-	page.namesCommands()
-	page.leadsSomewhere()
 }
 
 func TestSystemdUnderstandsTheUnit(t *testing.T) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -31,13 +32,29 @@ func readPage(t *testing.T, name string) docPage {
 	return docPage{t, file, string(text)}
 }
 
+// pages are those of the repository for people, by their names from docs/.
+func pages(t *testing.T) []docPage {
+	t.Helper()
+	var all []docPage
+	for _, name := range []string{"README.md", "SECURITY.md", "CONTRIBUTING.md"} {
+		all = append(all, readPage(t, "../"+name))
+	}
+	err := filepath.WalkDir(docs, func(path string, e fs.DirEntry, err error) error {
+		if err == nil && !e.IsDir() && strings.HasSuffix(path, ".md") {
+			all = append(all, readPage(t, strings.TrimPrefix(path, docs+"/")))
+		}
+		return err
+	})
+	if err != nil || len(all) < 20 {
+		t.Fatalf("%d pages, %v", len(all), err)
+	}
+	return all
+}
+
 var (
 	variableInText  = regexp.MustCompile(`\b[A-Z][A-Z0-9]*_[A-Z0-9_]+\b`)
 	routeInText     = regexp.MustCompile("(?:/functions/v1|`(?:(GET|POST|PUT|PATCH|DELETE) )?)(/[a-z][a-z-]*(?:/[a-z{}-]+)*)")
 	parameterOfPath = regexp.MustCompile(`\{[^}]*\}`)
-	linkInText      = regexp.MustCompile(`\]\(([^)#]+)(?:#[^)]*)?\)`)
-	commandInText   = regexp.MustCompile(`crm-connectors ([a-z]+)`)
-	keysInText      = regexp.MustCompile("(?:crm-connectors |`)keys ([a-z]+(?: [a-z]+)*)")
 )
 
 // namesVariables wants every word in the form of a variable to be one that serve reads, or one of others, all of which the page names.
@@ -87,34 +104,5 @@ func (p docPage) namesRoutes(atLeast int) {
 	}
 	if len(routes) < atLeast {
 		p.t.Errorf("%s names %d routes", p.file, len(routes))
-	}
-}
-
-// namesCommands wants every command, and every task of 'keys', to exist.
-func (p docPage) namesCommands() {
-	p.t.Helper()
-	for _, m := range commandInText.FindAllStringSubmatch(p.text, -1) {
-		if m[1] != "help" && !slices.ContainsFunc(commands(), func(c command) bool { return c.name == m[1] }) {
-			p.t.Errorf("%s names the command %q, which does not exist", p.file, m[1])
-		}
-	}
-	for _, m := range keysInText.FindAllStringSubmatch(p.text, -1) {
-		known := func(k keysTask) bool { return strings.HasPrefix(k.words+" ", m[1]+" ") } // 'keys rotate' is all of its steps
-		if !slices.ContainsFunc(keysTasks(), known) {
-			p.t.Errorf("%s names 'keys %s', which does not exist", p.file, m[1])
-		}
-	}
-}
-
-// leadsSomewhere wants every link to a file to lead to one.
-func (p docPage) leadsSomewhere() {
-	p.t.Helper()
-	for _, m := range linkInText.FindAllStringSubmatch(p.text, -1) {
-		if strings.Contains(m[1], "://") {
-			continue
-		}
-		if _, err := os.Stat(filepath.Join(filepath.Dir(p.file), m[1])); err != nil {
-			p.t.Errorf("%s leads to a file that is not there: %v", p.file, err)
-		}
 	}
 }

@@ -141,11 +141,7 @@ func TestThePageOfObservabilityNamesVariablesThatServeReads(t *testing.T) {
 	t.Parallel()
 	p := readPage(t, "observability.md")
 	p.namesVariables("OTEL_RESOURCE_ATTRIBUTES", "OTEL_EXPORTER_OTLP_CERTIFICATE", "OTEL_BSP_SCHEDULE_DELAY")
-	p.leadsSomewhere()
-	p.namesCommands()
 	r := readPage(t, "runbook.md")
 	r.namesVariables()
-	r.leadsSomewhere()
-	r.namesCommands()
 	r.namesRoutes(5)
 }

@@ -178,6 +178,4 @@ func TestThePageOfTheCommandLineNamesWhatExists(t *testing.T) {
 	if f != now || f.RequestID == "" {
 		t.Errorf("the page's failure is %+v; it would be %+v", f, now)
 	}
-	page.namesCommands()
-	page.leadsSomewhere()
 }

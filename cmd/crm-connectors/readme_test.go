@@ -42,11 +42,6 @@ func TestTheReadmeNamesTheVariablesThatExistAndNoOthers(t *testing.T) {
 	}
 }
 
-func TestTheReadmeNamesCommandsThatExist(t *testing.T) {
-	t.Parallel()
-	readPage(t, "../README.md").namesCommands()
-}
-
 func TestAGeneratedKeysetIsOneThatServeTakes(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer

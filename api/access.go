@@ -36,6 +36,16 @@ func access() map[string]rule {
 
 		"GetOverview": {},
 
+		"ListNotificationEndpoints":  {},
+		"AddNotificationEndpoint":    {},
+		"ChangeNotificationEndpoint": {},
+		"DeleteNotificationEndpoint": {},
+		"RotateNotificationSecret":   {},
+		"TestNotificationEndpoint":   {},
+		"ListNotifications":          {},
+		"GetNotification":            {},
+		"ResendNotification":         {},
+
 		"EraseWorkspace": {},
 		"EraseContact":   {},
 

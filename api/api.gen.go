@@ -203,6 +203,9 @@ const (
 	CodeCrmRefused                Code = "crm_refused"
 	CodeCrmUnavailable            Code = "crm_unavailable"
 	CodeDatabaseUnavailable       Code = "database_unavailable"
+	CodeEndpointLimit             Code = "endpoint_limit"
+	CodeEndpointNotFound          Code = "endpoint_not_found"
+	CodeEndpointURLNotAllowed     Code = "endpoint_url_not_allowed"
 	CodeForbidden                 Code = "forbidden"
 	CodeIdempotencyConflict       Code = "idempotency_conflict"
 	CodeInstallExpired            Code = "install_expired"
@@ -219,6 +222,7 @@ const (
 	CodeNotConfigured             Code = "not_configured"
 	CodeNotFound                  Code = "NOT_FOUND"
 	CodeNotReady                  Code = "not_ready"
+	CodeNotificationNotFound      Code = "notification_not_found"
 	CodeOAuthAccessDenied         Code = "oauth_access_denied"
 	CodeOAuthAccountMismatch      Code = "oauth_account_mismatch"
 	CodeOAuthAppChanged           Code = "oauth_app_changed"
@@ -266,6 +270,12 @@ func (e Code) Valid() bool {
 		return true
 	case CodeDatabaseUnavailable:
 		return true
+	case CodeEndpointLimit:
+		return true
+	case CodeEndpointNotFound:
+		return true
+	case CodeEndpointURLNotAllowed:
+		return true
 	case CodeForbidden:
 		return true
 	case CodeIdempotencyConflict:
@@ -297,6 +307,8 @@ func (e Code) Valid() bool {
 	case CodeNotFound:
 		return true
 	case CodeNotReady:
+		return true
+	case CodeNotificationNotFound:
 		return true
 	case CodeOAuthAccessDenied:
 		return true
@@ -390,6 +402,78 @@ func (e HealthCountHealth) Valid() bool {
 	case HealthCountHealthTrouble:
 		return true
 	case HealthCountHealthWriting:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for NotificationEvent.
+const (
+	NotificationEventConnectionError     NotificationEvent = "connection.error"
+	NotificationEventConnectionRecovered NotificationEvent = "connection.recovered"
+	NotificationEventWriteFailed         NotificationEvent = "write.failed"
+	NotificationEventWriteNeedsReview    NotificationEvent = "write.needs_review"
+)
+
+// Valid indicates whether the value is a known member of the NotificationEvent enum.
+func (e NotificationEvent) Valid() bool {
+	switch e {
+	case NotificationEventConnectionError:
+		return true
+	case NotificationEventConnectionRecovered:
+		return true
+	case NotificationEventWriteFailed:
+		return true
+	case NotificationEventWriteNeedsReview:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for NotificationStatus.
+const (
+	NotificationStatusDelivered NotificationStatus = "delivered"
+	NotificationStatusFailed    NotificationStatus = "failed"
+	NotificationStatusWaiting   NotificationStatus = "waiting"
+)
+
+// Valid indicates whether the value is a known member of the NotificationStatus enum.
+func (e NotificationStatus) Valid() bool {
+	switch e {
+	case NotificationStatusDelivered:
+		return true
+	case NotificationStatusFailed:
+		return true
+	case NotificationStatusWaiting:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for NotificationType.
+const (
+	NotificationTypeConnectionError     NotificationType = "connection.error"
+	NotificationTypeConnectionRecovered NotificationType = "connection.recovered"
+	NotificationTypeEndpointTest        NotificationType = "endpoint.test"
+	NotificationTypeWriteFailed         NotificationType = "write.failed"
+	NotificationTypeWriteNeedsReview    NotificationType = "write.needs_review"
+)
+
+// Valid indicates whether the value is a known member of the NotificationType enum.
+func (e NotificationType) Valid() bool {
+	switch e {
+	case NotificationTypeConnectionError:
+		return true
+	case NotificationTypeConnectionRecovered:
+		return true
+	case NotificationTypeEndpointTest:
+		return true
+	case NotificationTypeWriteFailed:
+		return true
+	case NotificationTypeWriteNeedsReview:
 		return true
 	default:
 		return false
@@ -1129,6 +1213,153 @@ type Note struct {
 	Message string `json:"message"`
 }
 
+// Notification defines model for Notification.
+type Notification struct {
+	Attempts []NotificationAttempt `json:"attempts"`
+
+	// Body What is sent, which is the text that is signed. `data` holds ids, codes and the next action, and nothing of what was or should have been written.
+	Body      json.RawMessage `json:"body"`
+	CreatedAt time.Time       `json:"created_at"`
+	EndedAt   *time.Time      `json:"ended_at,omitempty"`
+
+	// EndpointId A UUID in its 36 characters.
+	//
+	// Example: 6a0d3f2e-5b1c-4d8e-9f00-1a2b3c4d5e6f
+	EndpointId Uuid `json:"endpoint_id"`
+
+	// Event An event, or `endpoint.test` for a message that somebody asked for to see whether it arrives.
+	Event NotificationType `json:"event"`
+
+	// Id The `webhook-id`.
+	Id openapi_types.UUID `json:"id"`
+
+	// NextAttemptAt While it waits.
+	NextAttemptAt *time.Time `json:"next_attempt_at,omitempty"`
+
+	// Status - `waiting`: it is sent at `next_attempt_at`
+	// - `delivered`: the endpoint answered 2xx
+	// - `failed`: given up; it can be sent again
+	Status NotificationStatus `json:"status"`
+
+	// WorkspaceId A UUID in its 36 characters.
+	//
+	// Example: 6a0d3f2e-5b1c-4d8e-9f00-1a2b3c4d5e6f
+	WorkspaceId *Uuid `json:"workspace_id,omitempty"`
+}
+
+// NotificationAttempt defines model for NotificationAttempt.
+type NotificationAttempt struct {
+	// Answer How the body of a refusal begins.
+	Answer  *string   `json:"answer,omitempty"`
+	EndedAt time.Time `json:"ended_at"`
+
+	// Error Why it did not arrive; absent: it did.
+	Error *string `json:"error,omitempty"`
+
+	// HttpStatus Absent where no answer came.
+	HttpStatus *int      `json:"http_status,omitempty"`
+	StartedAt  time.Time `json:"started_at"`
+}
+
+// NotificationEndpoint defines model for NotificationEndpoint.
+type NotificationEndpoint struct {
+	CreatedAt   time.Time `json:"created_at"`
+	Description string    `json:"description"`
+
+	// DisabledBecause `by_request`, `gone` (it answered 410) or `failing` (for five days).
+	DisabledBecause *string             `json:"disabled_because,omitempty"`
+	Enabled         bool                `json:"enabled"`
+	Events          []NotificationEvent `json:"events"`
+	FailingSince    *time.Time          `json:"failing_since,omitempty"`
+
+	// Failures Tries in a row that did not arrive.
+	Failures int `json:"failures"`
+
+	// FormerSecretUntil Until then messages are signed with the former secret too.
+	FormerSecretUntil *time.Time `json:"former_secret_until,omitempty"`
+
+	// Id A UUID in its 36 characters.
+	//
+	// Example: 6a0d3f2e-5b1c-4d8e-9f00-1a2b3c4d5e6f
+	Id Uuid `json:"id"`
+
+	// PausedUntil After a failure it is left alone for a while; what happens meanwhile comes together.
+	PausedUntil *time.Time `json:"paused_until,omitempty"`
+	UpdatedAt   time.Time  `json:"updated_at"`
+	Url         string     `json:"url"`
+
+	// WorkspaceId Whose events it is told of; absent: every workspace's.
+	WorkspaceId *openapi_types.UUID `json:"workspace_id,omitempty"`
+}
+
+// NotificationEndpointCreated defines model for NotificationEndpointCreated.
+type NotificationEndpointCreated struct {
+	Endpoint NotificationEndpoint `json:"endpoint"`
+
+	// Secret `whsec_` and base64 of the key that signs, as the libraries of Standard Webhooks take it.
+	Secret string `json:"secret"`
+}
+
+// NotificationEndpointList defines model for NotificationEndpointList.
+type NotificationEndpointList struct {
+	Endpoints []NotificationEndpoint `json:"endpoints"`
+}
+
+// NotificationEndpointPatch A field that is not named here is refused.
+type NotificationEndpointPatch struct {
+	Description *string             `json:"description,omitempty"`
+	Enabled     *bool               `json:"enabled,omitempty"`
+	Events      *NotificationEvents `json:"events,omitempty"`
+
+	// Url Begins with `https://`, port 443, a name of the public internet. The operator can allow hosts of their own network besides.
+	//
+	// Example: https://hooks.example.com/crm
+	Url *NotificationUrl `json:"url,omitempty"`
+}
+
+// NotificationEndpointRequest A field that is not named here is refused.
+type NotificationEndpointRequest struct {
+	Description *string            `json:"description,omitempty"`
+	Events      NotificationEvents `json:"events"`
+
+	// Url Begins with `https://`, port 443, a name of the public internet. The operator can allow hosts of their own network besides.
+	//
+	// Example: https://hooks.example.com/crm
+	Url NotificationUrl `json:"url"`
+
+	// WorkspaceId Whose events it is told of; absent or null: every workspace's.
+	WorkspaceId *openapi_types.UUID `json:"workspace_id,omitempty"`
+}
+
+// NotificationEvent - `write.failed`: a write ended without success; nothing more is tried by itself
+// - `write.needs_review`: a person decides whether a write is in the CRM
+// - `connection.error`: a connection cannot be used until somebody connects it again
+// - `connection.recovered`: a connection that was in error is well again
+type NotificationEvent string
+
+// NotificationEvents defines model for NotificationEvents.
+type NotificationEvents = []NotificationEvent
+
+// NotificationList defines model for NotificationList.
+type NotificationList struct {
+	// Next Where the next page begins; absent on the last.
+	Next          *string        `json:"next,omitempty"`
+	Notifications []Notification `json:"notifications"`
+}
+
+// NotificationStatus - `waiting`: it is sent at `next_attempt_at`
+// - `delivered`: the endpoint answered 2xx
+// - `failed`: given up; it can be sent again
+type NotificationStatus string
+
+// NotificationType An event, or `endpoint.test` for a message that somebody asked for to see whether it arrives.
+type NotificationType string
+
+// NotificationUrl Begins with `https://`, port 443, a name of the public internet. The operator can allow hosts of their own network besides.
+//
+// Example: https://hooks.example.com/crm
+type NotificationUrl = string
+
 // OAuthAnswer defines model for OAuthAnswer.
 type OAuthAnswer struct {
 	// Crm A CRM.
@@ -1693,6 +1924,11 @@ type ConnectionId = Uuid
 // DryRun defines model for DryRun.
 type DryRun = bool
 
+// EndpointId A UUID in its 36 characters.
+//
+// Example: 6a0d3f2e-5b1c-4d8e-9f00-1a2b3c4d5e6f
+type EndpointId = Uuid
+
 // ErasedWorkspace A UUID in its 36 characters.
 //
 // Example: 6a0d3f2e-5b1c-4d8e-9f00-1a2b3c4d5e6f
@@ -1700,6 +1936,11 @@ type ErasedWorkspace = Uuid
 
 // IdempotencyKey defines model for IdempotencyKey.
 type IdempotencyKey = string
+
+// NotificationId A UUID in its 36 characters.
+//
+// Example: 6a0d3f2e-5b1c-4d8e-9f00-1a2b3c4d5e6f
+type NotificationId = Uuid
 
 // OAuthCode defines model for OAuthCode.
 type OAuthCode = string
@@ -1712,6 +1953,11 @@ type OAuthErrorDescription = string
 
 // OAuthState defines model for OAuthState.
 type OAuthState = string
+
+// OfWorkspace A UUID in its 36 characters.
+//
+// Example: 6a0d3f2e-5b1c-4d8e-9f00-1a2b3c4d5e6f
+type OfWorkspace = Uuid
 
 // Prefer defines model for Prefer.
 type Prefer = string
@@ -1733,6 +1979,9 @@ type WorkspaceId = Uuid
 //
 // Example: 6a0d3f2e-5b1c-4d8e-9f00-1a2b3c4d5e6f
 type WriteId = Uuid
+
+// EndpointConflict Every failure. `error`, `message` and `msg` are the same sentence, under the names that clients read.
+type EndpointConflict = ErrorEnvelope
 
 // NotReady Every failure. `error`, `message` and `msg` are the same sentence, under the names that clients read.
 type NotReady = ErrorEnvelope
@@ -1805,6 +2054,33 @@ type HubspotOAuthCallbackParams struct {
 
 	// ErrorDescription The same in the CRM's words
 	ErrorDescription *OAuthErrorDescription `form:"error_description,omitempty" json:"error_description,omitempty"`
+}
+
+// ListNotificationEndpointsParams defines parameters for ListNotificationEndpoints.
+type ListNotificationEndpointsParams struct {
+	// WorkspaceId Only what is of this workspace; of endpoints also those that are told of every one
+	WorkspaceId *OfWorkspace `form:"workspace_id,omitempty" json:"workspace_id,omitempty"`
+}
+
+// ListNotificationsParams defines parameters for ListNotifications.
+type ListNotificationsParams struct {
+	// WorkspaceId Only what is of this workspace; of endpoints also those that are told of every one
+	WorkspaceId *OfWorkspace `form:"workspace_id,omitempty" json:"workspace_id,omitempty"`
+
+	// EndpointId Only what this endpoint was told
+	EndpointId *Uuid `form:"endpoint_id,omitempty" json:"endpoint_id,omitempty"`
+
+	// Event Only messages of this event
+	Event *NotificationType `form:"event,omitempty" json:"event,omitempty"`
+
+	// Status Only messages in this status
+	Status *NotificationStatus `form:"status,omitempty" json:"status,omitempty"`
+
+	// Limit At most so many
+	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// After The `next` of the page before
+	After *string `form:"after,omitempty" json:"after,omitempty"`
 }
 
 // SalesforceOAuthCallbackParams defines parameters for SalesforceOAuthCallback.
@@ -1920,6 +2196,12 @@ type HubspotOAuthStartJSONRequestBody = OAuthStartRequest
 // HubspotWebhooksJSONRequestBody defines body for HubspotWebhooks for application/json ContentType.
 type HubspotWebhooksJSONRequestBody = HubspotEvents
 
+// AddNotificationEndpointJSONRequestBody defines body for AddNotificationEndpoint for application/json ContentType.
+type AddNotificationEndpointJSONRequestBody = NotificationEndpointRequest
+
+// ChangeNotificationEndpointJSONRequestBody defines body for ChangeNotificationEndpoint for application/json ContentType.
+type ChangeNotificationEndpointJSONRequestBody = NotificationEndpointPatch
+
 // OAuthConfirmFormdataRequestBody defines body for OAuthConfirm for application/x-www-form-urlencoded ContentType.
 type OAuthConfirmFormdataRequestBody = OAuthAnswer
 
@@ -1979,6 +2261,33 @@ type ServerInterface interface {
 	// HubspotWebhooks What HubSpot says became of contacts
 	// (POST /hubspot-webhooks)
 	HubspotWebhooks(w http.ResponseWriter, r *http.Request)
+	// ListNotificationEndpoints Who is told of what
+	// (GET /notification-endpoints)
+	ListNotificationEndpoints(w http.ResponseWriter, r *http.Request, params ListNotificationEndpointsParams)
+	// AddNotificationEndpoint Have an address told of events
+	// (POST /notification-endpoints)
+	AddNotificationEndpoint(w http.ResponseWriter, r *http.Request)
+	// DeleteNotificationEndpoint Tell an endpoint nothing more
+	// (DELETE /notification-endpoints/{id})
+	DeleteNotificationEndpoint(w http.ResponseWriter, r *http.Request, id EndpointId)
+	// ChangeNotificationEndpoint Change an endpoint
+	// (PATCH /notification-endpoints/{id})
+	ChangeNotificationEndpoint(w http.ResponseWriter, r *http.Request, id EndpointId)
+	// RotateNotificationSecret Give an endpoint a new secret
+	// (POST /notification-endpoints/{id}/secret)
+	RotateNotificationSecret(w http.ResponseWriter, r *http.Request, id EndpointId)
+	// TestNotificationEndpoint Send an endpoint a message that says nothing
+	// (POST /notification-endpoints/{id}/test)
+	TestNotificationEndpoint(w http.ResponseWriter, r *http.Request, id EndpointId)
+	// ListNotifications The log of messages, newest first
+	// (GET /notifications)
+	ListNotifications(w http.ResponseWriter, r *http.Request, params ListNotificationsParams)
+	// GetNotification One message, its body and every try
+	// (GET /notifications/{id})
+	GetNotification(w http.ResponseWriter, r *http.Request, id NotificationId)
+	// ResendNotification Send a message again
+	// (POST /notifications/{id}/resend)
+	ResendNotification(w http.ResponseWriter, r *http.Request, id NotificationId)
 	// OAuthConfirm What a person answers to the page of a callback
 	// (POST /oauth-confirm)
 	OAuthConfirm(w http.ResponseWriter, r *http.Request)
@@ -2105,6 +2414,60 @@ func (_ Unimplemented) HubspotOAuthStart(w http.ResponseWriter, r *http.Request)
 // HubspotWebhooks What HubSpot says became of contacts
 // (POST /hubspot-webhooks)
 func (_ Unimplemented) HubspotWebhooks(w http.ResponseWriter, r *http.Request) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// ListNotificationEndpoints Who is told of what
+// (GET /notification-endpoints)
+func (_ Unimplemented) ListNotificationEndpoints(w http.ResponseWriter, r *http.Request, params ListNotificationEndpointsParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// AddNotificationEndpoint Have an address told of events
+// (POST /notification-endpoints)
+func (_ Unimplemented) AddNotificationEndpoint(w http.ResponseWriter, r *http.Request) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// DeleteNotificationEndpoint Tell an endpoint nothing more
+// (DELETE /notification-endpoints/{id})
+func (_ Unimplemented) DeleteNotificationEndpoint(w http.ResponseWriter, r *http.Request, id EndpointId) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// ChangeNotificationEndpoint Change an endpoint
+// (PATCH /notification-endpoints/{id})
+func (_ Unimplemented) ChangeNotificationEndpoint(w http.ResponseWriter, r *http.Request, id EndpointId) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// RotateNotificationSecret Give an endpoint a new secret
+// (POST /notification-endpoints/{id}/secret)
+func (_ Unimplemented) RotateNotificationSecret(w http.ResponseWriter, r *http.Request, id EndpointId) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// TestNotificationEndpoint Send an endpoint a message that says nothing
+// (POST /notification-endpoints/{id}/test)
+func (_ Unimplemented) TestNotificationEndpoint(w http.ResponseWriter, r *http.Request, id EndpointId) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// ListNotifications The log of messages, newest first
+// (GET /notifications)
+func (_ Unimplemented) ListNotifications(w http.ResponseWriter, r *http.Request, params ListNotificationsParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// GetNotification One message, its body and every try
+// (GET /notifications/{id})
+func (_ Unimplemented) GetNotification(w http.ResponseWriter, r *http.Request, id NotificationId) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// ResendNotification Send a message again
+// (POST /notifications/{id}/resend)
+func (_ Unimplemented) ResendNotification(w http.ResponseWriter, r *http.Request, id NotificationId) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
@@ -2628,6 +2991,307 @@ func (siw *ServerInterfaceWrapper) HubspotWebhooks(w http.ResponseWriter, r *htt
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.HubspotWebhooks(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ListNotificationEndpoints operation middleware
+func (siw *ServerInterfaceWrapper) ListNotificationEndpoints(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListNotificationEndpointsParams
+
+	// ------------- Optional query parameter "workspace_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "workspace_id", r.URL.Query(), &params.WorkspaceId, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "workspace_id"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "workspace_id", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListNotificationEndpoints(w, r, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// AddNotificationEndpoint operation middleware
+func (siw *ServerInterfaceWrapper) AddNotificationEndpoint(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.AddNotificationEndpoint(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// DeleteNotificationEndpoint operation middleware
+func (siw *ServerInterfaceWrapper) DeleteNotificationEndpoint(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id EndpointId
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", chi.URLParam(r, "id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.DeleteNotificationEndpoint(w, r, id)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ChangeNotificationEndpoint operation middleware
+func (siw *ServerInterfaceWrapper) ChangeNotificationEndpoint(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id EndpointId
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", chi.URLParam(r, "id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ChangeNotificationEndpoint(w, r, id)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// RotateNotificationSecret operation middleware
+func (siw *ServerInterfaceWrapper) RotateNotificationSecret(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id EndpointId
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", chi.URLParam(r, "id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.RotateNotificationSecret(w, r, id)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// TestNotificationEndpoint operation middleware
+func (siw *ServerInterfaceWrapper) TestNotificationEndpoint(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id EndpointId
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", chi.URLParam(r, "id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.TestNotificationEndpoint(w, r, id)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ListNotifications operation middleware
+func (siw *ServerInterfaceWrapper) ListNotifications(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListNotificationsParams
+
+	// ------------- Optional query parameter "workspace_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "workspace_id", r.URL.Query(), &params.WorkspaceId, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "workspace_id"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "workspace_id", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "endpoint_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "endpoint_id", r.URL.Query(), &params.EndpointId, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "endpoint_id"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "endpoint_id", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "event" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "event", r.URL.Query(), &params.Event, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "event"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "event", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "status" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", r.URL.Query(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "status"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "status", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", r.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "limit"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "limit", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "after" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "after", r.URL.Query(), &params.After, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "after"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "after", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListNotifications(w, r, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetNotification operation middleware
+func (siw *ServerInterfaceWrapper) GetNotification(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id NotificationId
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", chi.URLParam(r, "id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetNotification(w, r, id)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ResendNotification operation middleware
+func (siw *ServerInterfaceWrapper) ResendNotification(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id NotificationId
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", chi.URLParam(r, "id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ResendNotification(w, r, id)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -3471,6 +4135,33 @@ func HandlerWithOptions(si ServerInterface, options ChiServerOptions) http.Handl
 		r.Post(options.BaseURL+"/hubspot-webhooks", wrapper.HubspotWebhooks)
 	})
 	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/notification-endpoints", wrapper.ListNotificationEndpoints)
+	})
+	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/notification-endpoints", wrapper.AddNotificationEndpoint)
+	})
+	r.Group(func(r chi.Router) {
+		r.Delete(options.BaseURL+"/notification-endpoints/{id}", wrapper.DeleteNotificationEndpoint)
+	})
+	r.Group(func(r chi.Router) {
+		r.Patch(options.BaseURL+"/notification-endpoints/{id}", wrapper.ChangeNotificationEndpoint)
+	})
+	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/notification-endpoints/{id}/secret", wrapper.RotateNotificationSecret)
+	})
+	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/notification-endpoints/{id}/test", wrapper.TestNotificationEndpoint)
+	})
+	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/notifications", wrapper.ListNotifications)
+	})
+	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/notifications/{id}", wrapper.GetNotification)
+	})
+	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/notifications/{id}/resend", wrapper.ResendNotification)
+	})
+	r.Group(func(r chi.Router) {
 		r.Post(options.BaseURL+"/oauth-confirm", wrapper.OAuthConfirm)
 	})
 	r.Group(func(r chi.Router) {
@@ -3524,6 +4215,16 @@ type BackToTheAppResponseHeaders struct {
 }
 type BackToTheAppResponse struct {
 	Headers BackToTheAppResponseHeaders
+}
+
+type EndpointConflictResponseHeaders struct {
+	SbErrorCode *Code
+	SbRequestId *string
+}
+type EndpointConflictJSONResponse struct {
+	Body ErrorEnvelope
+
+	Headers EndpointConflictResponseHeaders
 }
 
 type NotReadyResponseHeaders struct {
@@ -3866,6 +4567,205 @@ func (response HubspotWebhooks200JSONResponse) VisitHubspotWebhooksResponse(w ht
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListNotificationEndpointsRequestObject struct {
+	Params ListNotificationEndpointsParams
+}
+
+type ListNotificationEndpointsResponseObject interface {
+	VisitListNotificationEndpointsResponse(w http.ResponseWriter) error
+}
+
+type ListNotificationEndpoints200JSONResponse NotificationEndpointList
+
+func (response ListNotificationEndpoints200JSONResponse) VisitListNotificationEndpointsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AddNotificationEndpointRequestObject struct {
+	Body *AddNotificationEndpointJSONRequestBody
+}
+
+type AddNotificationEndpointResponseObject interface {
+	VisitAddNotificationEndpointResponse(w http.ResponseWriter) error
+}
+
+type AddNotificationEndpoint201JSONResponse NotificationEndpointCreated
+
+func (response AddNotificationEndpoint201JSONResponse) VisitAddNotificationEndpointResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteNotificationEndpointRequestObject struct {
+	Id EndpointId `json:"id"`
+}
+
+type DeleteNotificationEndpointResponseObject interface {
+	VisitDeleteNotificationEndpointResponse(w http.ResponseWriter) error
+}
+
+type DeleteNotificationEndpoint200JSONResponse NotificationEndpoint
+
+func (response DeleteNotificationEndpoint200JSONResponse) VisitDeleteNotificationEndpointResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangeNotificationEndpointRequestObject struct {
+	Id   EndpointId `json:"id"`
+	Body *ChangeNotificationEndpointJSONRequestBody
+}
+
+type ChangeNotificationEndpointResponseObject interface {
+	VisitChangeNotificationEndpointResponse(w http.ResponseWriter) error
+}
+
+type ChangeNotificationEndpoint200JSONResponse NotificationEndpoint
+
+func (response ChangeNotificationEndpoint200JSONResponse) VisitChangeNotificationEndpointResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RotateNotificationSecretRequestObject struct {
+	Id EndpointId `json:"id"`
+}
+
+type RotateNotificationSecretResponseObject interface {
+	VisitRotateNotificationSecretResponse(w http.ResponseWriter) error
+}
+
+type RotateNotificationSecret200JSONResponse NotificationEndpointCreated
+
+func (response RotateNotificationSecret200JSONResponse) VisitRotateNotificationSecretResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TestNotificationEndpointRequestObject struct {
+	Id EndpointId `json:"id"`
+}
+
+type TestNotificationEndpointResponseObject interface {
+	VisitTestNotificationEndpointResponse(w http.ResponseWriter) error
+}
+
+type TestNotificationEndpoint202JSONResponse Notification
+
+func (response TestNotificationEndpoint202JSONResponse) VisitTestNotificationEndpointResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListNotificationsRequestObject struct {
+	Params ListNotificationsParams
+}
+
+type ListNotificationsResponseObject interface {
+	VisitListNotificationsResponse(w http.ResponseWriter) error
+}
+
+type ListNotifications200JSONResponse NotificationList
+
+func (response ListNotifications200JSONResponse) VisitListNotificationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetNotificationRequestObject struct {
+	Id NotificationId `json:"id"`
+}
+
+type GetNotificationResponseObject interface {
+	VisitGetNotificationResponse(w http.ResponseWriter) error
+}
+
+type GetNotification200JSONResponse Notification
+
+func (response GetNotification200JSONResponse) VisitGetNotificationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResendNotificationRequestObject struct {
+	Id NotificationId `json:"id"`
+}
+
+type ResendNotificationResponseObject interface {
+	VisitResendNotificationResponse(w http.ResponseWriter) error
+}
+
+type ResendNotification202JSONResponse Notification
+
+func (response ResendNotification202JSONResponse) VisitResendNotificationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -4328,6 +5228,33 @@ type StrictServerInterface interface {
 	// HubspotWebhooks What HubSpot says became of contacts
 	// (POST /hubspot-webhooks)
 	HubspotWebhooks(ctx context.Context, request HubspotWebhooksRequestObject) (HubspotWebhooksResponseObject, error)
+	// ListNotificationEndpoints Who is told of what
+	// (GET /notification-endpoints)
+	ListNotificationEndpoints(ctx context.Context, request ListNotificationEndpointsRequestObject) (ListNotificationEndpointsResponseObject, error)
+	// AddNotificationEndpoint Have an address told of events
+	// (POST /notification-endpoints)
+	AddNotificationEndpoint(ctx context.Context, request AddNotificationEndpointRequestObject) (AddNotificationEndpointResponseObject, error)
+	// DeleteNotificationEndpoint Tell an endpoint nothing more
+	// (DELETE /notification-endpoints/{id})
+	DeleteNotificationEndpoint(ctx context.Context, request DeleteNotificationEndpointRequestObject) (DeleteNotificationEndpointResponseObject, error)
+	// ChangeNotificationEndpoint Change an endpoint
+	// (PATCH /notification-endpoints/{id})
+	ChangeNotificationEndpoint(ctx context.Context, request ChangeNotificationEndpointRequestObject) (ChangeNotificationEndpointResponseObject, error)
+	// RotateNotificationSecret Give an endpoint a new secret
+	// (POST /notification-endpoints/{id}/secret)
+	RotateNotificationSecret(ctx context.Context, request RotateNotificationSecretRequestObject) (RotateNotificationSecretResponseObject, error)
+	// TestNotificationEndpoint Send an endpoint a message that says nothing
+	// (POST /notification-endpoints/{id}/test)
+	TestNotificationEndpoint(ctx context.Context, request TestNotificationEndpointRequestObject) (TestNotificationEndpointResponseObject, error)
+	// ListNotifications The log of messages, newest first
+	// (GET /notifications)
+	ListNotifications(ctx context.Context, request ListNotificationsRequestObject) (ListNotificationsResponseObject, error)
+	// GetNotification One message, its body and every try
+	// (GET /notifications/{id})
+	GetNotification(ctx context.Context, request GetNotificationRequestObject) (GetNotificationResponseObject, error)
+	// ResendNotification Send a message again
+	// (POST /notifications/{id}/resend)
+	ResendNotification(ctx context.Context, request ResendNotificationRequestObject) (ResendNotificationResponseObject, error)
 	// OAuthConfirm What a person answers to the page of a callback
 	// (POST /oauth-confirm)
 	OAuthConfirm(ctx context.Context, request OAuthConfirmRequestObject) (OAuthConfirmResponseObject, error)
@@ -4791,6 +5718,252 @@ func (sh *strictHandler) HubspotWebhooks(w http.ResponseWriter, r *http.Request)
 	}
 }
 
+// ListNotificationEndpoints operation middleware
+func (sh *strictHandler) ListNotificationEndpoints(w http.ResponseWriter, r *http.Request, params ListNotificationEndpointsParams) {
+	var request ListNotificationEndpointsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListNotificationEndpoints(ctx, request.(ListNotificationEndpointsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListNotificationEndpoints")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListNotificationEndpointsResponseObject); ok {
+		if err := validResponse.VisitListNotificationEndpointsResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// AddNotificationEndpoint operation middleware
+func (sh *strictHandler) AddNotificationEndpoint(w http.ResponseWriter, r *http.Request) {
+	var request AddNotificationEndpointRequestObject
+
+	var body AddNotificationEndpointJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.AddNotificationEndpoint(ctx, request.(AddNotificationEndpointRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "AddNotificationEndpoint")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(AddNotificationEndpointResponseObject); ok {
+		if err := validResponse.VisitAddNotificationEndpointResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DeleteNotificationEndpoint operation middleware
+func (sh *strictHandler) DeleteNotificationEndpoint(w http.ResponseWriter, r *http.Request, id EndpointId) {
+	var request DeleteNotificationEndpointRequestObject
+
+	request.Id = id
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteNotificationEndpoint(ctx, request.(DeleteNotificationEndpointRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteNotificationEndpoint")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(DeleteNotificationEndpointResponseObject); ok {
+		if err := validResponse.VisitDeleteNotificationEndpointResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ChangeNotificationEndpoint operation middleware
+func (sh *strictHandler) ChangeNotificationEndpoint(w http.ResponseWriter, r *http.Request, id EndpointId) {
+	var request ChangeNotificationEndpointRequestObject
+
+	request.Id = id
+
+	var body ChangeNotificationEndpointJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ChangeNotificationEndpoint(ctx, request.(ChangeNotificationEndpointRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ChangeNotificationEndpoint")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ChangeNotificationEndpointResponseObject); ok {
+		if err := validResponse.VisitChangeNotificationEndpointResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// RotateNotificationSecret operation middleware
+func (sh *strictHandler) RotateNotificationSecret(w http.ResponseWriter, r *http.Request, id EndpointId) {
+	var request RotateNotificationSecretRequestObject
+
+	request.Id = id
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.RotateNotificationSecret(ctx, request.(RotateNotificationSecretRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RotateNotificationSecret")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(RotateNotificationSecretResponseObject); ok {
+		if err := validResponse.VisitRotateNotificationSecretResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// TestNotificationEndpoint operation middleware
+func (sh *strictHandler) TestNotificationEndpoint(w http.ResponseWriter, r *http.Request, id EndpointId) {
+	var request TestNotificationEndpointRequestObject
+
+	request.Id = id
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.TestNotificationEndpoint(ctx, request.(TestNotificationEndpointRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "TestNotificationEndpoint")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(TestNotificationEndpointResponseObject); ok {
+		if err := validResponse.VisitTestNotificationEndpointResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListNotifications operation middleware
+func (sh *strictHandler) ListNotifications(w http.ResponseWriter, r *http.Request, params ListNotificationsParams) {
+	var request ListNotificationsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListNotifications(ctx, request.(ListNotificationsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListNotifications")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListNotificationsResponseObject); ok {
+		if err := validResponse.VisitListNotificationsResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetNotification operation middleware
+func (sh *strictHandler) GetNotification(w http.ResponseWriter, r *http.Request, id NotificationId) {
+	var request GetNotificationRequestObject
+
+	request.Id = id
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetNotification(ctx, request.(GetNotificationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetNotification")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetNotificationResponseObject); ok {
+		if err := validResponse.VisitGetNotificationResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ResendNotification operation middleware
+func (sh *strictHandler) ResendNotification(w http.ResponseWriter, r *http.Request, id NotificationId) {
+	var request ResendNotificationRequestObject
+
+	request.Id = id
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ResendNotification(ctx, request.(ResendNotificationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ResendNotification")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ResendNotificationResponseObject); ok {
+		if err := validResponse.VisitResendNotificationResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // OAuthConfirm operation middleware
 func (sh *strictHandler) OAuthConfirm(w http.ResponseWriter, r *http.Request) {
 	var request OAuthConfirmRequestObject
@@ -5227,307 +6400,348 @@ func (sh *strictHandler) RetryWrite(w http.ResponseWriter, r *http.Request, id W
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7L37chtHlif8Kvnh2whJPQWI1M02GR07NCW3Na3bkPQoZhtaIFGVAMosZFZXJgihHfpin2YfbJ/kizzn",
-	"5KUKWSCoi8c7Mf/YYqEqrydPnuvv/DbI1apWUkijBye/DZaCF6KBf55VldrYfxRC501Zm1LJwcngainY",
-	"SpilKjQzS26YWZaa1dws2ZLr0SAbiI98VVdicDJ49/byKmNv3129fPvmcpANdL4UK27bXPGPr4RcmOXg",
-	"5PjoKBuYbW0/0KYp5WLw6VM2+LFRGy2ac6WuS7E7jOlk8rPSZpg3q4nia7OcsvvT6I9NaZZqbdjVq8sH",
-	"J4yzhstCrdgNr9aCxi2qSuPoZ9gXmzdqxZRZikazzbKsBCsNy5WUIjeacXZ+8Tpjc9UwI+RYrkq5NkKP",
-	"2PRnY+q3stpOMza95CtxWRrx51f843Q0lq0F6Q76z/JI5uKUveNm+eeHp+w1/zg8W4g/Pzs6OmWu1VN2",
-	"KfJ1I05Z3Hbfcj5KL+eLplHNuSpEekc1XwnGNZvmqhBTVkpmloLNVLEdtTr6b42YD04G/+/DQDYP8Vf9",
-	"MHRhO7wQf18LbV4Wux2+4StBK9/gW7ZDtW5YpRZtCjo6/uGH2VP+aPhdfiyG3xWPj4bf86dPh4/nR7Mf",
-	"8uPikXgy7yWsR9+nVuJCmGZ7Njei2R3Zz2rDVlxumRa5kpbCFdvw0rQG9bTVXynL1Xo1ODn2fZXSiIVo",
-	"Bp9sbzVv+EoYd6bq+rxZpbfg/OJ1a+qaV0LPVZOLQTYo7Vv2kA2ygeQr+3verAbZwC5g2YhicGKatTh0",
-	"q+wg7OjOkbZLJVP7ZEeV+zfuaVYWrREeF4/mz/hTMTzKnz4dPskf/TD8fv50ZvdqflR8Lx7xo+P02KGh",
-	"zxv6L+uygLE/b7YXa7k76ncVl0zBuTExZRfNdtKsZZu42YvSHnem5vbZipWaCanWi2Vrx3F8MI+/r0Wz",
-	"DROhRlskWIg5X1dmcDLnlRaeLGZKVYJLOo1ci+K9aq51zfOeM7nxP8eL/owfFY/nj8Tw6ew4Hz4pvhfD",
-	"H+ZHR8Nj/mj2OH9SPBXP5t9u0V8WYlUrI2S+/avY7o770nB7bCyPnGq1bnIxETdCmklZTNlmKRoBa6/W",
-	"JlcrYW8MJpUUGdMKuTJnjT2fwL/D/uG1xBblDTAOerppSuC/7227Yxk3LIHFlEYz6D7DxnO1lkZ3mbK4",
-	"McPjoyeP3KphZ2HdojkP7aTvxnjfnq3Nsp/xWn5ruYz4mC+5XLT3Oj8q/OHvEJ79rjWSnp6BKe92/X65",
-	"hXU8v3jNFvxGMKkYNRm653kutJ4UQpai6BmHgPYPHcjzeBC99xAd0POL1/e0PQWFbu+XLIZre13jwJi9",
-	"SFVT/oNDO3uGOYn7O2DIl4abvvvS/uTkH/izMWzFOwuozRPTt4HQwi2jeNeIeeqamto76c/HR1O4nDRb",
-	"15aEjJD+3rp/ZJ88O3qA4srSHRb7VAtjKpExLgvGpd5YaefR0RErgQdu2ZLfiNFYvgXGWMMQhMyFZrwR",
-	"rFxI1Yiie4ZoQH1HiCbSc3Kepk/OFW8Wwhx8Xy7XM10rk+Z9Btr64vsSh3S5lfnumM7YVG9lbjldW4SZ",
-	"P8sfzZ+K4ePv8uPhE/70ePj9/EgMv+eP+dOn8+PZd8XxNxm0Z9r+num75L/8pukQt29w8jUunfeWdHvH",
-	"bn/clU2ezL6biaP50fAHKy4+4Y9/sIPPh8+K4/kPM3HEj4+/mWzyCb8X2vyoilKA5OcYSmOfwcWZK2mE",
-	"NPafvK6rMgf+9fBXjbzxsB5DsyRvh+7D8D9lA0uyX7Vj2+C+LuGJrpXUOP8feX59pa6W4qyudzfS/spK",
-	"aZnYUjBe1xkKANPx+ujocZ43K/iHmOg13El/Pp6y+5Z/1aJZ8lqz6YY3spSLCeov9if/KOpq+oCphpqG",
-	"K8FqbHg3wIf+r/gbbK07Evx8kMUq8yuFa5liDjVfCBIz7QTbrMuYWp88fMjrekRPR7laPQRNooEm9X8n",
-	"/haWYC+ZRuz1ydEPz3b5q92hN8pcCP4VqQKlDWi7o/Ipw6TaZHb5pTLMSmzttQO1bOj1slQv9PbDSIP7",
-	"lA30bAh7McxJyNr3aaSjwpd0TodlcXunTp/95AWEd3whOmtnxEfzcGlWVXvR2nJi6r7bWTIiGZSK9TXK",
-	"vbVotJKMxA5nt5iJuWoE43JrlqVcgBZD8mRhV7wRdcVzkOGiFT/HUQ/BulCa7fCdqsp8m2azMJZK8cIK",
-	"7NBLZruZW+22sFtrdxRlCiuRzFWzYpWwr4PQb5/P7CEPR7x1AkhnGuomZ/esRnDvUOo+PkpLD5fCDIPx",
-	"aN/Oti1NsBOWuz1XUnxldqmtWpg+HW7fKjE3zupgV/HEKjBWH7LXnH0BpbeC3Z/Sv6YPMlYatuGacVY0",
-	"W9asJbvv1d0H9syBctQIeIm2z3aS86bZsvtTEuqmD6xYR9P/17VYi+KrLsBZnovaiCK1BFdBRAUxE1WA",
-	"Si2AdDZlVbGZgAFbkZ+oyIqAtinqBCwsOSh5r8pVCSOuG1WLxtAtzPVEze0/LH1yYwmPGzE05cpyow4R",
-	"ZZbMWi+X0jx7Mtg19DjZYVfLKvMl41WlNlzm4oQVvKy2GZutG20yewgm8KRt84JHqeGsNW7IreNpXcd/",
-	"w8HR5zipD/4bNftV5Ma2fuaGmVg2XNQJcsmdcbmf3SLsvBCMSJN+RtsWojKwbx0ilt9lm2puF2Gylqas",
-	"0nyO5sIaoa1iZV+0pCbtFh1GNG6X2m2f86rScP+rgm8zxrXXvyuuDdO8LE7hasSTWs7toUb7iGl13j+7",
-	"ltR9qHAdE0p7n7KuGI8Wx4gYkmSE8l2bgPKqFJ5+2gvzFkUi39U9zdRG2rMxSq1u3ghuRDHh5vBjfDgl",
-	"VWpRyslSaXOXgZ6QZasWqq4E0+VCslKO2NlMk+1JsLVe84rZlpPTakRRNiI3k3WTIkxlmV8jFqU2ohFF",
-	"sI5Z+iFSynlV2Ss2Y/mSNzw3ogHl3//VoqJ1U6bGgTa721brrK4v8UVL73UR7UiXAQpk5EgArARxBCwm",
-	"Im8E3lpA//XaHHrEukQLVEkD76xkD4G+KnXqcqhr+H9pxEofsAS2MWqdNw3f7owMGuwZgtOdbL9FUdr1",
-	"4tW7aDxkPO7KhPNSVAUKhSXwBjB1FihlgUNlbhmQXcuDj+CZbtsCS3PKLr33AQhLW25k0B+g1yvRsGsB",
-	"11Ys2D59mg1WpfSSmeW3xojG9vE///b/DP+/D//033a2Mxt8HNJrQ7T1nQxWa20sxddNKQ2fVSIQsfae",
-	"PTiEGs43Tg1J6pDpjdhLg7IUt6IUic8lPjNWFEJJVlrZi+klnPMFL9u3QM21tiNur8Lx0aMn/zHLsI95",
-	"/aSaeEt5BUZ3IhZgEz+vZ5e1MmleZh/KyNKJ5nWpgKFlTK+tmKPZ1AhtRsFxZZXY6Viqhk2dWrvadn8f",
-	"sfc0lXKXV3bMjIn2uzT4OBvIdVXZ5XJ6ww6X++KLsnsx+rPVJcae03/p2Wx7m4Zs6puenrTvGxAGOFw4",
-	"Vo6wWpbayLEcsmkpteFVBXL59KTltKabotQsfumets3At1bZwm9s+0axmV2l3Y6iU5Jz6TrA/ZHrVWtV",
-	"wLAWehtkA9tLtBhhK860VnkJr73iM1HphFMWKROJFhelgledFLVljeCF0xlIPsm8sSX04CIWSsE4M1xf",
-	"g3KsqgoN6HamVtnhubE/FIJXo7F8K4XntxxudPsvUMYrXsq4fSTXNt/F5ifUblI8pldsf8nf7Uj3NgAv",
-	"9Hz+KUWBxohVnboCww8HyJtwMRx8Y1oJePfKtK2sdVptELLokStQsgoxGs1aartlJZKrJUTRsKLEi/Aw",
-	"KTGYAZODWRpTT7ThZq17x4MeFK9nk3dllFy861Leynton/5qX/2UDci5mRKzLHnag7kSzKjAkElazhgJ",
-	"aRlbS7ILZWyu1tJedCSlgt/V/s9Sif29lJNCrWd9AivIL0l54so773LVNAKZACsLjJ2xG6TXda2adMtw",
-	"w9xJwu+KXUTEtMatFsMiOvL90H8+/kpbtMOjtZAF8ky70Xb5gJXOS3jshA2wyOhrK64vBTjTSsc6GtFi",
-	"nLY9S6e2vxST/JGbfPnSiB5P2JwbMC0r6R3gp/ZSKMTHqe3QrjgYAB2LpM3LMODpaFdYFM5rvI867YDI",
-	"4Gv5fSE+RgcnVrorLg9nE+8qLlNsIhy9fV/7lbrE1+2H6JQ71OyARqiDhwu+qVs1AVwdP4kUzXVHnqI7",
-	"TgY0oD2dtpcBJZJgNz1xbg6m+VazzXJ76u1/cLUDebS/dYbDE0szUooCgmla9OrGAerWnOxKLhSml4AP",
-	"VXnapEgEnViQFzxfwqUs2fQtvjXN2A2vSuB1bLa1qySquaVvv5nthbdi90IN6eGvWsnRBd+8FlrzhSDb",
-	"0kv8FA3Nq1K6v2/Zcz/w3t0mg/DOLdzA88NpMLCH2+jQtZwckr0ORHFuhaeEBcc93j3fK9WkoyQaAbRp",
-	"f7cSlGQb+whawos5ERnVNkfZPqmD1JBBpNgVYuDWFT0X00wsSinpAGwgKsjems45YXUQp1oZdS2kTl5S",
-	"GAGbFBRWCVJ9XVZVSbEZBxrzGrXuCz6BYFsQ7C0XKAvNDL8W0vL+9I1K1vtbFsMFxYHkzEHtp+iRkngN",
-	"iuAoDRdlAeYHcEe2trN1lSdZ2dEdJKUOTdDCu/XxfcC6p2mk5rOyKh117AZ8qnXDGpFbpRvo1aiqaIUC",
-	"A4O0jMZpFuiSAMWKGySiJa9rIXVQlHFGlqQ4LR7YupQ2ICGM5UxYbR/eNaVoUPXVSknRQAd63QhnK2tu",
-	"ylywa6k2OrA1L1bglW4n4MWLlCbCC9tKj/Ro9b1iVcpSm4Yb5SIiQZCx+l6hgBY4c8MuRXPKpu/eXl6x",
-	"//O//vfDulE3pQZ3eaGExkWxDSwaLg36QHSKEUdaTOfGxz28i4JBO729lQ+6pjO3KHspZ7vLY8AMt0/y",
-	"jex0S1UVGqhsxa1ecurUyBAPibtHFmUjPoL+eS22sJZt75DlIevSTLCt1KmjGdwWOQJvXdmP7WqVojl8",
-	"fa/KxMn0Nyq0tX9Br8pUWNuQTYUEw04sRhOxo6ChGacYN5arekvCDrfvc7QCkMXCHWgrU8Pi61OkSbKa",
-	"gvJDAaFWU6It4XNL3Bzcr9C4FrzJl9MTEIJQd4EnUcOZ1UPzJav4QrOZWJaywNBj8OGW9tDLhWhia4tn",
-	"CUulPatw/IEtFAbqcXL3t2Qvt0Ige3FQb2BA+4ws5xUvV5H41bENWlIl04jlfx2jchz1t8NTyMxzB/ma",
-	"YhEmxEx7z5D3xPkgy2AJK7WzP6EvWKoNsEz/Kg2LrfgW7kZnrsmtnjRi71FwRm0UvhpL2Cw7V+eBd6vf",
-	"tUE+efTk0REEtneTWG61O661aJIa80+qsbSwAupGZp/bPdOnjLOVWM18iHpYhRF7ibuCd44bLprrMxf3",
-	"WTYoxjgFQKHBjDeizVZ+yI+L7/jTR8Oj2WMxfDJ/xoffF4+Oh0/Fk/lj/mh2nB8VLf/RGqyd3SnHlu6j",
-	"4Q98OD8b/vTht+8/DeM/n9zlz+NHn+5mLufsl19ePrfr9fhZZDHH2KM1GqG+2AIcEX6ntSTns5uJEmlX",
-	"rP4Mz/jdD526jm7cPnFbXQ+y9rzao0tOzL9xW9RA0qZ7T7PlekZuweCfsBdhs+Cy1M50lBQvu3EHCbEG",
-	"XFZrbdRKNOTIQj6Hn6abrevJHm/ZVdoJjAIh3gRkGPI8qnPjOzPQjlE+7fHuCLAHXdElecaiv/c7aB23",
-	"DQ7ZRs2ikWMkBE7scJuqX4Fv5K+/45mRuUg72CGDJHaQWS7sctRiUkzukF2vSb4U+fUdJwofHmRrC+fM",
-	"W9yqclUavYfuW7EljM9ApQ1bfU+HyCTLLOF0tCT0vabpOM4qIbzfHmljh7f0JtK1z7X7rKAbnata6EOY",
-	"gO0SdBIUZw5XR7QwppQL3ROi4fRyuKaDgILONvftLVryYRQQTJsU4dw3b+BSGHAUouikMhkTPF86hsVB",
-	"2inUrlqCEQVkLxyxc1UIkJWdwbDUxk53zstq3YjDaSdBzN3F/vL7uTd+yRsMovvJE1CHZe2/8nxuVffe",
-	"S8eAo57txDTQkqX4aHqYPjnFEk2gqaHH5JInM80uIXwAhcK6UYuGrzpqZSPmjdDLCQiLk0bcqGvQMW6J",
-	"vcGUMRxt5ma+f9XSwTfhuNxB4Q/Cx20Kf9z8/uFd0lH9SrLa4XeZjjreG0nr3rudAXAmxcaZhqQQhcaw",
-	"FvIAYDrlVpgRewva7a7lCp2FB59sN7b3OK47bEvrhLoZ3rJT/Y4Sf4inJ85LMq/UBlRwdIictG8F0B3s",
-	"QsF3p2warubgO0H3SKnj1mfbVkPwSi1kAbkoVuqfnjghT5BVkaMdyIA+moG6vRUGFT50W/AgYLZ0f9/x",
-	"IPOJl/F4rHoe9502BmAgAaYg996Y9gazGrSA1xLhZFZssHPqC5RcZcyAdQNtpHT1WP1sxQthVfak2Tut",
-	"qfh5JcZLeY1I7+T5B5Nbhqq8ixHhjUhHzXqHX7JhNNFQDLy9DxdKitvt1KBMUdNZtFphJj3EbffmpazX",
-	"dw0NfL9UpFiApDdi3VhBWAwIs9IU2CZWtSlFEeXbjlIqfYcJrmout92clqdPDzB/iBVHYXBvChG89Ckb",
-	"zMtGB93uzraWX9VsYkpTiRQqxK1fw/H/7L7rJeWOtLKwbv2wQ0K4XHvIpC9fZ8im61qLxkxPXDwTejbg",
-	"5NkbgMJBgFthjMhEyWoLZk46seJjqY22xAIhgvYrd5yQzO5PfSzJ9AG0hK3utISSjqImQVykuLQpjW4C",
-	"Y7C3gJrPpy2WhxMZuMBvaHzggo7xrySTS2UNnzkSd42HlOEIbCPV3HNu+Ixr8V7MlgpZVPK6vVzX8B4r",
-	"6AO2wS9YrbTRI/ZyHntrKKIPN5ZNlXdi05ltYRpkTFRatJw9aBkvtT3sz1+8enH1gjJkEFUBs7E0cw5R",
-	"yPL2yT6jsfxp3YAD6VpsE9ndHT98VUyw37Ty06gNhQiegpWNKclevrl8cXGVYio7JH1L06FNnOdBbfam",
-	"1mcDgx/2qn2/eRrBOQyywS/vnp9dvRhkAxxBgk465xd+dV2ljvFzf3V/E9v84aLnV4+HbVa3TDhlC+27",
-	"+p0ykrLaeP+nsybQy7HrUbONqKoD4g3gzna9pcb/wl1gHb4iGfBqxouiERrjUjE4dGo3658hlNlUxbSt",
-	"c/GC/3OU7tuNZH7SNqf/z/FY//N4cP9BdnKKyciYiTwe/208/jAej8cffjvOnj359M+HvPpP4/HogPdG",
-	"H357lN3V/t5ZDh+NCGsRT9jhUiVieyDpkSwLoyhZe4WhOZSUvdKLKfrsHXaIFlZQs3L1WhZEG5Lwprih",
-	"PBQNrsLEidmTQZxAubIimLG3Wb+ohpwpcVcQ0FbdqFWphT5hU5DWaF6N4FpJO181n2th7L/A3mf/UTdq",
-	"VomVnmbEuCXcJEsRm5cC0Xr7YiKIBcOc0lEsi3Sscivu8xYBhlQUshK47rDxVlM7h43isgiSAdb8hbwR",
-	"lUJ39R40M7R8gR2rUXLRsXkwst4XYMXKeV0aXlHYBwj6au4v8XuaLbgRG76NZQaKL7PCiiVPAsaBpxNI",
-	"ic0GDd9MSGGYhPi4MsAI2V/nVZmjXLOaSGUmsRIXPZuXi3UjOs4Y+xs4sOndteQ3vMTLEJ+Ebr3ZkgYZ",
-	"P4qGweu61az9u5QTtOtACGX8Kyg2PU8aYZqShhI/1aq6occ+R8v+AkZoGGpIYOn84JxScYfxM6dShafi",
-	"Y13isgHOHgRui2gJ8KklzMmq1Bo/xodd1CN8CvEthWgmjqjxsUuzD7SAz6nRiTcr+rbB5Lgq9YobcNrT",
-	"D3U9IWHaihpvzn65+vntxcv/8eL55M3bif1r8vOLs+cvLrq/vnzzb2evXj6f/Mv7q8lPby9en11133j1",
-	"4i9n5/9uX+j+cnb5769fv7i6eHme+vWXN5e/vHv39uLqxfPJ1du/vngzOXv1l7cXL69+ft03iLN3Lyd/",
-	"ffHvduNR7I3ocK6aWVkUwh6QN2/tYH9583yQDV6/uPr5rZ3l1eTs1au37188j1iDUWpS8QaYxlpS1Lgo",
-	"JitRlHxCAlZjtxa4I3S0c3BePP/Li8lPv7w5v3r59s3kxcXFW7uKulwAOohloZ0D5IT3zmMkY15Y/ePl",
-	"81cvJlcvX794+8vVriRouZflF8Mb3sDlYxnHv3nG8ZOjlZdIj/9y+fbNIBtc8A1BMlz4VYuwx87DYT1v",
-	"Vm+UOY84hn8Sph0MZW+U+YlOzXmz+qU1qfNmFXpz5ruX/py4J1HnZ3UdNXhW1y/lL8AlLrcyj34B+0ni",
-	"74uIP4RnEXe4IO7wRpkzzwJeWd7ws9Ltpy/xuEe9hCfvPFOgZy88TwjoXmGmHqfttecH8OgM2MFzxw0Q",
-	"94OYwQviBQhwRqzA7y48pdYuHR9wbVo28DpwAXxc1+eeB7xR9tHPDkjLkcr7q5/QIZYNXokFz7d4cs/0",
-	"drWyC5vTSQ6H5UpdC3lWLVRTmuUqNHX27iWi2ZFSG8jgp/iohqV9DaGXrfUnveVKqVd0SqOOX9tDeoVn",
-	"9IIb8cof0S6pvpRWkOSVJSI8ln8VW90mVKeCt596BJtscFWuhFqDzwZPXwQ2BxJaig+cDN6uGwbYIyN2",
-	"IWrBDQFxaD6nZDOQKz2wIFjO0HLuQ9HgmoPvVWOs9OYEmynl8WvDtyCdtfgGIQ44c7u6tv+BaLEvHkua",
-	"sUZuSm+UWfIbgfZeDK1FEYkAF6ew1VNw9WmSkDBTcNRi4y7cG9yFKO/bXkbsfCnya/sJpM9q432jpuE5",
-	"uL723UgngzMXvVQupMt756xuyhtuBERIUjzfQqkiAw2Qrn4I97Fr1/rSfhGhFjcKLC+txRixS0p6hTFD",
-	"O2stcIUbYVzm894bEFeaxreW11JtJCLxgHbpBsdZvZ5VpV5Cdu+12LpYQgXBxM5RAxG97JdDBxHJAjgO",
-	"v5sxUuLULd30R8Eb0aDqAVY7u+Qj9lpI1KPx89EewSK9UUCwS96Iwo36ts2Sityj9/RnbUNHVjoZvFEs",
-	"b0QhpCmtnJ/zld1fO7G4Hchd5nV5LbZT6IjTbOzz1qKdMFqs0V3EpbA8gSDtxNiGb0MuP5xmiOR3e43f",
-	"uIgCotZRWzq3bQfVAOJ3wMwbEn8BTs0BM2FOA/hJ8BWpMMx9xIJ1Bsd0fvGagRF+xM7AkUgL5hAlgRdN",
-	"faTUlDyMUrHgkyrlYrSjXXRiqAjlpJtvjN3gOEbslWWPVm9+yOtaw/InFaKetoElhQ+Q3tBbImH6cUhX",
-	"3FvkOMZOd1Uz22UnlCue0i5sB87JQQwgAPGSUDzi8E67ELXAcHwtjO4gaUCSAGxJ5lA1wrzrtUlki7P7",
-	"03e/XDFYw4e/5c3q0/TBKKmE3nkdS8lANRoxh2aF8cyLhShG7NwTlsC5myWgldqD6IAVYr01hAhtKCtd",
-	"UKBQHMji7k5YOyumQlxrawCkVI3YlGw1IwhWIJxAZxkSDC0uGYURC0bGCuf77Y3c6Krf+wfuoHYtA3Q5",
-	"L581XNOo9awSpxgxxTHGHNhVhKOHnuvkWidVHBy7d134WzE1UJcCOGLvP28EQR8kIGReVQIuAbwsZ2sD",
-	"4dswgNxEmUjhhCCXxPhoiLLSmmL0ksaWCGIYUKGBqGdC2OMqC+TJcESRI5AJJ+zFlFI5DF3tAGqnjJV1",
-	"tpXi3gqHF4xnkdQOXSyWke5AY48SpgscrYtkJ+Q2HyVgx1lKZjaKFbDEHQbPG2GXbKGMsffJj2JRRhgm",
-	"uwaVhARHL7U+xgiGgM4cRTI4HhSDVgJs4KjHWnMyuFQrMVPFFjbCzSyO3+cVKNyBIXcRmCL2POoa4ijF",
-	"zbZPcodVtKOjRbZVB+cw20JGBkXozhrBr3UkBZFUP+o3VJ0MpuEXL15xQDIBw2IALgHShZc7cCYZS2Cc",
-	"IOW83rLnamU3wcFIHX4RgaE4vIrkohUzzdpK9lIhGn7yylmNWsaPkwEEC6k5mz6EJ/+AYBoUUKyuTCg6",
-	"dQ0gkZTxbwcgIK1pVXrqKBTm4hC2kOM8qIJUauG4b5kv6VDRJmB6DN3cjQBQwlGPBY/Yi4v0KUReldIy",
-	"rkt78n1GPNocuiCVbeJ3yX1bxheNEKN+u173+uxmrLixu7DrkG1HW2MVRrtBa1mBC8WdFFgR+HZT2pU6",
-	"XypFXuG5alahSVj5WTR4gPu2w7b9UxYOQD1xPHoeMx+YeCdNZzpKmipJg63rkHoTyaIzseDEUaO7DaFV",
-	"KmEC8lInSp/ScQ/dofha8rCnp/HcR2mLb7h4oE3o2OX+Ai6/PQSGW9U+poIY833UawkOgoDLlPWJSLbt",
-	"zyC/09iYkDEIOI9FQhLPuedX1Ca54UZ9xunOAaHgaAZ0B2nboJyI4vPODIg94IhFIFPodNRnV4/Sv1zQ",
-	"AmruJF1Gsuyhg0khOuM9TlAxhT5lptlGemZYWl7X9zSJ8Mi1Wth7ox4HQ1wkIBgAMgilyYLS67gA3qWW",
-	"ydMDAva1qkgf5WVQM0d6EOBR1xJ+MrhSCqvZOK55iLA26nFggQ4rPhpWKXWtWVVeC9bwDbl67xOYbsb+",
-	"vlaWepalNqrZZqCDGMPz5UpI8yC6fcnf6bgOMfh83QB4AybBSsRGTfqLTgZT/9yoKasEd9VBYN9ROARj",
-	"FzAn4AcUeGTXTVdcL1Eok4waZaopF8gvdl0QbXkCnjV4QPyc0EcLkoQTAysICIDr9EY0vAqbkfTEEeXQ",
-	"c88zYxaON1FZATOBEKNGsJmwLJCSUNo8ERHtRuxC8AKr3KDmSHyithdW4JM7/sJIo1HrqqBEXBdW606D",
-	"DoNO9+7XyLuvyapoBXvIR7DHkbzgGeORq9+fuJWQJLpMacPiojI+oQQaHu3z8ZAhFA0q9zRa4XKSkrik",
-	"QNW5MPnSnlNXnEYGnGZUUkJSDdnMPlMZ6jhYwW4V18jBXLHiNrPFuedbmDHX4zLbFYytUAR2Oq5JSAba",
-	"nTqI8KttLU5YF/0ZhIJdf3iAqVQN8/WvvDis2zZgZDq9bAF32/1IcRGRVg7QFGAx7wrqp7DGsF0mwF45",
-	"TEdErYBD2PVV0hFsGS6dyatcSG7WjUCIDBfc1zJr4hYB6aOlL+CfzMsbwahsHOMLFWuKvh+AXPQk7w3W",
-	"ZSy/o0U44YgHysHc8i+gm6Tb3nEmTE8GGb+0KhrmGTElQ5mZzGFpIkK5VwLitG5aMy8VxyWg7KUcncMb",
-	"0ZTzMmYi01gz6Ik+iDDFbWcFIF5iUNCGb4E2qXiE+CjytYnGGcmw6WE2W8BIRFYMXHEmkA7JTG25ft9w",
-	"P7WDW1wsEYT6PXe1w3biIMVHY7miXGMyOEBxYBwbCCFSvJ0PTv62G7Hjn+CX8RMfB/ehDYPE5bY7oHeo",
-	"1ewfVRbG5JOtQRRzgi+h/DNOMTVh1FHg2+NHR4cEWX/GvLrwTvZXJcVQzXdi2FD8mFvqXlntHQbVSiYP",
-	"k4bxMQjKj1PM4+VLpBf8G6/WhEEwxyDPCHHFECSLuwNaDqqMzbYAJ0Jxw07gJylyI4F5uuagcdCoIQXC",
-	"nknQY8eSR6AxK16IjHijugEIDCyVSa24gQRUXGXFEQokT8ULR3iVt8OQ+GXyaJh3/85wfX3Xr1LgmD8L",
-	"XpnlbnhqSNN0oWDq+vYg4D2Ib9hRD97WbDuh+N10YGEKiGunh6Wfyi7QSpQFheqZ5ZEAoNKwiufXVo5q",
-	"ysXSnMZij2WnRkjK0fVWCZ85pSERgKzT0xN4g2RBH5Jnaary5dNqrrWIUY3QEwg3F10298DcY4U/TK/i",
-	"hG3nTgsyw3WxEAbBm+KEdsoqhi/t6Eu5mJ7EU3KeaXqnm7xl9V+yRpIM2PGKOLvlVphUgpiSrF43tdLt",
-	"VC4XRkZLNXAZ03SZYQBKO5mrk+uVylMwyrRAYPuyk4gw3AeZI7ckmWKSxIsbVyPYZwLuRkGDVZ1rByYN",
-	"EpgGIxMI93o9819YkTK+Fx0XDOEFX4jU100pbs3jil+LBGQFxdIn45GlARaN4tM1ov803l7k8K62YCq5",
-	"U2qbcWNJdglEtxL2hIbDROWTDslBw9YzP7XUFgckz0TS67cJid4ZQ38wcjrn2L2fms8bZUT/VKIA/ADd",
-	"PCkaVdeplOevOzQM9ALbVmKEB2dsFCIHtLX4OgKV2HIJIdNJUabMr1MA+T85n07NFyILGCaQ7KgQHl5J",
-	"gPXupsK1ce4PKdRAg4im0LtMUNduX71qyi8Ikf5m2Yg7xPvztVn+gmgOtxXGcEVGxYHvrw95rQtcHPeB",
-	"TWR+jPtX6ZskEH2lggLTlJ9ryu5HGsGDLF07IOt4vsYSfGm+3sCeqgId1K7UGD6ndEBkcuwpIAQWYyzd",
-	"phgIzWSSPiVzpLc5EvlaNWPHAtkqijBtVQLsZBG1futM6ejJ959RDqGbNQlwWqWEO7wFqXXKprbxKQCn",
-	"kpAEEUOQAUXJ7juOYrTg5cFxFeQpgN/b8KbooFMcWIr0Pwc62b7cuiQXaCs1e1SGfRdLy/ywW54NFH3U",
-	"eEHuIflFZw4BYZ/2eYswt+L133DlPnC5jX8c6uuyHqoaJzOslaX1xlc1bc/c2yi+dPrY0G5BRrIFQK1k",
-	"OLAZ4UV6MzpVxIm7fbLHmHGoaBthdfZlHqOdi7J/R23MCNDDSUH2+nVKQHgbCgzwqiLTzF59Gj/ASwbs",
-	"LVxu6btec0CHgHchQeDFBKV323Qa//4G4a0DWgt2h/3t7ayfe+9DMtEPgqUWjcDwIiUFesyAQzpn12zL",
-	"zhHWFSoToXeSG1YJrg3C+s99svzU3pVcX0O87lhOcTzTXcCH3uJQmW0bvbGVuBHVroNDV2WtxxIq8gIH",
-	"t0NcldoqEyPH9MuoFD/X4H+jyjHuwDo3wJoK+cRk3iGdrPPgbuAXV47VuNuU7FWjzzVLtYA4PgVw+53j",
-	"966yvclqO2KEuUXWYFcoxvmxW2YUDItEryCiEPZwiDgN+iC72AW85cfdCTTbB/fiTHwQBmHv7hF7xxuw",
-	"giKtRDF1GKquVSCAsgAlVe9kKbQvcnFjhsdHTx515ZSj/pJZ4/Hl4RcseQxmFZfXhxoFr7i+9gtmNQhe",
-	"9AI/orcbX7I7HuAcq1JeU2wPVA5CPG8oMuQjMrDSEIDM+rcRIkPwihml2ouF3Qy/P751tX73ilddukrK",
-	"JTeiuSnFJoGQ5nAHU2aknECZYWEaocEpBlkqoFqsKJgOsW3zbllNuqMNggceBmXoC58mgOh6QTPJx1cp",
-	"gBvg5s6gmC4tKZX4jva5zEnH2nixuoJD53GVpOo4q8rD5x3bnxMzd+V/bq0+EdeN+ASUuU4CKkFQn73Q",
-	"lmrdZExVhXATO6WqXtqQexSjZshXdyf4sUoUr6GJ1JwgQ2HSCEeWd5kXjncPhCpNCCUxRL3iEGIUhUtT",
-	"VTIF0Z+OcqgaYav4K+C3wPeHE5Z9PY2RFUkEZMEHuR2dE8Cf0LN+2gl1LzHQMjdsXSsJ2qymnJBD9+Q9",
-	"DuoC2r+9ZKYZtA9ImFVEkZ2NDDSXxawlyZM28n0SZ+YMnc6RDy7ApKqNvL3UZb+u+UUXGJRDSm8oUAjC",
-	"yIPQUagUTFtV9RzFCA0Zv8cIiRCHasXVhhK/Di7dJEXRW+jtYOvmQZC4kDsc6k9FAf/XYnsrp1jyR0+f",
-	"AUtQdyn3BJbl3loVfQWy6VcHLXRoWYak/TRuK+53dwlchTM3x9R5iLds1wepim2PGPTR8oR/uXz7JiYg",
-	"knpHg9vd7ofp93uq7NQcHZv7Laq+Wgy8nlyAplQNlfjonLFOVdJg4CCjZaxlo+V9JYpybTdpWS6gu1vl",
-	"Mkh8Xzu82DuUxcqb1aRFdLuDZ1OICSJHqS8xUnYB/yK+9mxv6dqz4f/gw38cDX9IFbD9lA2WanMb6i2G",
-	"r89DqFC8iA7aAyoRetTENLxCIK+erbeDSW14rCDdXcncCHFdbZler1a82WIUGNQJvRU4MbVLpPTjptCq",
-	"oJIw+r0UJJpJYmxRIG5nNI+Pjr7ZeOwCT3S/48f+fo9kEFagbNiSjm71siAydOgmrEE/uVzxZiFMv/Gt",
-	"TRVWaipBu3MqIoiHcR1ZyAicq6YDjoicBl3MCEE/gpiCmTJLOsegKjqNkqwZaG7njSsFD+ILVFzCiATB",
-	"q9bXlZICsR/JpHQSt+Z+j06m7R9cdhAssGuiCzwghk9OrlXI8wAHgCbvYpw4knDURY7aypcJ3qvU7dQV",
-	"/uQHrg+0/hC+5icPPlkJXiRm1vWDnfjKXD5ABoq7lBHSwLUEvESUqDErsAKbwss5QrSjj8vvSYyaaV9s",
-	"Q2amwO0yLFI1KSLHwKEW8CgQa2I87d9ud6Jz4koS99V/c8kRazTXweztB1l0M9FdC8xixM6oSG34EYuE",
-	"W8KZQ/EcbkJMKqbdFkp2rE9v3l5NLq/OLq4AZGg/m+gsXpaiwe4aRRTWoZkUa3FH5Ra/RfIuOmMr0Sxc",
-	"8L6as6mLvgdDcBw13GsGPvSY7R3W/ktvt/j1XtmXlLPdktgHftUtlH2Xz+7UVSrYLmYud0CvzewKHiIq",
-	"dnnQ7Rbj3fP/BVv5WfGc3pP2OUGd/uO7R3bSp6lt2uFq+++4g7enw/A+j4xu9QR2AfbTptU9uO5xJo/h",
-	"1xDugxIKSSY+eebwyiifW3OCKDNC4NvpqqfOYpCqXEg5zkgbLot2J+1DMKJ9HV2IheVykzxdl2cmqp4l",
-	"rIWqK7Se4KKhj6utUn1xCBnOe38oWdvamajlf3ghIpe5k4oq7tpMd9+gZJp0AykDX/jAd93pJzlftNkk",
-	"THeXP58NHz19ZjfBUn8zzLkWbCk+dmrczR/lx8WT2Xf8mXj6/dHju/49SEWQfPjt2ZM7hoA8exIFfkA0",
-	"dGvQMNeNqM0hMegaXvySMPTLrczPXEHvnR5/VbM7VDs5jP/ZHv9Y9dl9TSA3mMxN3HfYt3S9kXdnMiC3",
-	"U/oYqAIg8fYDxWO9CQcQj6VjpRixM8qAHsuAAkPt+3KzhCW04Vv0t4f8mgOCOCAkYt97XRD8bnpNaIcW",
-	"RiczmaaUFTaF6Pkprfg0Y1NccoJAxmWfnoaC9O338a264hJecqj2+BLlCabyUu5G0ND+wcQGxvrEBYnD",
-	"Sd6l/5efmL5Tsac2z9/XYg2ZEa0AF5+nBzXFkUKoAC9SywlFIYTkRohWgJLtmkFiMAQrq4bNOH7qCOeE",
-	"1WjmhkAN+MmRy0mrDDnGZxgFcVTblgUER0350XhhuZiQVGx92OAQXXDXei6uMJvHmtovoKet9XvMeMdH",
-	"ByXaDYq1uFNVw0MtnVZi/t3snGojRTMRaQD/qyUEF7SKnhuFRhsfxVFqgNrcdQU+2R9o+p8Tt7+O/CZ7",
-	"WaJ7D+REX5l8vy/1q+x5yuzrRuCJOsW/gG/eJQz6q8Qq/4Fjk+2itN34v2fNw7dzFwHpsKgOLHqIdcgw",
-	"qgREp1OoeLUljRciLEBhdFXbwdXncdTWDaJnQeF3zAFfCaiWlx4CpXHuqkcr1Ygkz6H8C8AHIDgNh/VJ",
-	"1lFADQB8j1ac0a6p59DglN3okzaa3+EFVw+SW0CWcIJLn8ydLiLplpTWz08xdWLfu+C0Ly1q147MOjyF",
-	"r7dEDdFg1HCrLB4GsTngEsB3aFY96YNBjDsk7a8dQxPqee7RZlDw252CPXwzAkr5Va0bKbYMIoPtASKD",
-	"Rx83uJU4znz9Tl7xVNEuQB+nxGEojVhFUIDnF69P2LRYIy6JmBTCYN5t1qqTpUnKC0gcSubilE0dElYp",
-	"J3mzmmY+6w09B7tZYMZYFpKoZ642CLVEb2iMWJyJxbpdxbiU5tmT5P6iffdbVcreiRdItTXpBKokizZH",
-	"jplQXi4DGUlDNUuhT9krwYuMnTv35BWJerslAT8n0ufgmt+fGxMEyUrNHhtqICwCK91GBsATAmnDi6VS",
-	"G7xPIINGNQj8TIHxAcwstTj2ppwQQd2JLHxMU5/VFCL6IVebNevq8PquB4U/3S754+unaArxPmzQ46wA",
-	"mlyMz4yhygYqJLXcSmSRCYP0vDut+2dcinfW5ql0453G9XWqaQfbWLKudn9gmr/RdyPUQjFu4qyOeFv8",
-	"sDXr3qvrzN86Pe63pH4Onz6HpPXD856cjWTX5o7c/2BjyxlNO1lBH0CFe4I3Sa13GMV3h0ug5idLrpeH",
-	"csYOVbgRdhrLwjIkkqTckv8hi6dXXPdFrqz41gUVnDCIUMtYI34lUCgXmpwhCP6Er83S/duDo2RsBQAe",
-	"BOL1Veu3u0qqocTVYZXbYcYHVXCHXUsXb7c7se+6sb9jSjSCMJ4yDvEcDjTMqmjJ1fgmpsvbROAoC3K3",
-	"sDgypelJq7Z6VP0WfyL5wLgEQBA/8S1fM7f3PVe2tVVuFz528ZxcMsGbqhSNkzfZkheMN015Y5U6SErl",
-	"VdUuHo5DD8wUAAJD0TGMvuxlkYdYdDHfYU4oarDrND4y5QKczfTEzk6hIWXDySBLB2h6AieNpGchPTjb",
-	"qRdcfPwcoQdzuUXDrag0LjKcuLyssLPoO0TJhK9xRM4ROT0JZQx8ADwmoExbovMUNwKcllHbWJHAV/Ag",
-	"FGVo8tSBLfk68ljDwNt3ocXY+wn4ROArmq0jppdzyQqRlwVOclap/JpGrneygBxcbsNi0CAM+nPFyLF8",
-	"vWu/z9wdSuv57ItofQ/y5mYDGmyrFHrSaalFvm5Ks720R5oM21BxJWWRc7ViHPI/onASaEQAj2oXjAFm",
-	"Afo7tutHsTSmhjBmBAq6dFiPfdHVH4f05pAQJ0H+0oav6mnm4C/u6Rg00tIHxqRnoVgs7DREdJYr4vFw",
-	"MtDNpjGmENHt7ShdRTCCDwyj8P0Mbx6HWfG6/KtA8yssw1/FNrWUfauV7BNL5aT6oEFfQhupfrr+TsQ9",
-	"zhvcxhhzMwuFZrYyZ41C1EyHl7kRor51aaiTIba4b8C3bbZrKfgn6UG857y7197pyzW7tBohbwr23m0s",
-	"wsG2yungLHtn5Ofjh7szpU+QujdPoJOcU2lwJzsCGIrzIWt2f7NUrTDgUmcRlwJ2ThmJrXDnB2gM4mMZ",
-	"F2ZwCGAtmJgRu/CI0cgsCf3NLBu1XiwhQhHvRThQcDGOJXrBtVq1ohfHciz/9Kd33Cz16E9/Ypg4CXDP",
-	"mHKtHXJ44UG6AKehEfPyI5s+nK8l2sce3hxPM/9eDOrFx9I0HPgcwkWP2L+usRtCtT0MWQeHeh4KUdkB",
-	"X+KJ0wQFHJejokvIle1qVabSY9lTkgrnYG/PQqGzFK7FEXuHIUsO8blsHL+8p2+tc4UgAw0ANLewWjSi",
-	"nc0EQB0bdRooCX6g2g5LEGbkiD3vHHw8yvbgw5Dbi1DKsZx2jy8uAMDj3ulc3cI9oNgEICmNpasFEN7E",
-	"TFwE1kYYfHAc0JaCEhORHxWsxkA6SI8ijE4M3PZVrKGcT1TNOnOlrLH4sy8feDqWVCjatlhp1SUNPRtC",
-	"o0N4a8TOqgrKC9ijC3UXED1OYtWaVUbJ59qefxBvxnLq4dumI/ZOwU83CE4KZA3ntIFyhFS2zFd6uqK0",
-	"BvExFzXKHlC3a2XPsFvLsUQkLoTzhYIjcL8hOr47q08QVAWrpqOtbB5Ai8NNT2j3dOz0taaduGp4bon9",
-	"T3+CRXE3smfXH9uPLIOWFFHQCF0rqcUpYD2SNI6UbGdrD1y7xazbnGrY1DQ8FzVvhMTSLwjFUjAlMQql",
-	"KnMhUS0lZv765RWhfKHsoU8ePoS6f5BbP1LN4iF99HBVoomgNKDsWYmTZDrVWPXtRjSIBjc4Hh2NjsDs",
-	"VQvJ63JwMng8OhpR7NoSBKqHk5IKbj70CKGfsgFUBbO/J1Nd3tp9lsYSuQNs90i1ZqfsjJVVgWmMWEDp",
-	"XzeIGuKC9TFMf7c+mrNPknQP9UVKzeq1vQugFOJ5XPEiplO9hDoLRrmSNhgHBSVtSiVfFoOTgdVhz+xU",
-	"7ZI4Pt5r8gmvPPRuppcFBD85woFFe3R05MKkBXoCu3DpEMAHmuqtVqG6BkUbLvMkxBi603zyFgopCNxn",
-	"V4tHmFoOmdUuits2QANaQFliWIkPn9z+Y1U43P5KmB43QGgdwOx9F6HoYEwN96gGIZYvQZ8qlEtFsDis",
-	"ZcBjFWato0oOOxv4HEZ2Vtd33sGzukZ/yB9qr1P73NnQNkyaX2+pNh1C+Ek1C2FiAiB/DYfl6ux6NqDA",
-	"pDQgpPSo7rtdw1ZT+aCwcd6SEWpQ+lJHdc0WSoDmHwoh2usDwYTJzBHKJGF1hANrT5Ya4UGgyRziJbHb",
-	"zktNL9GNpae6uhFknor0MV8508G9qwbKZ4KQdRKp2QSQkOA879bmS6j2g69K8iPFen0tCnRBrJ/atjJK",
-	"w/69ad/VlHIWlASZ/6W8ES0ut1vqcg5WgF5mB5jKQ2JTYNJM4lyeYbUdEuBix8cJQxgsEK7onETgj9N2",
-	"D/89b1Z//j//63+P10dHj565cnhlYZ9NQZJqQi1DnyHtuhtLaExDhIql76xbABCcaa7EDGhyzdbXC7KH",
-	"xeqpWPfGlb5gOyXKYmaOxUCAZY/lkhfoyw5XdFSG8ax1H/haFYdUO2PXQtTas4LM1TvbqT/mwp7L5ME6",
-	"t6tDZd4H3+aUQBf/QefkHCHGU2cl/LR7PDrI5aEcG+i28aZBLEd0TkAdcgelHRRzZ+EQyrLdYD1NJIkR",
-	"uwpFKnvktqTUdt4KavmDCm9hkPtkuHhV23t31lfgMtqfeCF2dunhb2Xx6WHdqJno52svDeG9hLjnKIWJ",
-	"Lt22URlaLCKkfpLQweYP+fjgWTklARAdAeSLkIwXq1JiFTXA89JjOVeEeWu7nfLipszFNHlv2p7DnO+8",
-	"9+FTu/nZH5FWbqcTJ3FpLCGb85rPyqo0pdDTLgnp6y6Mka8bxo3dSAMyXGkQpLeAGgQUg3hnMrvxSORp",
-	"UnvNr0muivApV7y51lDFBH1gOvPhxpytZfn3NdTnqkVjtllU5MvBB9zTVLYCcQ586CYQqXayI3qN5Vi2",
-	"qQ/iXQvELBa8cME6pQxUyC7A4kHlozpHpYdGcSH+i04PptPX4CqTO7S6Q6UzQIr7QlLVETRFP5pHqxYp",
-	"RGUulRYyC5KPyyVl87KqBFo3r4KPEYucXaN/v00jfxHRFeaRMv4TUomfWw+16PB7TA8/q01bnfRGIkKt",
-	"691wsG4lK1RFle7IJBsjJ9y/+Omcfff4h2cP2iAKJ2SkMq4QnXYlc4vM4d+CMhuXGyXCyNBm7hqgupRW",
-	"5oLKrSM2jZcYRjOE0fwTFNWDSfNrIQEQFPL+IGqdoB5ktSVrNFg+ryAaUa8rkLqXlr+6gjZJIDuCyc1Y",
-	"XebXWIARqkoG5AeGyA/hdqd6zlDF8T04ZEyqIGSEdcuePHqEpaIC5G3cQit4AqNkWq8vSrtiUFAH65Ev",
-	"S1k0XObipDUetNIrTL+ebjAnXk8BdSdwlU4d+2x3VOz+06PHD0YMYAOodMRYYjgFM2qBYC7k0aiURkWK",
-	"tJoRe4+x+94TBLaDeWxDQUmHYmE2oVJm4h75BYIz/hBs4usrUW3Ik99bi7ozeyI8pS3597pGCKq9vfxs",
-	"rmWvqWA3GlI0d1qKgtQGHWqNUsl/IxDF0SetYag/1nn1xexzLttkuuFUSNpdv5VajCXXIazkFgkIbjzw",
-	"tk4f5s1qGKaBvirJeFXykNCCPrNdU67/7ByCSL8F0YU+/oPU9+dx2a4EyXV+v9WcG9tb1Y6Na5fEWk4e",
-	"/OMf7i+KHYEi1kPnsuuVkK68KI/eu/tK5uJB5suua1/fPEPWqjvpL5mvPYy/OHceXKOlNAovF17XZHGj",
-	"AU7AaqX1n49j7u7ltFBuhmkO5dazVvPhqratjmXwxGJxcOePTZQKB++hGwV+ZtXjXpu3fR+rENN9BOBs",
-	"4ND+y4srFoul04zNGuAz7u7CgVCACT1qj6ZSoH6M5Rmb45USLDukJLUK5+VKXZd2B+xNTQmSWphOjASa",
-	"LB3GtN0hhdemB63Dq75eG3ftjWXCmkfMBAQl9zxYAsHr8yZcvr5YPxY/oR+CnEUSiKtMFUsYKV5CBd7A",
-	"dnXuKPmutyZ+jbXMDnv50p6Eg992aSx3ePt5dAT75PdUY/49bOsdBX4/Pnp0+xc/8vz6Sl0tBZroQ1ze",
-	"4ORvH1qORyC6dr2/nYNtVI9tsc1+POxjjyk+JlngEpSnDKnaJQWouI5Bx18oD64tsKqpc0ajX4ePpS+1",
-	"z6ZQ73tKpE4iG1Wg9iVsLYuEt6+tWACnEa5CN5a4ZpoRMlR7lgU6psbyfcICex91igdYhJmsthhOi6IE",
-	"VZk8YVrs+BamxBDgkPgMUs8CrNSPVaXYArzljinA8EPGK/ATQYaQeCkNBs77ctyltDI5Cb9ncusAK8FR",
-	"MtuOpYvXyBx78RPNvLuEeI6P4/CYiQSsDyUP3XTpesL8yKlXIlwx6msIRLI8EFonHyAExmL0GMBpCo1o",
-	"ET710gXWbpYKV8a0N9KhdtrfA2Jn2gMRM59LwhXtCDPpE+deKUXgJw1+8y1lkmigKe8zXiXKx4w5Whhk",
-	"FJMIA7oUZngOtNTXHb388Ef8nF7+9Kkt5fwoLHG6m1Euus4JYi+3MBEXWNbPQa4AywElqlB8zU7PMTB0",
-	"4LmW7BWkywJN3I5zuE9HHj51BKEScD/PQV5zJU1JwQ0onkuuMwjpwu9A958Sq4HjRZaEOC+AMgHwnPpP",
-	"66a84fn2ue9ZBP3A94abqEbsbVS0lDfC3t3XUm0qUSxIi3a370o1FBIXQllLHUUzm2XZFIwCjiKrGK5c",
-	"HgfmnAI4clVClNWKbwmxZVPmYs8RcmF830gbaJez/Z01gUQN2pQKSj+0bt3fEnHpf/vwqXMZcxMJwlvN",
-	"ZiKnamwRMqk7RO+QhugYtXjs/jM0V83KnZyIi/uQP4zoXKpNiMJs3SWWv4PHz/uzffgtRP/5axPLYfEQ",
-	"KsbzJZ9VYizpYLorGYI2U0RF8hxO6lCK+jjcbDZDO8vhuqmEtFJ5cUfeSjVeDyewO4lwj7+qCBen1jnF",
-	"gDiRkynC5vZwYRVV+0nqjpFeymZbsJo420rmQwKjCiWUJbOlH4FmMCcX0lt4vnS1YlQE9IG1ZVz0Lk8V",
-	"ExrLQ6sJ2XlbOczHPHsjCm9Ap5IQR1vbxXp0lB0dHVmhBBKlQk01GAcsKsuVRiljLLFqmpWntkyX/wiT",
-	"UItTsnGiOkkFjeCQULyHFrkCTs7qRuVwFf2kGicNuYSRxGH4izC+KNO3lC1cHwne9jPK1Ohx6wYxkgSI",
-	"YblBb2wlb+3a1Hx3SIiN4MXW2TdCwddDTRxnOq5eSxfcNLTjLBGkpUc/kHFgZ9VD/sN/qaa/v2oagbPf",
-	"VTvdIZ7bFNQW6ZxS4WMooDz1cPecaS6LmfrYKW18K938l1bxlbWKsL59+7+V+X5ByNVMdED+eBVgFXJC",
-	"dOIICdKq1uAw5bK44ocVutHTEJvkvQ3MG7/I8B9ScsDHFwons585pGy6ZuJijBQFAv41tLTCrzjU0yiy",
-	"tlPfb0qpUcCeiVJa0bT21ydHP6QunUu7infldc+b7cVaHsKM3jViLg5iWy8D+gRkyn34jLNkJ7PvFO1n",
-	"Xfbr50oCr3t0CK+zH/wrpuJ2POVkhwmlTjHyDm7OKC8jDvAkiCnyMwSShw0KFP8QkqP66f65Et7EQvmB",
-	"4DJDUwxYjUOIGA5ojgHcVmg5AVOaxvRIKjZXCF44USbSdTfwYmQvR2zcsdwEGaxYQ/xp3ShIs4JZ6xwS",
-	"GyGW0DfLIVKIfM2lOYVk8U1Uv3PJm1UFslQcMoAOXwe9lqJuWKxvyFIRCTrlNQJCagtQ/Bq3BIydpbbL",
-	"w+7PKcH2wZ49/w3NIp96xaIpirXg3HMJ/xS4H+OyQvw1ONZRVE/GwHwWR8DSIvDpNw1iacFh9/iHA+4y",
-	"xSF15VjwyTjNO5zR3Q3I/CHbZZroEf2cVTowx+W/mOxnMVmCvTvgND2cuaCkHp++vcJd06Vmv67BHhfY",
-	"p3MmupwGjLEuJZtizI+e+pI5UKoRQk9OYIQAguza9iEwLlYHovPKxXKm1o22HNRKwpVaQL4uathVeU1y",
-	"h1dbLSO3OjTkH1pdue++/xHm/Qcj3m8U0wJz/Q+KLKC+AWg9waswKTkiMOLKGVhTfDV41cDfEFpGSNnR",
-	"4fk9BnrWqnVP47WEv+nErPScUJS7j4+OjkIW+q1HNZh1ID50X87jBQTV6LZA5UKQdYRGqeNyKjmXDjKK",
-	"SbVBqYbs9G3MFufUpLQICJHAECSExeN1rbOxBFgQuGftUUXfWlV5zMlgRkNUQkqGChiNvhA5uhfUHFxb",
-	"RUloNIBtPGJvJdQnJ5MU2M3gdYhezMYSfRsYF0nZGs4h55BMXTVjtc6Xoji1mleoitwC/2EufXilVlap",
-	"AMsxFPFy4XeY8ZsKRhpL8lrgzHxyIeVShRItRimr5isGWAWW1vO1OdRoBoFXPjjuzkwNIWnD999UeOkC",
-	"4SaOWhR/YUXtzoGC72JFuddd0Dk9D+PyV33H6EXbRyVC8Ah97SUq9JcHnHgqUg2asnYOabmgvLtVFiCV",
-	"YuqPWm6Fv40lxL+BEdfBEaHcfy22gEywDfbb6PZ35AsBnqhKVzyULfCG6zj5oOdMjMZyX3zdKSWoTmvC",
-	"zHKfH2UsUn9w+mWTOEnOr99ynxCIAyblAJz2WN7hFJy7olhfegay39IpBEQD5GFtAdzxgrcw6Akh5+9r",
-	"AbViCVMBAf67V3B24PF5AV9/+tZB8naW/QcUf8kA+ysubUiUkDywnvJFbRifqbVxJTVpv3rOsIfXS+p8",
-	"hGlSVsY57lwNBIyuWdlLPZ2p997lZ3xBkl62m2VYbZHE8U4PxEGu0R6iQHzSA7fHSp89XdPBA4HbY7S3",
-	"xtFBPUsNJpQaOoyjtxHU+5fkukSO6fE/w6igfl56NG3Q1gONvK0S5emVQvHHKkwYBl8StC/YRgEyNBoe",
-	"PBp+f9wzRvwdoWTDCPdXDdkBltu3oVhyKdQJQJaJmg+gZO6D2UxyIR9U2jfk488dsi+cHYVWe+NCGOfR",
-	"/Fn+aP5UDB9/lx8Pn/Cnx8Pv50di+D1/zJ8+nR/Pviv6ljvA/B5GDg4wuJ8QNiTIG8hpwUEHEZQk59bw",
-	"nxw9Oj7uP82TGF3465KEX98IywSx7r5qHbnUxBLoyIdZrDw672+7ahU4j7UCcPp4Ek+P0oOoylVpWl1T",
-	"VhN+suIfy9V6FRYY/zrOEkUJUnf8VIqPZtqKHUEPR2uBX/96tn1THn18fXm0fX38r5u3V+ofr5+rzeuf",
-	"VM/agUTTRwyPbyeGbyqUe+DcxG1vla0a3J97ksDxwGdMovkF4rSjS50u2/hO9xotXew7NliEyr3z/Wy/",
-	"+tZphDEid48BdoNAv60leytbJ9el3+WEegi6Nwg0AWr8tgV82Aitqps9afQ/gROXipfJDowr4IIRVOwo",
-	"oPe2CwhE6a+INwsRwAXKWact34q9BkOms105q2bpsbSPomB5HA5FvnDNPEArgHGZZjs9CZXJnXcDlQWn",
-	"pFgVut15BdB64PRZIS5XAR5E6cUiM3LYsh5NFxWeKBXqNLgnClG7WOCS6ptbnUlhBkcs0ab0kQvcma9B",
-	"xl/fJAiDW4d06d/PIEgI2HtODaHqkLGkc4awpGyMCmy5D8awRhacmC58Zslh58k02z0BFIQHgbpvIOVS",
-	"+3OExso+mOkMI8u7yTkxHs2InYUkN2rfLsZYKhlZ3jcuxwj84XFyOgkvvjmPDs8rCD1C7GpwzxO0hf36",
-	"fkC4zsayzScehASFyLIAM7FrnyZ/02z/6Dx8Lx1msI2lXCQ3skOXV5ZtO/qF1cHSyw5tepfwusGzEfjx",
-	"3z5Y2cShSuNfHdzi9sOdgFvR3LjFbs/uR6wj5qq73tNswY3YQCxh42rHQXqTR35s4dD2WEaoEdBLrMhS",
-	"10RZCGYb2oJNpcXoi7/cDYSxg0IJnKQpDILZHcv77mEC7xPagyEhEG+mJcb4JdJgqf04RTEhte5g1yFE",
-	"JJK/bqFEhhD9BOpg6BBwv3Z7iiJlnNsgfIOu5uR+VGphRdjY8e0SMaN0Gg6Hk1ojykyMQW06QaYYHEkJ",
-	"SpLhwUcsd1KnMEudHBzRtvm4yyxleYXoyV1DUUwMIM243J1E/6GYj7MYht6daWm3cyskVYoXbMYrKx80",
-	"5OJY17YRjRCm1MrPmKv66cOn/z8AAP//",
+	"7L37cttIki/8KvXxOxG2Z0GaurnbUkycVcvuae3YlleS17Fn5CWKQJFEC6zCoEDRnA5/cZ7mPNh5ki8q",
+	"M6tQAAu8yHbP7Mb+022BQF2zsvL6y996iZoXSgpZ6d7pb72Z4Kko4Z/nea6W5h+p0EmZFVWmZO+0dzsT",
+	"bC6qmUo1q2a8YtUs06zg1YzNuB70op74zOdFLnqnvfdXN7cRu3p/e3n17qYX9XQyE3Nu2pzzz2+EnFaz",
+	"3unBcBj1qlVhPtBVmclp78uXqPdTqZZalBdK3WdifRjxaPSL0lU/KecjxRfVLGZPY++PZVbN1KJit29u",
+	"np0yzkouUzVnDzxfCBq3yHONox9jX2xSqjlT1UyUmi1nWS5YVrFESSmSSjPOLq7fRmyiSlYJeSfnmVxU",
+	"Qg9Y/EtVFVcyX8URi2/4XNxklfjjG/45HtzJxoK0B/1HOZSJOGPveTX74/Mz9pZ/7p9PxR9fDIdnzLZ6",
+	"xm5EsijFGfPb7lrOw/Byvi5LVV6oVIR3VPO5YFyzOFGpiFkmWTUTbKzS1aDR0f8oxaR32vt/n9dk8xx/",
+	"1c/rLkyH1+KvC6Gry3S9w3d8LmjlS3zLdKgWJcvVtElBw4OXL8cn/LD/Q3Ig+j+kR8P+j/zkpH80GY5f",
+	"JgfpoTiedBLW4Y+hlbgWVbk6n1SiXB/ZL2rJ5lyumBaJkobCFVvyrGoM6qTRXyaz+WLeOz1wfWWyElNR",
+	"9r6Y3gpe8rmo7JkqiotyHt6Ci+u3jalrngs9UWUielEvM2+ZQ9aLepLPze9JOe9FPbOAWSnS3mlVLsSu",
+	"W2UGYUZ3gbSdKRnaJzOqxL3xRLMsbYzwID2cvOAnoj9MTk76x8nhy/6Pk5Ox2avJMP1RHPLhQXjs0NDj",
+	"hv5hkaUw9lfl6noh10f9PueSKTg3lU/ZabkalQvZJG72OjPHnamJeTZnmWZCqsV01thxHB/M468LUa7q",
+	"iVCjDRJMxYQv8qp3OuG5Fo4sxkrlgks8jTItVCarrlUX9HtjuY/GB5OD5AfRfznkx/3jyQtuzsJR/wU/",
+	"4S8mw8lRcvAdl/t1ybVIP6ryXhc86WAjS/ezP/AXfJgeTQ5F/2R8kPSP0x9F/+VkOOwf8MPxUXKcnogX",
+	"k+838MtUzAtVCZms/ixW6+O+qbg56Yatx1otykSMxIOQ1ShLY7aciVIAuahFlai5MJcck0qKiGmFFwln",
+	"pWEpcOXUJIc3KZtmD8Dr6OmyzODK+GjavZN+wxK4YlZpBt1H2HiiFrLS7XtEPFT9g+HxoV017KxeN2/O",
+	"fTPp/e6Kd6rKJlnCN/GFudCaT0UEA46XYjxT6r6fpXFjnD9ODscv05Pj/tHBZNg/NmyCHyQ/9IeT4/FL",
+	"fpT+IA6H32/nr84X1az7zjNXnWHw4nMy43LapNlkmDq+2zrz5rvGiq6vIPQM9+F61x9nK6CHi+u3bMof",
+	"BJOKUZN19zxJhNajVMhMpB3jEND+rgN55Q+iUwQg3nhx/faJNqc51U26k2l/YSQlHBgzMowqs78BqWwa",
+	"5sjvb4ch31S86hJVzE9W9IQ/y4rNeWsBdXVcdW0gtLBtFJMNrM5IZWxpRpBpvDoyXfO+M/PIcnDNeA6M",
+	"QmkaNDcMReUpvPUgyhVT8vH8sjU1N4gRHKA9D8z7UkxCYlFsZKA/HgxjEIY0WxTm3FRCOjnp6dA8eTF8",
+	"huLxzHI681SLqspFxLhMGZd6aaTrw+GQZXDnrtiMP4jBnbyCi7iAIQiZCA0rlU2lKkXaZoA0oC7+RxPp",
+	"YHsnYbZ3y8upqHaWz2aLsS5UFWZfFbT11fIZDulmJZP1MZ2zWK9kMmrz3OHkRXI4ORH9ox+Sg/4xPzno",
+	"/zgZiv6P/IifnEwOxj+kB99l0I6M3Mnpujy+XkzYTPZfO35Dup1jNz+uy8LH4x/GYjgZ9l8a9eSYH700",
+	"g0/6L9KDycuxGPKD7yecfcHvha5+UmkmQNOwXLQ0z0DqSZSshKzMP3lR5HS/P/9V44WwW491s6Tf1d3X",
+	"w/8S9QzJftOOTYObuoQnulBS4/x/4sn9rbqdifOiWN9I8yvLpGFiM8F4UUQovcV3i+HwKEnKOfxDjPQC",
+	"LuI/HsTsqeFfhShnvDASDy9lJqcj1JfNT+6R11X8jKmSmoZ7MI7oH/ih+8v/BltrjwQ/70W+ieaNwrUM",
+	"MYeCTwWpNWaCTdZVVYU+ff6cF8WAng4SNX8OmmsJTer/SfytXoKNZOqx1+Phyxfr/NVXey6UnORZUn0z",
+	"6kBRC/pYO7GlgIuEa9TsvYsZ5PJSsDlfsbFoLq0e92HF+wnJj6Hu6X3f8hGZL+k09rN025e1leQLSd7X",
+	"gn/DY9O5MO9UxaRaRoY+paqYWYjmCoCdpO8MJZtn4UwquAB/h6UDzvSeT0Vr7SrxuXo+q+Z5c9GaWlBI",
+	"IFhbMjpTKMTpe9TqClFqJRkJo9aQOBYTZWhOrqpZJqdgViAtIzUrXooi5wlI9t6KX+Co+2Duy6pV/73K",
+	"s2QVvodgLLniqVFHoZfIdDMp+VykZmvNjqLQZUS2iSrnLBfmdTwSMmVjwwVrHthgEWTE6OsyYU+Mvvtk",
+	"1+N/MAyLVzei6tfW3E072zT9wk4Y9v/KyMnf9j7Ri7zqOB1233IxqawZ0KziKQntIAeYF1C8TdnTmP4V",
+	"PzNaMVtyzThLyxUrF5I9dfanZ+bMgepfCniJts90kvCyXLGnMUm98TMj99L0/3UhFiL9pgtwniSiqETa",
+	"wTmtDA9yOCqGuZoC6SyzPGdjAQM2iiBRkZGRTVPUCZg8EzBhvMnmGYy4KFUhyorEFK5HamL+YeiTV4bw",
+	"eCX6VTY33KhFRJEhs8bLmaxeHPfWLa9WuFrXvbNkxnieqyWXiThlKc/yVcTGi1JXkTkEI3jSNELDo9Bw",
+	"Fho3ZOt4GvLKX3Bw9DlO6pP7Ro1/FUllWj+3wwwsGy7qCLnk2rjsz3YR1l6orbqjbkbblDIjMDjvorfs",
+	"s00FN4swWsgqy8N8jubCSqGN5mleNKQmzRbtRjR2l5ptX/A8R+VdpXwVkTQAVpmc64ppnqVncDXiSc0m",
+	"5lCj9a9qdN49u4Zasqv24RNKc5+itp6DLgCPGIJkhAJwk4CSPBOOflrGDZQZXVdPNFNLac7GILS6SSl4",
+	"JdIRr3Y/xrtTUq6mmRzNlK72Gegp2W0LoYpcMJ1NJcvkgJ2PNVlWBVvoBc+ZaTk4rVKkWSmSarQoQ4Sp",
+	"DPMrxTTTlShFWtt+Df0QKSU8z80VG7FkxkueVKIE64j7q0FFizILjQMt0ttW67wobvBFQ+9F6u1ImwEK",
+	"ZORIACwDcQTsaCIpBd5aQP/Fotr1iLWJFqiSBt5ayQ4CfZPp0OVQFPD/rBJzvcMSmMaodV6WfLU2Mmiw",
+	"YwhWuTT9pmlm1ovn773xkDenLRNOMpGnKBRmwBvAkJ+ilAUezolhQGYtdz6C57ppIc6qM3bj3IFAWNpw",
+	"owoddHoxFyW7F3Bt+YLtyUnUm2fSSWaG31aVKE0f//GX/6f//336p/+xtp1R73OfXuujBfi0N1/oylB8",
+	"UWay4uNc1ESsnasdDqGG841TQ5LaZXoDdlmhLMWNKEXic4bPKiMKoSQrjezF9AzO+ZRnzVug4FqbETdX",
+	"4WB4ePz3WYZNzOtnVfpbynNwKRGxAJv4ZTG+KVQV5mXmofTs3+g8kgoYWsT0wog5msWV0NWg9iQbLT++",
+	"k6pksdX756v27wP2kaaSrfPKlh020H6bBo+inlzkuVkuqzescbmvvijbF6M7W21i7Dj9N47NNrepz2LX",
+	"dHzavG9AGOBw4Rg5wmhZainvZJ/FmdQVz3OQy+PTRhQJ3RSZZv5LT7RpBr41yhZ+Y9qvFBubVVrvyDsl",
+	"CZe2A9wfuZg3VgUsj3VvvahnevEWo96Kc61VksFrb/hY5DoQJYGUiUSLi5LDq1aKWrFS8NTqDCSfRM4a",
+	"VfdgQ4gywTiruL4H5VjlOXoYzEyNssOTyvyQCp4P7uSVFI7fcrjRzb9AGc95Jv32kVybfBebH1G7QfGY",
+	"XjH9BX83I93YALzQ8fmXEAVWlZgXoSuw/mEHeRMuhp1vTCMBr1+ZppWFDqsNQqYdcgVKVnXQVLmQ2mxZ",
+	"huRqCFGULM3wItxNSqztpMHBzKqqGOmKVwvdOR50MTk9m9xPg+Di3WdyK++hffqzefVL1CPXfUjMMuRp",
+	"DuZcsErVDJmk5YiRkBaxhSS7UMQmaiHNRUdSKkQVmP8ZKjG/Z3KUqsW4S2AF+SUoT9w6l26iylIgE2BZ",
+	"isFsZoP0oihUGW4Zbpi9JPy22EVETGvcaLFeREu+n7rPx59pi9Z4tBYyRZ5pNtosH7DSSQaPrbABFhl9",
+	"b8T1mQBvY2ZZRykajNO0Z+jU9Bdikj/xKpldVqLDVTjhFdjelXThHWfmUkjF59h0aFYcDICWRdLmRRiB",
+	"OFwXFoWNJdhEnWZAZPA1/D4Vn72D4yvdOZe7s4n3OZchNlEfvU1fu5W6wdfNh+i13NXsgEaonYcLzrut",
+	"mgCujptEiObaIw/RHScDGtCeDtvLgBJJsItPrR+Iab7SbDlbnTn7H1ztQB7Nb63h8NTQjJQihei2Br3a",
+	"cYC6NSG7ko1N6yTgXVWeJikSQQcW5DVPZnApSxZf4VtxxB54ngGvY+OVWSWRTwx9u81sLrwRu6eqTw9/",
+	"1UoOrvnyLUYbkW3pEj9FQ/M8k/bvLXvuBt6522QQXruFS3i+Ow3W7GEbHdqWg0My14FIL4zwFLDg2Mfr",
+	"53uuynDsDLnCzO9GgpJsaR5BS3gxB0IVm+aoBcQkQgehIYNIsS7EwK0rOi6msZhmUtIBgKAauDWtc8Lo",
+	"IFa1qtS9kDp4SWFIelBQmAdI9W2W5xkFr+xozCvVoiskCaLfQbA3XCBLNav4vZCG94dvVLLeb1kMG6UK",
+	"kjMHtZ/CazLiNSiCozScZimYH8Bf29jOxlUeZGXDPSSlFk3Qwtv1cX3AuodppODjLM8sdaxHYKtFyUqR",
+	"GKW7jpbyY/OBQRpGYzULdEmAYsUrJKIZLwohda0o44wMSXFaPLB1KV2BhHAnx8Jo+/BulYkSVV+tlBQl",
+	"dKAXpbC2svIhSwS7l2qpa7bmxAq80s0EnHgR0kR4alrpkB6NvpfOM5npquSVsiHKIMgYfS9VQAuc2WFn",
+	"ojxj8furm1v2f//3/3lelOoh0xBPkCqhcVFMA9OSywp9IDrEiD0tpnXj4x7uo2DQTq+28kHbdGQXZSPl",
+	"rNZ5DJjhNkm+np1upvJUA5XNudFLzqwaWUf74u6RRbkSn0H/vBcrWMumd8jwkEVWjbCt0KmjGWwLrYG3",
+	"bs3HZrUyUe6+vrdZ4GS6GxXa2rygt1ko7q/PYiHBsOOL0UTsKGhoxikIkCWqWJGww837HK0AZLGwB9rI",
+	"1LD4+syFUBq2BcoPhTsbTYm2hE8McXNwv0LjWvAymcWnIASh7gJPvIYjo4cmM5bzqWZjMctkirkA4MPN",
+	"zKGXU1H61hbHEiBOk1iF5Q9sqjCSkZO7vyF72RUC2YuDegMD2mRkuch5NvfEr5Zt0JCqrqNFW0ZlPyxy",
+	"jaeQmWcP+ZpiEUbETDvPkPPEudDb2hKWaWt/Ql+wVEtgme5VGhaE2pi70ZprEqMnDdhHFJxRG4Wv7iRs",
+	"lpmr9cDb1W/bII8Pjw+HkGnSzirbandcaFEGNeafVWloYQ7Ujcw+MXumzxhnczEfu5yRehUG7BJ3Be8c",
+	"O1w010c2MDYrUYyxCoBCgxkvRZOtvEwO0h/4yWF/OD4SlO2RHh70T8Tx5Igfjg+SYdrwHy3A2tmesm/p",
+	"HvZf8v7kvP/zp99+/NL3/zze58+Dwy/7mcs5+/Dh8pVZr6MXnsUcY48WaIT6aguwR/it1oKcz2wmSqRt",
+	"sfoRnvH9D526927cLnFb3fei5ryaowtOzL2xLWogaNN9otlsMSa3YO2fMBdhOeUy09Z0FBQv23EHAbEG",
+	"XFYLXam5KMmRhXwOPw03WxSjDd6y27ATGAVCvAnIMOR4VOvGt2agNaN82OPdEmB3uqIz8ox5f2920Fpu",
+	"WztkSzX2Ro6REDix3W2qbgW+k79+zzMjExF2sEN+lO8gM1zYJo36pBjcIbNeo2Qmkvs9Jwof7mRrq8+Z",
+	"s7jl2Tyr9Aa6b8SWMD4Glbbe6ie6jkwyzBJOR0NC32ia9uOsAsL79kgbM7yZM5EuXPLro4JudKIKoXdh",
+	"AqZL0ElQnNldHdGiqjI51R0hGlYvt/k5jUxW++0WLXk3CqhNmxQC3jVv4FIYcFRH0UlVRUzwZGYZFgdp",
+	"J1XraglGFJC9cMAuVCpAVrYGw0xXZroTnuWLUuxOOwFibi/219/PnfFLzmDg3U+OgFosa/OV5zLu2vde",
+	"OEge9WwrpoGWLMXnqoPpk1Ms0ASaGjpMLkkw//AGwgdQKCxKNS35vKVWlmJSCj0bgbA4KsWDugcdY0vs",
+	"DSYS4mgjO/PNqxYOvqmPyx4Kfy18bFP4/eY3D++Gjuo3ktV2v8u01/HGSFr73nYGwJkUS2sakkKkGsNa",
+	"yAOAycIrUQ0YpBhm65YrdBbufLLt2D7iuPbYlsYJtTPcslPdjhJ3iONT6yWZ5GoJKjg6RE6btwLoDmah",
+	"4LszFtdXc+07QfdIpv3Wx6tGQ/BKIWQKyTpG6o9PrZAnyKrI0Q5UgT4agbq9EhUqfOi24LWA2dD9Xce9",
+	"yKXj+uMx6rnfd9gYgIEEmGDfeWOaG8xo0AJeC4STGbHBzKkrUHIe+Vmo9uox+tmcp8Ko7EGzd1hTcfMK",
+	"jJcSP5HeyfMPJrcIVXkbI8JLEY6adQ6/YMNooqEYeHMfTjF/doudGpQpajryVqueSQdxm725lMVi39DA",
+	"jzNFigVIegPWjhWExYAwK02BbWJeVJlIvSzsQUilbzHBecHlqp3TcnKyg/lDzDkKgxtTiOClL1FvkpW6",
+	"1u32trX8qsajKqtyEYJp2fo1HP9H913MKHekkaa29cMWCeFybSCTrnydPosXhRZlFZ/aeCb0bMDJMzcA",
+	"hYMAt8IYkZGS+QrMnHRixedMV9oQC4QImq/scUIyexq7WJL4GbSEra61hJKOoiZBXKS4tJhGN4IxmFtA",
+	"TSZxg+XhRHo28Bsa79mgY/wryORCadXnlsRt43VOtYd+E2ruFa/4mGvxEYEnOq/bm0UB77GUPmAEVcEK",
+	"pSs9YJcT31tDEX24sSxWzolNZ7aB2BExkWvRcPagZTzT5rC/ev3m9e1rypBBzBDMxtLMOkQhDd4l+wzu",
+	"5M+LEhxI92IVSH9v+eHzdIT9hpWfUi0pRPAMrGxMSXb57ub19W2IqayR9Jam6zZxnju12Qm4EPUq/LBT",
+	"7fvN0QjOoRf1Prx/dX77uhf1cAQBOmmdX/jVdhU6xq/c1f1dbPO7i57fPB62nG+ZcMgW2nX1W2UkZLVx",
+	"/k9rTaCXfdejZkuR5zvEG8CdbXsLjf+1vcBafEUy4NWMp2kpNMalYnBobDbrnyGUucrTuKlz8ZT/s5cP",
+	"3Y5kPm6a0//j7k7/813v6bPo9AyztTFV++7uL3d3n+7u7u4+/XYQvTj+8s+7vPpPd3eDHd4bfPrtMNrX",
+	"/t5aDheNCGvhT9gCxQVieyDpkSwLAy+bnYCAKGt9rqcx+uwtoowWRlAzcvVCpkQbkgDgeEV5KBpchYET",
+	"syGDOAA7Z0Swytxm3aIacqbAXUHId0Wp5pkW+pTFIK3RvErBtZJmvmoy0aIy/wJ7n/lHUapxLuY6johx",
+	"S7hJZsI3L9VE6+yLgSAWDHMKR7FMw7HKjbjPLQIMqShkJbDdYeONptYOG8VlEWYFrPlr+SByhe7qDfCC",
+	"aPkCO1ap5LRl82BkvU/BipXwIqt4TmEfIOiribvEn2g25ZVY8pUvM1B8mRFWDHkSXBI8HUFKbNQr+XJE",
+	"CsOojo/LapAs8ysiEgCvHElVjXwlzns2yaaLUrScMeY3cGDTuwvJH3iGlyE+qbt1ZksapP/IGwYvikaz",
+	"5u9MjtCuY0EMGm+4h4syhx/AmiwaPwHNgme6hvhqNALBmf4DUJk6npSiKjOapP9Uq/yBHrvsr+aA6tSY",
+	"1g/W3eV36D+zylr9VHwuMtwQgNSEkHDhLS4+NSQ/mmda48f4sI2yhU8hciYV5cgeF3xsE/hrKsPn1OjI",
+	"GSxd22DMnGd6zisIB6AfimJEYroRYt6df7j95er68n+9fjV6dzUyf41+eX3+6vV1+9fLd/92/uby1ehf",
+	"Pt6Ofr66fnt+237jzes/nV/8u3mh/cv5zb+/ffv69vryIvTrh3c3H96/v7q+ff1qdHv159fvRudv/nR1",
+	"fXn7y9uuQZy/vxz9+fW/m41Hgdqj8Ikqx1maCnP03l2ZwX5496oX9d6+vv3lyszydnT+5s3Vx9evPKZT",
+	"KTXKeQnsaCEpHl2ko7lIMz4i0a00Wws0DB2tHcnXr/70evTzh3cXt5dX70avr6+vzCrqbArALIY5t46m",
+	"VQtaj5GMeWo0m8tXb16Pbi/fvr76cLsuYxq+aDhR/4GXcK0ZlvRvjiX9bGnlEunxX26u3vWi3jVfEtjD",
+	"tVs1D7PvomYDF+X8naouPF7kntTTrk1w71T1M52ai3L+oTGpi3Je92YNg5funNgnXufnReE1eF4Ul/ID",
+	"8B8L5OL9ah99uH7zTlXn7kDb52+I8/jggt7nNyuZeH+CrSfw97XHcepnHr+5Jn7TGMMbw21+Ubr59BIZ",
+	"iNdL/eS9YzP07LXjMjU+Xb12DmnwreMw8OgcGMwry18Qo4TYy2viLgjRR8zF0Qs8pdZuLGexbRrG8rbm",
+	"K/i4KC4cV3mnzKNfLCqaJb6Ptz+j8y7qvRFTnqyQF5zr1XxuFjYh3lAfv1t1L+R5PlVlVs3mdVPn7y8R",
+	"V5IU8JqwfvYPf720byFMtLH+pGPdKvWGzr3X8Vtz7G/x1F/zSrxxh75N/JfSCL08N0SEB/3PYqWbpG/N",
+	"Bc2nDm0n6t1mc6EW4F/C8+zBJYI0GeIsp72rRckAJ2XArkUheEWgIZpPKDEOZGAH8QlWPrTyu7A5uDjh",
+	"e1VWRtK0QlhMmAO64iuQJBuciNARrGtA3Zv/QGTbV48lzKo9l6ozIM34g0DbNIYBozhH0KcxbHUMbklN",
+	"0hxmNQ4aF4MNTQfXJuomppcBu5iJ5N58Aqm+unJ+3KrkCbjpNt1xp71zG2mVTaXN0eesKLMHXgmI5qTY",
+	"w6lSaQTaKgkTEJpk1q7xpfnCgzwvFViJGosxYDeUoAtjhnYWWuAKl6KyWdob71RcaRrfQt5LtZSIGgSa",
+	"sB0cZ8VinGd6BpnI92Jl4x4VBD5bpxJEH7MPuw7Cky5wHG43fazP2C5d/JPgpShRTQILo1nyAXsrJOr8",
+	"+Plgg6gS3igg2BkvRWpHvW2zpCJX7hP9qG1oSV+nvXeKJaVIhawyo5MkfG7210zMbwfyrHmR3YtVDB1x",
+	"mo153li0U0aLNdhHAKuXpyZIMzG25KsadwBOM2Qd2L3Gb2z0A1HroKlJmLZrNQZijcAkXScpAzaeBZHC",
+	"/Avw6eArUmFI/oDVliQc08X1WwYOgwE7B6cnLZiFBwVeFLuorpi8oVKx2n+WyelgTRNqxXsRIks7Nxq7",
+	"wXEM2BvDHo2O/5wXhYblDypvHW0DS6o/QHpDz46E6fvhZ35vnpMbO11XI02XrbAzf0rrECM4JwuHgOjl",
+	"M0Ic8UNRzUIUAlMHtKh0C/UDEhpgSyKLAFLPu1hUgcx29jR+/+GWwRo+/y0p51/iZ4Ogwrz3OmaSgbI1",
+	"YBZ5C2Ovp1ORDtiFIyyBc69mAD1rDqIFgfB17DqcaUkZ9IKCmvygG3t3wtoZwRdicBsDIDVtwGKyKw0g",
+	"sIJAH60VSzC0DkUU8uzAsa2fujPKpG0q2DxwCxZtGKDNz3nUcKtSLca5OMPoLo7x8MCuPMw/9LIH1zqo",
+	"NOHYnZvF3Yqhgdp0xQH7+LgRtOwZIXrbivcI5KcVvrUOyuydJbecaPHDbZ1RqYgBeyVyUYnavWZhYIRI",
+	"0QsQsNbA5eIbYdw46TCbQ5H6vMR/ue8mFQ82GX5OG9qWhonjFYqAbYaDoUkYBbd1uoVEM7M3lN0GOdaQ",
+	"pGY9hhZLNMY7GYTY4+MjRHsGorOB8iCtJCwDed3jO45NoaBouM1MYU2Q+N3V7eXPlxfnIHXfXn+4MTfk",
+	"L1c3tzfxoGFpIEh3nucChAEUmsaLyk2aJ5WXPVfvLt6WGNMPkYFaU1xp0EDogaUDTj/MeiyEYdsyxbsZ",
+	"VgZvBjI71kQUU/pRRSIeADGqysi8q1xxZzlGQcNdldQOCRjmQl0rVjAIGMVwtDb7gtAGXWSLGWcmWbVU",
+	"LIWj1rrozamYqHKqqsrIFT+Zfa8P4bqpLiDJ00uNjzHqpsaZ96JvLE34SLQAdTnosAOe9m7UXIxVuoKN",
+	"sDPzc054Dqac+jC1UcO8a3rQNh5TWqZpn871v9xcvfN4AvkDLATJeAVZRBRVPi4Fv9eeNEza3aDbBHra",
+	"i+tfnJjN8UioiRcTjaQLL7cgeCIWwOVBynm7Yq/U3GyChT7bXSAB50b9KpKLVqwqF+bgSoUlVYKix3zQ",
+	"MKsRhr6asPg5PPkbBIChoJoIrQn5qSgA2JRQKswABKTizTNHHanC/DHCw7I3EHK0XE0tN8uSGR0q2gRM",
+	"6SIJrhQApDnoto0Dy7Yc0mPSVowBcBQvt/poCIeK8anq4uPIvkO2aGJnNhouFUmeSXNh3hhO41Aj0NbV",
+	"BnJtHjabALtifFoKMei2ULev0XZWl10rm5pQZ6QSKVRmvlqxhczBzWhPJuwAfLvMzM5czJSiyImJKud1",
+	"k7CWY2/wcIuYYZv+KVMN4NA4HnVXNQWEh1Yqm7+6ntGdLCdFUaeneTrQWEw5cXBPpkL4IXPPO3SyViYL",
+	"pazvukO+OOSggc/8uQ/Cvov6ooM2oWObHw8VTcyhq3glmlTgV8sYdPo0agHUZpO7ZD3T9iPI78w3YkUM",
+	"kjJ8VYTUQu74I7Vp5ZIuN0vrgFACAQO6g+MHSjFIYI84MyBuQ7ACCoPQ6aDLQ+SlSNrAHrQYkVbj6VC7",
+	"DiYEC49yA8EppfqMVeXKs2/US8uL4okm1RG5ZAOfctDhKvPLq9SGpwjCzaLa2GK5AN7d5lKhBwR+bVTg",
+	"LsqLoNCbdEDZg7ZP57R3q0gkt1x6FyVh0OHkBduJ+FyxXKl7zfLsXrCSLykc4ikBTkfsrwtlqGeW6UqV",
+	"qwh036riyWwuZPXMu+0pJsByHbpQkkUJACeYKC4RPzjo+Tztxe55pWKWC27rQ8G+ozAKRlZgTr6obdZN",
+	"51zPUAiUjBplqsymyC/WnWlN+QWelXhA2lqNkVys2JlD0Axc3w+i5Hm9GUFvNVEOPXc802fheBNlOTAT",
+	"CMMrBRsLwwIpUavJExH1ccCuBU+xNBtaLIhPFObCqvnkmk/d06TVIk8pWd2GntvToOtBh3t3a+RCPEhJ",
+	"MYoE5OxA+SukiohxLxzGnbi5kCQqxbRhflkxl3QFDQ82eSvJAI+GvCfa6lMolXFJwdwTUSUzc05teTJZ",
+	"Y5mjUlQnnpGt9pFKeCtUAOQjv0paSz7qMpddOL6FWaUdzt91QdwIRWAf5pqEcqDd2MLo364KccraCOkg",
+	"FKzHjNRQrqpkrmijE7910/eATKeTLeBu2x8pdiigVa8rBmewxrBdVQ0NZ3FPEdkFDmHb605HsGEwt6bW",
+	"bCp5tSgFwsjYANiGOR23CEgfLcy1HDvJHgSjWqcozNaaqesHYEkdyTtHSebrC+iJCISUAOUg/sJX0E0w",
+	"AMVyJkzhB50iMyoh5uIxJetaVZHFm0UUf6d0+NAHtGZOKvaLAJpL2TuHD6LMJpnPRGJfE+mIo/Fw901n",
+	"KaDCYuDckq+ANqkCjfgskkXljdOTYcPDLFeAI4qsGLjiWJB1B90jORiCwsP90gwAs/F2EA77yha8XIsV",
+	"Fp8rwxXlAgETAK4GYz1BCJHiatI7/ct6VJt7gl/6T1ys6KcmVBiXq/aA3qNWs3lUUT0mB0gAopgVfKkS",
+	"BuMUd1aP2gsOPToc7pKI8Ih5tSHQzK9Kir6arMV5ovgxMdQ9V7piMKgG4EI9aRgfg8QVH4bBX75ACs6/",
+	"8XxBOB0TDIT2UIkqgi2yd0DDMRqx8Qogdyi23gr8JEUuZcNUCI2DBo+mWaP1Gz32TnIPWGnOUxERb1QP",
+	"ABOD9Z2pFTuQGjlaGXGEki1CMfUeput2qB63TA4xdv/vKq7v9/0qBCD7i+B5NVsP4a5TmW24pLrfHii/",
+	"ARURO+rApBuvRhTjHg6+DYHVrfUwc1NZByPyMgVRPTM8EkCGSpbz5N7IUWU2nVVnvthj2GklJOWxO6uE",
+	"yy7UkCxDXpH4FN4gWdCFrRqayl3hyYJrLXzkL/RAw81Fl80TMC8Z4Q9TEDnhP9rTgsxwkU5FhZ4HH/SB",
+	"Mu/hSzP6TE7jU39KNiKC3mknOBr9l6yfJAO2vCPWTroSVSiJUklWLMpC6Wa6ow2IpKXqWVQBusww8KmZ",
+	"8NjKhwzl8lSqagAld2XwEWHYDyJLbkEyxUSi1w+2sL3Lll3PFAArPtcWcB0kMA1GJhDu9WLsvjAipX8v",
+	"Wi5Yh7V8JZplO+2+MY9bfi8CsC6UbxKM2ZcVsGgUn+4RIat09iKLCbcCU8le6Z+VHUuwSyC6uTAntD5M",
+	"VGJslzxNbD1yUwttcY12G0gM/z5pA2tj6A7YD+fl2/dD83mnKtE9FS9JpYY3H6WlKooQLMA3H5qzWXdi",
+	"lO8OE+A3Z5HPA5ATY6ofGYLWRpBnG/BEvheQf6zegXqMEWd5xZ3xLNURWDK1E0Ck+YhTQIKfjG/RSI1S",
+	"pKDohBGZIeIN3H10qzzi0D+mZI4Pvb7zF+gV3h0bAVjhPrtn0Qq7YJn8wuCDAFrZ2qDNboyIoDrwkQhh",
+	"HioR74FHsxOmiz83D9Xlm2Cf+Pthl9oDPwFqj+rD1CCTbYeyu34AGKTDMKsWXhbNAmBI4DlZHAffiAa7",
+	"S6BnNWItL8vsQVi4m1P6KTiEXUD/0bjmMGwxbi94uX01sn0DyN4tz7bdsiHxAW7/CM6QNgu7r/+eaaOS",
+	"pqOx6ACxicerEdmf4ojFUyVFzJ5mVe3OOD4YQiXbeMKz3Aij7CnqgA8CnJzPOugFOg4LEGJdNNv1ZIKQ",
+	"EboxaHQjnVHVvN1W0OIlBXgYpG5DtGUJJ4a3qTZMWOjVpJozXZhbHxyslnUrY8RFOwqWXKRkbKuU2p3r",
+	"7c76N8ODnRMKK60UWcoQfgAQqBGKGAz8Z038ZSMFouEfwNdZpaaQJLxH/b5GPbMdvynDlVvarHwNskNT",
+	"WI8FVaCgsJo5taLDnugd7rXQdWBG6E5B8xTXJ8ejzcZ90FiUXdnNBX6/znWEx492PoP2GwBKCtf5ipcz",
+	"LZJRTMVmtXhxbE0zzkJsiN3VDWJ5Ni45nDk1YTcVlykvU0Y5JoiqzrIQQFc70dWOzg1u10UKg2G5eLvH",
+	"8StvrTaiL9Xd7DpcZ+L8XjXr5pn0GzxoW8xat0+zrPLj74S9rgLtnfhdP/xQ5mFLWmiVf/fagHuv6u+8",
+	"cF/PSK3ReUeGuh9QT4O3bj1KD8FqDGR5EwN0EHoY4Rjo5cr9YXn82uAInjMzYSiM7EyEzpYnBpDqMCrF",
+	"QyaW0K6NDRdJlgLCFcJo8NoRVCNCIUSQ8/UMrE2U+w6g2g0FWEEtw6erRWdTq9ptliJRD0bwa7dbWYXY",
+	"BuyDeVXkuW3HLz7nrZ71djWm3sjCGNTYBOvDCJoNA9T8VcJkbYo73lRVJuotZPbXhaCfDTm2BhO+Qoxm",
+	"24Vz6+wQUNQdNbD6oBC4J++oVNsIKHzUEmy9l5pdbDtQG2AAjdKOtuzMGXEgLLKl98dolBZ5ZsnQLIEL",
+	"ka/xkz5/xkJf9oxOswch2aI4s2URx4I6WadPbi3Wrh+St3YguFsCJQpbk8GRGNvhDiqjWJGIbANIUfix",
+	"JxKTPCA6XTEthF+gDPUMPfhOR6s2TMA4t878Qwhs96eOjACbDRBtTgXAWF0XM5zY2CaIUbY+xqxEN6Go",
+	"wHU/FtowyyaAj+0axMWBh2zzHIEsmxfpsFEW9mVg4phZ7Wwoj4VzMoxd013uSnaZCQLxyTBiWpUl9yGp",
+	"+mcbPG+YRVQDnAMSokIqUhJqfrZx8ppFcHep4kyD8KYQOv02Jb7sqB4BGQwWfKiGAapmpdgDDIgvqhlR",
+	"37aq2ZzSLsWO7y92ea1d1dDvw+pzdoybV+m7oIt9o2rDcSihIGZPvVCIZ1G4sHDUSjG4k5C04IoRbyg5",
+	"3CrpERrDY+oKe7GWYcrEUFm4disFFgobi3tGcZgu2JLIV00CoZeNisnxcz97pQUx1vitzZGOf3xEreS2",
+	"0gG1NjIJzstGvY0zFpvGY6iqRt5hSNEF9ZuQcNcyctApktQR+7UjGWrzLHmZtrjwCz5MjyaHon8yPkj6",
+	"x+mPov9yMhz2D/jh+Cg5Tk/Ei8l/mdIlm4D3glygGc2xIVZi08XSiLtqG4EpwglDfcB5RTq2jiw88qaw",
+	"my0OrTkv/oIr94nLlf9jX99nRV8VOJk+CBXm4iQZuTnzLZaL3aePDa2twTkFQR0Oh2DAzfOIikm5+GEq",
+	"l+93e7whimtX955XyKsLlhT1OoIGHTQBpSEAiSKDXGBRSEC4qqsP8zynmLSNgUT4AV4yEGjG5Yq+64yD",
+	"ahHwOl44vBig9HabNtRpc4Pw1g6t1QFXm9tbWz/73qcgCiBkJ09LgXmcSgpMFQAOaaP8xyt2gTXfBuzS",
+	"VpPjFcsF1xXW/J04JN3Y3JVc34MR9E7GOJ54HQ260zoUmbbRSJKLB5GvR3brPCv0ncwkIMRfXL81Q5xn",
+	"uuL3YmCZPvnIURTTkHhAZeXtgbXxzwuq8u+TeYt0otaD/Qxjt5bV2NuUAvUGj43Ha6B0f6kr364dv/e5",
+	"6U3mqwGjghwUBmuryFvNshE/hjgEmA6BJYo6OISPkbpTQOA1vOXG3cro3YQFb2MbIf/L3N0D9p6XVZ2/",
+	"7iUvIzaMVjUBZCn4ZfQaLFDzIhcPVf9geHy4pjm1VYn6qr67u9n9giUb1Tjn8n7XaMhbru/dghkNgqed",
+	"VaEwzQdfMjte13rKM3lPSY0sFTzHYp+m/zoVDfYGK9C5t9EDKHhu/XD1YmE3/R8Ptq7W3iLe18L/tukq",
+	"KJc8iBJMB+sxBLYoUcjlnlDFRliYUmgw7EKQDKgWc8paRv0d632ZP1XKV5ELVKYwmt3qHNnRhBzAnRW1",
+	"KLkhV4BFzKu9K2ZZ41oIFRcDEyMrHevKidU5HDpXdEGqVpR+tvu8/cDbwMwzOUrVYryVVTaKSn8BylwE",
+	"qy3cks2RzdSijJjKU2EnduYMkpQXgumClKSwV22SXKRvoYnQnBoWrT3nhePdUF+NJoSSGNm1IbfSwyeJ",
+	"kHQVpNlbyjF3Pt3XVJJpguDue0YkWftjZ4Sb6YGCzEBux7AX4E+YUnTWwpbJMKM9qdiiUJL87QjCtOue",
+	"fMRBXUP7W+3C4In2D0jkWVUdRbY2sqa5yGctQZ60lB+DIPTnmG3jJR/UNdTUUg7atoKTbSz4G11gRr7o",
+	"2FCgEKwxC0JHqkI1XPK84yh6pRLxe0wNqxPwjbhaEtLaTlttxipFCiXbA4dvd+vmTvXyAKzTVRfzkVXu",
+	"xWorp5jxw5MX5OwQezk5RHch6zBktvvV1h3YtWZz0H7qt+X3u74EEe2+nWPoPPhbtp58EQyXBTHos+EJ",
+	"/3Jz9c4nIJJ6B73t+Ua76fcbSvAXHDM6NltUXSl5eD24AGWmSqr/3TpjngGuaeAgo6WvZaPlfS7SbGE2",
+	"aZZNobutchkgzS6sV36jxrPmKhg1iG598CyGZEhydbn641m7GpDH114cd8vh//GX8/7/4v2/DfsvP/3T",
+	"/wiGUqrltpJ4iNsxqXMk/UW06NylqMqVK6kURkiuyatj681gQhvuK0j7K5lLIe7zFdOL+ZyXFOdqhPft",
+	"VZVCu0RKP24KrQoqCYPfS0GimQTG5iEQtEZzNBx+t/GYBR7pbseP+f0JySAsRdmwIR3tFivndVOvQTe5",
+	"3PJyKqpu41uTKozUlIF2Z1VEEA89NLfaO9usnIScBnNrsD7tALzRY1XN6ByDqmg1SrJmoLmdlzboDcQX",
+	"Iwhp8nrzvPF1rqSwERpgUjr1W7O/eyfT9A8uO8iSWjfR1TzAr60YXKsa4AYcAJq8iz5iTsBR52Wo5Hws",
+	"8u1KXf3FG/zgixu43tH6Q8W3XH7FKBc8Dcys7Qc7dc52546Hyu+ZB+17L6GYEkrUCL+Wg03hcoL1W9HH",
+	"5fbEL6llXmzW0wpVvol6YBEbpZ5jYFcLuJeBOqoc7W+3O9E5IcNLZ1i9RYVZoLkOZm8+iLybie5aYBYD",
+	"hoH4/kW80AueMxspbEEQMBkfcS5TJVvWp3dXt6Ob2/PrW6gTsJlNtBYvCtFge408CmvRTIi12KPyuIjL",
+	"uSinFrVETVhsYUfAEOzDJewRJBg+ZhuHtfnSo+XZNQmalLOa9oDh7P4VEN3+ncFne3UVCvP0mcsepe0i",
+	"s4K7iIptHrTdYrx+/r9iKx+VyO48aY/JZncf75/STp+GtmmNq22+43benhbDexwZbfUEtqvvhk2rG4q+",
+	"+hBGFb+HcB+UUEgycahBu5dNf2xBaqJMr4jOeiKNIeFNQY4WSwNnpCsu02YnzUMwoH0dXIup4XKjJFy0",
+	"fyzyjiUshCpytJ7goqGPq6lSfXXuLM57cw5t09oZSKLdL1+pEULvZR61baaBpDdEEQo3EDLw1R+4rlv9",
+	"BOeLNpuA6e7ml/P+4ckLswmG+st+wrVgM/G5SQovJ4fJQXo8/oG/ECc/Do/2/bsXiiD59NuL4z1DQF4c",
+	"e4EfAAPRGDTMdSlCyZfr4BsaXvwa/I2blUzOyTy93uOvarxHuu9u/M/0WOfCAujX7l3UtZx3Mz+b17ea",
+	"nV3OrB1MZCfuOuxaus7Iu3NZl3Ul3Kw6N7a7iiwWo7bVYyESwMix7Jzi4+9kDbtO7YM+bJgQgfcv+Qr9",
+	"7TWw0A5BHBASsem9doXcNq5Q3Q4tjA5COMUEhxUDbEhMKx5HLMYlp/qIuOzxGYvJ9956H98qci7hJVvy",
+	"Fl8igLQQIM9+BA3t70xsYKwPXJA4nOBd+p/8xHSdig0R+39diAXmgfgBLi4vRQJeClAImCgstbi0Hofq",
+	"BtEKlYKwREBEhGBlVbIxx08t4ZyyAs3cEKgBP1lyOSWPG+GYQ3xGpSCOatWwgOCoCRgSLywbExICFak3",
+	"uI4u2LfYOwfUnlS54g6bBfSwtX6DGe9guBPCWC9diL0yZXe1dBqJ+Xezc6qlFOVIhKv73s4guKBsYI8p",
+	"NNq4KI5MYy7IIFDEd1Og6X/Nor6F5zfZyBLteyAnIo9o5R+u+1K/yZ6HzL52BI6oQ/wL+OY+YdDfJFb5",
+	"Hzg22SxK042/rmwk1oe1yfvTKFWzbuAIY0lcTWwEpAX9D0TUpOEPXVQJiE5nTMyLauXgPKRAhVGzsZhl",
+	"UKjCK1ixKLFMgbkzCPxyLthKdAze4tetq0dzVYogz6H8C0jvJBxhW1yLrKMAlwrAxo04o3VTz67BKevR",
+	"J83yOd8Y/QZkCSu4dMncpPLi9keWlOyS0vq5KYZO7EcbnPa65FpsjHIEvV3Aa8HgUD8ya3fsss769USD",
+	"XsORH76FQWwWsRmAbct5B25aLcbtgnfWjKGx49uozaDgtz4Fc/jGhBD9q1qUUqwYRAabA0QGjy5usJU4",
+	"zhObL8pzjgEi7USjBZSRVHLKxivGgXJZbcs6ZXG6QEBmMUpFhYCDkefzpkBle9LgTCmZiDMW2xIAmRwl",
+	"5TyOXNabFMFTzmtUpHX0Iyz7RGhLFtZrupCNQ5XJ6sVxcH8fg9Sze0jNWrxAqK1RK1BlXUpqOmZOrXvK",
+	"UDXX9zpiEGpyxt4Inkbswronb0nU64Zz2ifSZ1fF59ExQZCsVG6wodaERVWhVp4B8JSqU+DFkqsl3ieQ",
+	"QaNKxP6hwPi6isOO0GW7kYWLaeqymkJEPyQxs3KRi50jvHYKf9ou+ePrZ2gKcT5s0OOMABpcjEfGUEU9",
+	"VSe1bCUyz4RBet5e6/6IS3Fvbf4x2EXfBm6uto21gsG3Baa5G309Qs0JAZazWuLdD5zIv0q63W9B/Rw+",
+	"fQVonbvnPVkbyVcDV24Aq6TqbR3Bm6TW22Jw+0NGUvOjGdezXTljiyrsCFuNeZCDgSQpu+QdQKvfUZH4",
+	"WIOIiTAWYJJz3RW5giUeIajglEGEWsRK8Suh4dvQ5Airzo74oprZfztU6IjNAbmYqhfsocps96URF3Xl",
+	"SqLd/Ew44zXhu/OM/c5IJN/FdLlNBPayINeMl8SUAMVGiiUJAmBSJBYFP5F84MBtQPzEt2wFju73UAW1",
+	"YHiEdoSgJBTPySUTvMwzUVp5k814SrgeKSWl8jxvWDBp6DUzBeCZxFX4x+jLTha5i0UX8x0mVD4CcXBx",
+	"fGTKBRzv+NTMTqEhZcnJIEsHKD6Fk1aD4tqqFGdOcHHxc1Q2jcsVGm5FrnGR4cQliCt56n+H5YHgaxyR",
+	"dUQ6/JhajLNVMuKG6Bw30WGcQx1KALuS2VQ+Dpo8syjzFuUbK3QunX0XWmwhOGHlQ6g26phewi2gE8YE",
+	"5iq5p5HrtSwgWyesZD5aOgb9QVgtjh80Kmy/y9yNVTEb2Rfe+u7kzY16NFgX1BtGxEHkv0WZVasbc6TJ",
+	"sA0lzkMWOVuc3ZZYxfJDBBpRo+Y3K7QDswD9Hdt1o5hVVQFhzIiQfmOL3HRFV3/u05t9gjoF+UtXfF7E",
+	"kYW/eKL9ajmGPjAmPbJW1gi9ghDRmc2Jx8PJsBiFEFOIZUTNKKHCmFlhrJtSj8L10384qmfFi+zPYlWD",
+	"Kv5ZrEJL2bVawT6xNn2oDxr0TQd+4/mavxMLviUlbqNfbCiqK7uvZMJKheWCbKGgpRDF1qWxYNEE2bhh",
+	"wNs224OdJv8kPfD3nLf32jl9uQ6AT2IdrEb9epxl54zcfNxw16b0BVL3JgF0kgsEB3CyI4ChWB+yZk+X",
+	"M9UIA8505HEpYOeUkdgId36GxiB+J/0KuLb0QQMmZsCuXak8ZJZU9qKalWoxnUGEIt6LcKDgYryT6AXX",
+	"at6IXryTd/IPf3jPq5ke/OEPDBMnoc4dplxrWzKxRtYDnIZSTLLPLH4+WUi0jz1/OIgj955fzYDfyapE",
+	"BGCskzdg/7rAbqic127IOjjUi1KkQlYZz2HAN3jiNNVA886dvYRw91mMx43AcPSdjM8JKAgiNU/ZT8DI",
+	"aA7m9kwVOkvhWhyw9xiyZEvdZaXll0+oLjNg6YQbRZCBEirTNbBaNJZ5GAuo8Vaps5qS4AcqojsDYUYO",
+	"2KvWwcejbA4+DLm5CJm8k3H7+OICQF2wvc7VFu4BSGGApHQnbRHU+k3MxMWKglj/ExwHtKWgxHjk59CM",
+	"NeOYHkXFiTBwG+WAiMVQPz+qa/uZf+opcRZbcjFL47M7ie9Ci7lWbdLQ4z402oe3Buw8z7EaQUQFZ7Fs",
+	"hsTy4POIks91BRiOqSjvZOzqVsQD9l7BTw9YlQnIGs5pKQqQHsF6RcIFYaxJwcTnRBQoe0gAlwaQR1rL",
+	"O4lIXAggCZWd4X7DsqD2rB4jqEqRczNDYDWTulpbfdNTmU86dvpe007cljwxxP6HP8Ci2BvZsevPzUeG",
+	"QUuKKCiFLpTU4gyK3JA0jpRsZmsOXLPFqN2cKllclTwRBS+FxBrbCMWSMiUxCiXPEiFRLSVm/vbyllC+",
+	"apg5VQiJufUDVU6f00fP5xmaCLIKlD0jcZJMp0qjvj2IEtHgegeD4WAIZq9CSF5kvdPe0WA4oNi1GQhU",
+	"z0cIk8fz56400peo95wXBfweTHW5MvssK0PktlKlK9FVrdX3NrIqMI0Bq8uTLkpEDbHB+himj1Vl6xq3",
+	"tX2SpHsorJxpVizMXSBKMWAXfqlfn071DArMVsrWDsc4KMABzJS8THunPaPDnpupmiWxfLzT5FO/8ty5",
+	"mS5TCH6yhAOLdjgc2jBpQn9t14mEAD7QVLdahYoCFG24zIMQY+hOc8lbKKQgcJ9ZLe5hajls1kq5bQM0",
+	"oKmZdA9W4tMXu//Pf0vK+Rfc/lxUHW6AunUAm3dd0Aa2qOGJNoOKqG4z+lSNLEBgcYjl3kCFXWivhO3a",
+	"Br6CkZ0Xxd47eF4U6A/5h9rr0D63NrQJk+bWW6plixB+VuVUVD4BkL+Gw3K1dj3qUWBSGBBSunKW613D",
+	"VlPd9ACc75ynwgpgVOO9KNhUCdD8iU4oiR3BhMnMUdeHx7Kw7BwMLSQYNITlGNEdIRow0wgPAk0mEC+J",
+	"3bZeKjuJ7k46qitKQeYpTx8DSUl7dS5VWc1s0Nipp2YTQEKA87xfVF9DtZ9cOeafKNbrW1GgDWL90rSV",
+	"URr27037tpi+taAEyPxP2YNocDm6JmqPGqHjdjI7KCbXJzYFJs0gzuU5lhknAc53fJwyhMEC4YrOiQf+",
+	"GDd7+J9JOf/j//3f/+duMRwevqCHoyw1z2KQpMxdx+YC65pOmsfuTkJjGiJUDH2jeGdEpaWCeingTLO1",
+	"tUGTK1euULo5LEZPxYLftuYva3Jy9JJL5h1AjSz7Ts54ir7s+op2H5oT6t8HrkgvtWJ0Q8sCqBihF2Z3",
+	"L0ShHSuI2EJCwf24FIAVOaJPYhv2nAUP1oVZnUvay+9zSqCLv9M5ucDaiqGzUv+0fjxaJRvHYsplrdv6",
+	"mwaxHN45AXXIHpRmUMzewqG5DUA2cyQxYLfISzfIbUGp7aIR1PIPKrzVg9wkw/mr2ty788bV3Yzjsfvj",
+	"L8TaLj3/LUu/PC9KNRbdfO2yIryXOu7ZS2GiS7dpVIYWvfoDVkIHmz/k44Nn5YwEQHQEkC9CMp7OM5np",
+	"CgG5Z0atmijCvDXdxjx9yBIRB+9N03M95733vv7UbH70j0gr2+nESlwatiZOeMHHWZ5VmdBxm4T0fRvG",
+	"yFbphhS2UlW2WgOA9KZQfJViEPcmsweHRB4mtbf8nuQqD59yzst7DeWb0QemIxduzBnWQ2DkZFzVOYrC",
+	"wQc80VSvF3EOXOgmEKm2siN6jeWdbFIfxLumiFkseGqDdTJZUyG7BosH1c1vHZUOGsWF+G863ZlO34Kr",
+	"TK7R6hqVjgEp7itJVXvQFN1oHj6RYVTmTGkho1rysbmkbJLluUDr5m3tY4RKbvoe/ftNGvmT8K4wh5Tx",
+	"X5BK3Nw6qEXXv/v08ItaNtVJZyQi1LrODQfrVrA0v7UU1yZZHznh6fXPF+yHo5cvnjVBFE7JSFVRMQHQ",
+	"HEEiTSOLfwvKLGG7+4QRoc3cNpAL/oB+FsNnVnrAYn+JYTR9GM0/meVGXF1+LyQAgkLeH0StE9SDzFdk",
+	"jQbL5y1EI+pFDlL3zPBXW8k7CGRHMLkRK7LkPs90haZuD/mBIfJDfbsjrgY4MoCh3slmGjmq1D7WLTs+",
+	"PGxUvm210AiewCiZxuvTzKwYVBKHA8VmmUxLLhNx2hgPWukVpl/HS8yJ1zGg7tRcxWGu4PCi9VGxpyfD",
+	"o2cDBrABVDriTmI4hSsvaD0audKoSJFWM2AfMXbfeYLAdjDxbSgo6VAszNKRf+ge+QDBGf8QbOLbK1FN",
+	"yJPfW4vamz0RntKK/HttI8QFljCYPZprmWuqthv1KZo7LEVBagNVpQbtCeWdSiCKo0taw1B/8PaQ2IR1",
+	"i5pkuuQYo+x8jbma3kmu67CSLRIQ3HjgbY2fJ+W8X08DfVWS8TzjdUIL+szWTbnuswsIIv0eRFf38XdS",
+	"3195ETghkmv9vtWc69tb1ZqNa53EGk4e/ONv9i+KHVF8Uc361mXXKSHdOlEevXdPlUzEs4iJz5Y+MIAg",
+	"FRGyVt1Kf0Gi1dYh6dx5cI1mslJ4ufCisKWfcIAjKor3xwOfuzs5rS43wzSHarpRo/n6qjat3snaEwv/",
+	"GFl/LP7lzZm8h3YU+JlRjztt3ub9GWgxdB8BOBs4tP/0+pb5YmkcsXEJfMbeXTgQCjChR83R5ArUjzt5",
+	"zia5LSBMlh1SkqAKmo3mSZS6z8wOmJuaEiS1qFoxEmiytBjTZocUXpsOtA6v+mJR2WvvTgasecRMQFCy",
+	"z2tLIHh93tWXr6WaFIuf0A+1nEUSiK1M5UsYIV7yC24S2K4uLCXve2vi1yoVu1yZtv5StfvbNo1lj7df",
+	"eUewS34PNebew7beU+D30fBw+xc/8eT+Vt3OBJro67i83ulfPjUcj0B07vCFD3alOmyLTfbjYB87TPE+",
+	"yQKXoDxlSNXOKEDFdgw6/lQ5cG0wM3JmndHo1+F3kt5/olk8EVUyi4nUSWSDmuUIlYTUzPMc3r43YgGc",
+	"RrgK7Vj8mmmVkARnjuItOKbu5MeABfYp6hTPoA9rtcVwWhQlErTznkItv5ZvISaGAIfEZZA6FmCkfqwq",
+	"xabgLbdMAYZfZ7wCPxFkCPGXssLAeW0XI5NGJifh91yuLGAlOErGqztp4zUiy17cRCPnLiGe4+I4/AKF",
+	"wEwFl5WdLl1PmB8ZOyWC5gh7gTwQWicfIATGYvQYwGlCqXDTvE29tIG1y5nClamaG2lRO83vNWJn2APh",
+	"M58bwhVtCTPhE2dfyUTNT0r85nvKJN5AQ95nvEqUixmztNCLKCYRBnQjqv4F0FJXd/Ty85/wc3r5y5em",
+	"lAPFHt2VKqdt5wSxly1MxAaWdXOQW8ByQImqLr5mpmcZGDrwbEsR1YSE42E5h/104OBTBxAqAffzBOQ1",
+	"TfyIFNwaxXPGdQQhXfgd6P4xsRo4XmRJ8PMCKBMAz6n7tCizB56sXrmeRa0fuN5wE9WAXcHJus/gdJTC",
+	"3N33Ui1zkU5Ji/ZrDSNHq0NZM+1FM1ezrEwZBRx5VjFcucQPzDkDcGSohLqCID9EbFlmidhwhGwY33fS",
+	"BqgXW63699UEGp0bYTpsT6UfGrfub4G49L98+tK6jHnlCcIrzcYioWpsHjKpPUTvkYboGPklefuN8vRB",
+	"VeA8z135XN2s5jFgN+HArLBXL1QffX9zx9XEGTC+r5Wzs8Z/hzGhXspWyNZMeVXMwd7o7c27ZoHkL1EH",
+	"S2uE6mSVveHj91c3t3ENjYtpbzqCU42u/XDcLHvqh7pH4Tj3eC0OPX5mBBuvJ6P+3wsbpcDZBGN4lOFA",
+	"BHqM2gWFwIIggSwIk14OP3+2Xx+cuE9dFXQwckYgYsHIUGYphbiTKRhZz11h5Cbn8VgWBhE1pgsR1Pid",
+	"hg/VgyhB+AOnNsk813QVaBf4bV2ZA7TI2jBmGpZTXGxql3cmyFUV4IfnaRqite/EF0Nd7WUvOfiuQ7mg",
+	"7LUth8wJs5Tx0fIvcAyLqBUHPHtU17/79HXzR3AtbQuXdKNDp/hUYQUeR4i5mtrIJUt8XVGPHRSxH6+0",
+	"H35vh1BwsNt20JpTWnt3K/KcoYSP7/kSy2bGGfYMXZDFykYjI7gXi4Xk49xoWobMY4y6d2otmr3AkQ6h",
+	"mbKxt0BPdlzm6gW/CIK3k/YwyR4EBGwxVd7J2mFyMDRaDcQkNtuE2gA4pIbn4l4U1QZ9BGf3fajl92E+",
+	"fxcfwaModkOcIm6Dv6eP5zLPtcuqKzprch8eQ3m1mpGgRwpvfcdwJqqcg04M1xSoCLfkmzJ38h731hrh",
+	"XStzRPyp3djku/88TGrf26aOUO4IxKu/8N99PClUhPbVFdylWVytCswbiu23A/MV2s+tpcWmjNeZz7ma",
+	"noHVBZQ62P0nmsVZGq/v9a0IS+/feK8Pv8ted20uHZyI8THkDCpb16q1tTeQsdbYWitxwhUG0jQx7D12",
+	"ulvjohSzLK+sTc7eWmjsnEMFavbWHnx4RcjUSMulqC+MoyFcQNuVsa9UwqL1KNF8RRmlhrW4hQPkAwV4",
+	"5zWgxdH4YHKQ/CD6L4f8uH88ecH7P/KTo/4LfsJfTIaTo+TgwKbJ/nUhoGAUJVbZhqlU6U6UYWFvgmN2",
+	"vNQaV0FgbAwXi1m59PfgsOij/UnVloPbPDjLsh2mjgeCv2lcNfj13gOrof1+6yiWrhXgovmjORmGx5Fn",
+	"86y5PhRQg5/M+edsvpjXILH410EUwMMLCeGxFJ+r2Br8CI1kgsJjvVJvby87lgkiWRvDa5bEaoOYtrEN",
+	"fq87rMsWcSVx1m25utY/LCVF5o5y1px9eJfThoiBrYW/NRjwvtzF//j3lAq23BStBb2S3h1ihAOH74Dp",
+	"pljbbr8lfQ4JSelmyzaYM6AzBC7pMHEYBgxiXG0bhAhLcxTO0KACMAFciiWGnzU0s6ZKgvamDB0uKAUH",
+	"REIY/Hfe+n9kIcEJBiAzb9n9hq9r844bMb7B0CqqsUbeb8ysn6llnQ3f8OmZixeFeZtX5GAQIAvbuS/B",
+	"izrjdcouT2Zm/+8kOUisaxSS50P6KPnVcVK7KpGf+8vlsm9m2V+UuZCJoiIje/i40Gu8hx65lyv96Ju6",
+	"0n2IMxugQR4h69utN7fDG6a8qutBMdKLD2LjFUSv2Ri3yBlDvErRhFa0oh+BZhAbEWCGeDKzNbuVB7iM",
+	"Nb4tigIPFXW/k7tWdTfzznMPe8IFsxnBFpoWKVsUZrEOh9FwOGScxKCIaVU7fEmbTZRGb++dBAYJSQIr",
+	"prO/1ZMwahBq9RjWQ/IM8jnMu7NGac6KUiXgEjQquLbAHogvETgMfxKVK47/PX28to8AE/sFYxsw82HN",
+	"M4H6Id5XdfxOA0RrPbbRdYeEWAqermycmXYYMLuGmp1j/hB5s8hYGtft2IgwipbyfqAgrbVVr3Fo/jtE",
+	"6PcPEfKKZO4bJbRGPNsChRqkc8biXE0zOZopXcWu7Chnmst0rD4jWtjbFXul5kGLVotu/ju64xtHd9Tr",
+	"27X/K5lsFoQIesgVVMWrAPyBFlmfIzRzo2qure0R+ZWX2a2N+PZDo10sorOJUgB2DY0EuRZGSVxyqFn6",
+	"CwfoPNsM3DR2oJiNB3kOGPEKv+JQzzzJHbFgRmA6AAgDhKgC9kyU0kA1ML8eD1+GLp0bs4r78rpX5ep6",
+	"IXdhRu9LMRE7sa3LGgUYEMs+PeIsmclsOkWbWZf5+pWSwOsOd+F15oN/RUjEtkdRWkwku7WQAQ03p4eP",
+	"4yfaE9Q/xXvXJA8bVFP8cwCp6qb7V0q4UDdrVRMuJA6id+tUXRyQ54Q/hZBGjTB1S5Q8U8FTK8p4MUdL",
+	"eNGLW8YaZXdyWctg6QJwAIpSAdwVGkATAJiDnG7XLIeMTcr5yaozAO10eQqZZjNeznOQpfzULUy8sSUw",
+	"QtQNi/UdWSpW5AtF7wMhNQUofi9qPTvTZnnY0wkBHT7bsOe/YXjal06xKEaxFg37BLxKACp+fSxU6jMn",
+	"qgdzER/FEbDEM3z6XQ0wjbKEHVp4Xf+O8kHbcizExlsrR31G1zegDq9ZZ5qYmfKYVdoRa+i/meyjmCyV",
+	"H9nhND0f2xCAjtwqiO2hpjPNfl1AXGTNPm1Sh8WWQayLTLIYcy917EqXqxKjjWV1CiOEYnS2bZeKaHMm",
+	"wXeYTWdjtSghaMlIwrmaAm4iatgQR4W1a6zaahi50aEBB87oyl33/U8w738w4v1OMQQw179Thhf1DQUv",
+	"A7wKPXcegRFXjsCaQsIbJMEsbcEpqljoHZ7fY6DnfklGO15D+MtW7mDHCUW5+2A4HNZooFuPam3W2RpM",
+	"dQ3JjbopUFkoCO1VBdJ+WeuESwvdz6RaolRD8dJN7GybXELwNJCqhqmgaMrnRaGjOwnwzHDPmqOKOQ55",
+	"7mr/1GY0rA5DoV11rRxrFqMwb4j+VCzNCBUcaswN2JUULM9s6TOwm8HrkEUe3UkMQcL8dELNsYkRtqIU",
+	"SU6VWiQzkZ4ZzQuGbS35NQg7s17ZuZobpQIsx1VmZkVp0Ii8GEoKvZPk5saZOZA3wrSqS2VXShk1XzHA",
+	"jDW0niyqXY1mkABbu5f3DjGAml+/U4xwuyBZ4Kh5eXBG1G4dKPjOV5Q7w7Zbp+e5i/PecIxeN3MFRJ3E",
+	"R187iQrzlup6nfgANWVtE4PklPDP5lENbe9Tv9dyIw35TkIeMhhxLSw8yv33YgWO7FVtv/Vuf0u+kGiP",
+	"qnTO6/KxznDtg8B0nInBndyU53xGQIFxQbUL7OfDiHnqD04/KwMnyeZXNdwnBKaL4EhQ1vBO7nEKqK7W",
+	"15+BoKO8pgGKk204yHnKG7VAO2IdoNBq+wreNcTgNXz95XuDlZhZdh9Q/CWCcHQXR59pRpQQPLCO8kVR",
+	"kWvQXDqJ26+OM+zKnHxF4E8wnOejxcn5CrC0cNgJkDje6TVxUIpKB1Fgnagdt8dIn10hRHjwNsS7tKpP",
+	"fIOol1Yly+4luc+QY7o6TPWoDAPtGE2zeNaORl6vzNmmYCvQfwmOJKMSa2Ab5c2IK3zU/7ErrAp/bwdV",
+	"ba7evFbgY9OGYun7ul4rskzUfFKxpdxRkAu55P6uIR88dsgggTZrttbGhXqcw8mL5HByIvpHPyQH/WN+",
+	"ctD/cTIU/R/5ET85mRyMf0i7lrsut/YNItic69bejWAeB8uxFUFJcm4M/3h42Bll16wo+a1Jwq2vhymN",
+	"NUfq0b2cHCYH6fH4B/5CnPw4PNr3746JBarU7WaxclXS/ssEw/16vnqXDT+/vRmu3h786/LqVv3t7Su1",
+	"fPuz+k8YJFcXMNs9Oq4JxokHvjM8ji5b/07fGhCHJcv2vp/NV987BM6vjNhhgF1iwbW1+Dfv5FoYtISq",
+	"z9SBcHXJx20L+LwUWuUPYnPqg1VuM9kqpwX1Gahk16CuotYs5OrBENbhc1mKctZZw7dirsEacdKsnFGz",
+	"9J00jzzQEhwORb5wzVyhLCiKUJWr+BSq2oCTw3o3UFmwSopRoZud55CqCU6fOdZHSMGDKJ1YVA1sjS9X",
+	"1QwVHg+S6qx2T6SisJgMlKqkjc6kEEnHl2hD+sg17sy3IONvbxKEwS3qOL7fzyBIlQg3nBrKGiJjyVrY",
+	"YFXlwq/OZrgPYgl4FhyfLhzCz27nqSpXGwIoCJcXdd+alDPtzhEaK7vK/UWI8NEGSfJxwQfsvAYbo/bN",
+	"YtxJJT3L+9JiPYE/3AcJJeHFNeeqdPIcQo+whiC45wli2Hz9tK40GN3JJp945qU41ZYFmIlZ+zD5V+Xq",
+	"H52Hb6TDCLYxk9PgRraDxQ3btvQLqwP76tIL1gmvDWLgFaH7yycjm9jqfvhXq35c8+Ea8IEoH+xiN2f3",
+	"k5gZNexmUUDNqSeaTXkllhBLWKJ9VSNKlavA06gH1mEZoUZALzEiS1EQZWFRsbot2FRajK74y/VAGDMo",
+	"lMBJmsIgmPWxfGwfpqhOSYUMVbyZZhjjF4AjpPZ9qLiA1LpWQwRL9SD560a1nhoqJVD9pe4Q6i+s9+RF",
+	"yli3Qf0NupqD+0F5C77j2wLiebBGHA4ntUaUGRiDWraCTDE4koCiJMODjzU1SZ1CtFBycHjb5uIuAztX",
+	"gz6MVy4v0yIwqEnD00J5wyhl1D4KxHwr1b0IDq6uuG7NifXQmgHn6+N7XXIN0Z3rhiyfWEHashhPew7B",
+	"mr7WOzdCXK54ysY8N/JLSS6YRWEa0Vjqilr5BTENv3z68v8HAAD//w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

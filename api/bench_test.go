@@ -83,6 +83,42 @@ func (s *stubHandler) GetOverview(ctx context.Context, r GetOverviewRequestObjec
 	return GetOverview200JSONResponse{Connections: []HealthCount{}, Waiting: []WaitingReason{}, Minutes: []SettledMinute{}, Allowances: []Allowance{}}, s.saw(ctx, nil, r)
 }
 
+func (s *stubHandler) ListNotificationEndpoints(ctx context.Context, r ListNotificationEndpointsRequestObject) (ListNotificationEndpointsResponseObject, error) {
+	return ListNotificationEndpoints200JSONResponse{Endpoints: []NotificationEndpoint{}}, s.saw(ctx, nil, r.Params)
+}
+
+func (s *stubHandler) AddNotificationEndpoint(ctx context.Context, r AddNotificationEndpointRequestObject) (AddNotificationEndpointResponseObject, error) {
+	return AddNotificationEndpoint201JSONResponse{Secret: "s"}, s.saw(ctx, nil, *r.Body)
+}
+
+func (s *stubHandler) ChangeNotificationEndpoint(ctx context.Context, r ChangeNotificationEndpointRequestObject) (ChangeNotificationEndpointResponseObject, error) {
+	return ChangeNotificationEndpoint200JSONResponse{Id: r.Id}, s.saw(ctx, nil, *r.Body)
+}
+
+func (s *stubHandler) DeleteNotificationEndpoint(ctx context.Context, r DeleteNotificationEndpointRequestObject) (DeleteNotificationEndpointResponseObject, error) {
+	return DeleteNotificationEndpoint200JSONResponse{Id: r.Id}, s.saw(ctx, nil, r.Id)
+}
+
+func (s *stubHandler) RotateNotificationSecret(ctx context.Context, r RotateNotificationSecretRequestObject) (RotateNotificationSecretResponseObject, error) {
+	return RotateNotificationSecret200JSONResponse{Secret: "s"}, s.saw(ctx, nil, r.Id)
+}
+
+func (s *stubHandler) TestNotificationEndpoint(ctx context.Context, r TestNotificationEndpointRequestObject) (TestNotificationEndpointResponseObject, error) {
+	return TestNotificationEndpoint202JSONResponse{Id: r.Id, Body: json.RawMessage(`{}`)}, s.saw(ctx, nil, r.Id)
+}
+
+func (s *stubHandler) ListNotifications(ctx context.Context, r ListNotificationsRequestObject) (ListNotificationsResponseObject, error) {
+	return ListNotifications200JSONResponse{Notifications: []Notification{}}, s.saw(ctx, nil, r.Params)
+}
+
+func (s *stubHandler) GetNotification(ctx context.Context, r GetNotificationRequestObject) (GetNotificationResponseObject, error) {
+	return GetNotification200JSONResponse{Id: r.Id, Body: json.RawMessage(`{}`)}, s.saw(ctx, nil, r.Id)
+}
+
+func (s *stubHandler) ResendNotification(ctx context.Context, r ResendNotificationRequestObject) (ResendNotificationResponseObject, error) {
+	return ResendNotification202JSONResponse{Id: r.Id, Body: json.RawMessage(`{}`)}, s.saw(ctx, nil, r.Id)
+}
+
 func (s *stubHandler) EraseWorkspace(ctx context.Context, r EraseWorkspaceRequestObject) (EraseWorkspaceResponseObject, error) {
 	return EraseWorkspace200JSONResponse{Ok: true}, s.saw(ctx, nil, r.Id)
 }

@@ -62,13 +62,14 @@ var codes = map[ErrorCode]struct {
 	status  int
 	message string
 }{
-	CodeValidationFailed:    {http.StatusBadRequest, "The request is not valid"},
-	CodeInvalidJSON:         {http.StatusBadRequest, "The body is not valid JSON"},
-	CodeInstallNotFound:     {http.StatusBadRequest, "There is no such install"},
-	CodeInstallNotPending:   {http.StatusBadRequest, "The install was claimed before"},
-	CodeInstallExpired:      {http.StatusBadRequest, "The install was not claimed in time"},
-	CodeRedirectNotAllowed:  {http.StatusBadRequest, "redirect_to must be a path of the app"},
-	CodeLoginHostNotAllowed: {http.StatusBadRequest, "login_host must be a login host of Salesforce"},
+	CodeValidationFailed:      {http.StatusBadRequest, "The request is not valid"},
+	CodeInvalidJSON:           {http.StatusBadRequest, "The body is not valid JSON"},
+	CodeInstallNotFound:       {http.StatusBadRequest, "There is no such install"},
+	CodeInstallNotPending:     {http.StatusBadRequest, "The install was claimed before"},
+	CodeInstallExpired:        {http.StatusBadRequest, "The install was not claimed in time"},
+	CodeRedirectNotAllowed:    {http.StatusBadRequest, "redirect_to must be a path of the app"},
+	CodeEndpointURLNotAllowed: {http.StatusBadRequest, "Notifications may not go to this address"},
+	CodeLoginHostNotAllowed:   {http.StatusBadRequest, "login_host must be a login host of Salesforce"},
 
 	// The two sentences that clients know from the callbacks.
 	CodeOAuthStateInvalid: {http.StatusBadRequest, "Invalid OAuth state"},
@@ -95,6 +96,8 @@ var codes = map[ErrorCode]struct {
 	CodeSyncNotFound:           {http.StatusNotFound, "There is no such sync"},
 	CodeWriteNotFound:          {http.StatusNotFound, "There is no such write"},
 	CodeAppNotFound:            {http.StatusNotFound, "The workspace has no such app"},
+	CodeEndpointNotFound:       {http.StatusNotFound, "There is no such endpoint"},
+	CodeNotificationNotFound:   {http.StatusNotFound, "There is no such message"},
 	CodeMethodNotAllowed:       {http.StatusMethodNotAllowed, "Method not allowed"},
 	CodeIdempotencyConflict:    {http.StatusConflict, "This event was handed in before with other content"},
 	CodeCrmNotConnected:        {http.StatusConflict, "This workspace is not connected to the CRM"},
@@ -103,6 +106,7 @@ var codes = map[ErrorCode]struct {
 	CodeCrmRefused:             {http.StatusConflict, "The CRM does not answer this as things are"},
 	CodeSettingsConflict:       {http.StatusConflict, "The settings were changed by others at the same time"},
 	CodeAppInUse:               {http.StatusConflict, "A connection uses the app"},
+	CodeEndpointLimit:          {http.StatusConflict, "There are as many endpoints as there may be"},
 	CodeRequestTooLarge:        {http.StatusRequestEntityTooLarge, "The body is too large"},
 	CodeUnsupportedMediaType:   {http.StatusUnsupportedMediaType, "The body must be application/json"},
 	CodeRawContentRefused:      {http.StatusUnprocessableEntity, "A text looks like raw email; send curated text only"},

@@ -18,6 +18,7 @@ import (
 // byte leaves, when names have become addresses.
 type Outbound struct {
 	Hosts   []string // may be called over TLS on port 443: names in lower case, or with a dot in front all names below one
+	Public  bool     // so may every other name, for what customers choose themselves: no token of a CRM goes there
 	Trusted []string // host or host:port in lower case that may be called besides: without TLS too, and wherever it lies
 	Proxy   *url.URL // nil: none, whatever the environment says. A proxy looks names up itself, so their addresses are not checked here
 }
@@ -80,12 +81,44 @@ func (o Outbound) allows(u *url.URL) bool {
 		return false
 	}
 	host := strings.ToLower(u.Hostname())
+	if o.Public && publicName(host) {
+		return true
+	}
 	for _, h := range o.Hosts {
 		if host == h || strings.HasPrefix(h, ".") && below(host, h[1:]) {
 			return true
 		}
 	}
 	return false
+}
+
+// Check says before a call, in words for whoever gave the address, why it would be refused; nil: it may be called, if its name leads to a
+// public address by then.
+func (o Outbound) Check(u *url.URL) error {
+	switch {
+	case u.User != nil:
+		return fmt.Errorf("%w: an address may not hold a name and a password", ErrHostNotAllowed)
+	case o.allows(u):
+		return nil
+	case u.Scheme != "https":
+		return fmt.Errorf("%w: the address must begin with https://", ErrHostNotAllowed)
+	case u.Port() != "" && u.Port() != "443":
+		return fmt.Errorf("%w: the port must be 443", ErrHostNotAllowed)
+	}
+	return fmt.Errorf("%w: it must be a name of the public internet, such as hooks.example.com", ErrHostNotAllowed)
+}
+
+// publicName says whether host is a name of several labels, none of them all digits at the end as in an address, and of no domain that is local.
+func publicName(host string) bool {
+	at := strings.LastIndexByte(host, '.')
+	if at < 0 {
+		return false
+	}
+	last := host[at+1:]
+	if strings.Trim(last, "0123456789") == "" || last == "localhost" || last == "local" || last == "internal" {
+		return false
+	}
+	return below(host, last)
 }
 
 // below says whether host is a name below domain: whole labels, none of them empty.

@@ -25,6 +25,8 @@ func NextActions() map[api.ErrorCode]string {
 		api.CodeWriteNotRetriable: "Look at the write's status: only a failed write is retried.", api.CodeWriteNotResolvable: "Look at the write's status and its connection, and resolve it in a way that fits.",
 		api.CodeCrmRefused: "Mend what the message names, then ask again.", api.CodeSettingsConflict: "Read the settings, apply the change to them and send it again.",
 		api.CodeAppInUse: "Disconnect the connection first.", api.CodeRequestTooLarge: "Send fewer or shorter outcomes at once.",
+		api.CodeEndpointNotFound: "Check the endpoint's id.", api.CodeEndpointURLNotAllowed: "Give an https address with a public name, or have the operator list the host.",
+		api.CodeEndpointLimit: "Delete an endpoint that is not needed.", api.CodeNotificationNotFound: "Check the message's id.",
 		api.CodeUnsupportedMediaType: "Send Content-Type: application/json.", api.CodeRawContentRefused: "Send a curated summary in place of the email's text.",
 		api.CodeSettingsInvalid: "Correct the setting that details names.", api.CodeRateLimited: "Wait as long as Retry-After says.",
 		api.CodeInternal: "Send again; if it stays, give the operator the request id.", api.CodeNotConfigured: "The operator sets the service's keys.",

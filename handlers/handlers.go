@@ -32,9 +32,10 @@ type Config struct {
 	Connectors      []connectors.Connector
 	Apps            map[connectors.CRM]connectors.App
 	Validator       *api.Validator
-	AppBaseURL      string         // where browsers are sent back to
-	RedirectOrigins []string       // further origins that redirect_to may name in full
-	Operators       *api.Operators // who may use the console; nil: nobody
+	Notifications   connectors.Outbound // where endpoints may be
+	AppBaseURL      string              // where browsers are sent back to
+	RedirectOrigins []string            // further origins that redirect_to may name in full
+	Operators       *api.Operators      // who may use the console; nil: nobody
 	Log             zerolog.Logger
 	Observer        Observer         // nil: nobody
 	Now             func() time.Time // nil: time.Now

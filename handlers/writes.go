@@ -28,12 +28,9 @@ func (h *Handlers) ListWrites(ctx context.Context, r api.ListWritesRequestObject
 	if p.Limit != nil {
 		f.Limit = *p.Limit
 	}
-	if after := text(p.After); after != "" {
-		var err error
-		if f.Before, err = readCursor(after); err != nil {
-			return nil, fail(api.CodeValidationFailed, `after is not a cursor of this list. Send the "next" of the page before.`,
-				map[string]any{"field": "after", "reason": "is not a cursor of this list"})
-		}
+	var err error
+	if f.Before, err = placeAfter(p.After); err != nil {
+		return nil, err
 	}
 	writes, err := h.store.Writes(ctx, f)
 	if err != nil {
@@ -44,6 +41,19 @@ func (h *Handlers) ListWrites(ctx context.Context, r api.ListWritesRequestObject
 		out.Next = filled(cursor(writes[len(writes)-1].Seq))
 	}
 	return out, nil
+}
+
+// placeAfter reads the cursor of a request for a page; 0: it has none.
+func placeAfter(after *string) (int64, error) {
+	if text(after) == "" {
+		return 0, nil
+	}
+	place, err := readCursor(*after)
+	if err != nil {
+		return 0, fail(api.CodeValidationFailed, `after is not a cursor of this list. Send the "next" of the page before.`,
+			map[string]any{"field": "after", "reason": "is not a cursor of this list"})
+	}
+	return place, nil
 }
 
 func word[T ~string](p *T) string {

@@ -117,6 +117,9 @@ func (s *Store) EraseWorkspace(ctx context.Context, workspaceID uuid.UUID, actor
 			break
 		}
 	}
+	if err := s.eraseNotifications(ctx, workspaceID); err != nil {
+		return 0, writes, err
+	}
 	err = s.in(workspaceID).tx(ctx, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, `select from crm_connections where workspace_id = $1 order by id for update`, workspaceID); err != nil {
 			return err
@@ -144,4 +147,14 @@ func (s *Store) EraseWorkspace(ctx context.Context, workspaceID uuid.UUID, actor
 		return 0, 0, fmt.Errorf("erase a workspace: %w", err)
 	}
 	return connections, writes, nil
+}
+
+// eraseNotifications forgets the endpoints of the workspace, and what any other one was or is to be told of it.
+func (s *Store) eraseNotifications(ctx context.Context, workspaceID uuid.UUID) error {
+	for _, table := range []string{"crm_notification_endpoints", "crm_notification_events", "crm_notifications"} {
+		if _, err := s.everywhere().Exec(ctx, `delete from `+table+` where workspace_id = $1`, workspaceID); err != nil {
+			return fmt.Errorf("erase %s: %w", table, err)
+		}
+	}
+	return nil
 }

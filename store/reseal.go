@@ -18,6 +18,8 @@ func sealedColumns() []sealedColumn {
 		{"crm_connections", "access_token_ciphertext", `array[` + owner + `, crm, 'access_token']`},
 		{"crm_connections", "refresh_token_ciphertext", `array[` + owner + `, crm, 'refresh_token']`},
 		{"crm_apps", "client_secret_ciphertext", `array[workspace_id::text, crm, 'client_secret']`},
+		{"crm_notification_endpoints", "secret_ciphertext", `array['crm_notification_endpoints', id::text, 'secret']`},
+		{"crm_notification_endpoints", "former_secret_ciphertext", `array['crm_notification_endpoints', id::text, 'former_secret']`},
 		{"crm_secrets", "value_ciphertext", `array['crm_secrets', name]`},
 		{"oauth_states", "verifier_ciphertext", `array[` + starter + `, crm, 'verifier']`},
 		{"oauth_states", "code_ciphertext", `array[` + starter + `, crm, 'code']`},

@@ -2,6 +2,7 @@ package telemetry
 
 import (
 	"context"
+	"time"
 
 	"crm-connectors/connectors"
 	"crm-connectors/delivery"
@@ -141,4 +142,10 @@ func (t *Telemetry) Swept(found delivery.Swept, err error) {
 	m.sweepFound.WithLabelValues(sweptRevived).Add(float64(found.Revived))
 	m.sweepFound.WithLabelValues(sweptWoken).Add(float64(found.Woken))
 	m.sweepFound.WithLabelValues(sweptParked).Add(float64(found.Parked))
+}
+
+// Notified is notify.Observer.
+func (t *Telemetry) Notified(event, result string, took time.Duration) {
+	t.metrics.notifications.WithLabelValues(event, result).Inc()
+	t.metrics.notificationDuration.Observe(took.Seconds())
 }

@@ -5,6 +5,7 @@ import (
 
 	"crm-connectors/connectors"
 	"crm-connectors/handlers"
+	"crm-connectors/notify"
 	"crm-connectors/store"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -39,6 +40,9 @@ type metrics struct {
 	sweeps        *prometheus.CounterVec
 	sweepFound    *prometheus.CounterVec
 	lastSweep     prometheus.Gauge
+
+	notifications        *prometheus.CounterVec
+	notificationDuration prometheus.Histogram
 
 	codes, operations *bounded
 }
@@ -87,6 +91,10 @@ func newMetrics(registry *prometheus.Registry) metrics {
 		lastSweep: f.NewGauge(prometheus.GaugeOpts{Name: "crm_sweep_last_success_timestamp_seconds",
 			Help: "When a sweep by this replica last went well; 0: never yet."}),
 
+		notifications: counter("crm_notifications_total", "Tries at messages to notification endpoints by this replica: delivered, retried later, or failed, that is given up.", "event", "result"),
+		notificationDuration: f.NewHistogram(prometheus.HistogramOpts{Name: "crm_notification_duration_seconds", Buckets: remote,
+			Help: "Time of tries at messages to notification endpoints."}),
+
 		codes: newBounded(100), operations: newBounded(100),
 	}
 }
@@ -101,6 +109,9 @@ func (m *metrics) begin(crms []connectors.CRM) {
 	}
 	for _, what := range []string{sweptAbandoned, sweptRevived, sweptWoken, sweptParked} {
 		m.sweepFound.WithLabelValues(what)
+	}
+	for _, result := range []string{notify.ResultDelivered, notify.ResultRetried, notify.ResultFailed} {
+		m.notifications.WithLabelValues(store.EventWriteFailed, result)
 	}
 	for _, crm := range crms {
 		for _, result := range []string{resultOK, string(connectors.ClassRetry), string(connectors.ClassInDoubt), string(connectors.ClassNeedsReconnect), string(connectors.ClassMisconfigured)} {

@@ -10,6 +10,7 @@ import (
 	"crm-connectors/connectors"
 	"crm-connectors/delivery"
 	"crm-connectors/handlers"
+	"crm-connectors/notify"
 	"crm-connectors/store"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -47,6 +48,7 @@ var (
 	_ api.Observer      = (*Telemetry)(nil)
 	_ handlers.Observer = (*Telemetry)(nil)
 	_ delivery.Observer = (*Telemetry)(nil)
+	_ notify.Observer   = (*Telemetry)(nil)
 )
 
 const instrument = "crm-connectors"

@@ -64,7 +64,7 @@ func (c *checker) config(v variables) Config {
 		Hooks:        c.hooks(v),
 		AppBaseURL:   c.webURL("APP_BASE_URL", v.AppBaseURL),
 		ListenAddr:   c.listen(v),
-		TrustedHosts: c.trustedHosts(v.TrustedHosts),
+		TrustedHosts: c.trustedHosts("CRM_TRUSTED_HOSTS", v.TrustedHosts), NotifyHosts: c.trustedHosts("NOTIFICATION_TRUSTED_HOSTS", v.NotifyHosts),
 		DailyShare:   float64(c.between("CRM_DAILY_SHARE", v.DailyShare, 1, 100)) / 100,
 		Proxy:        c.proxy(v.Proxy),
 		DrainWorkers: c.between("DRAIN_WORKERS", v.DrainWorkers, 1, 10_000),

@@ -75,14 +75,14 @@ func (c *checker) proxy(value string) connectors.Secret {
 	return connectors.NewSecret(value)
 }
 
-func (c *checker) trustedHosts(values []string) []string {
+func (c *checker) trustedHosts(name string, values []string) []string {
 	var out []string
 	for _, value := range values {
 		if value = strings.ToLower(strings.TrimSpace(value)); value == "" {
 			continue
 		}
 		if !hostPort.MatchString(value) {
-			c.add("CRM_TRUSTED_HOSTS", "has an entry that is not a host or host:port")
+			c.add(name, "has an entry that is not a host or host:port")
 			continue
 		}
 		out = append(out, value)

@@ -36,7 +36,8 @@ type Config struct {
 	HubSpot      *HubSpotConfig    // nil: off, for browsers could not come back
 	Salesforce   *SalesforceConfig // nil: off; at least one of both is on
 	TrustedHosts []string          // lower case
-	Proxy        connectors.Secret // that all calls to the CRMs go through: an address, perhaps with a password; empty: none
+	NotifyHosts  []string          // the same, for notifications
+	Proxy        connectors.Secret // that all calls to the CRMs and all notifications go through: an address, perhaps with a password; empty: none
 
 	DailyShare    float64       // of 1
 	ContentKept   time.Duration // 0: as long as the writes

@@ -103,7 +103,7 @@ func (l *local) startService(ctx, run context.Context, e env, o localOptions, li
 		"HUBSPOT_API_BASE_URL": l.simURLs["hubspot"], "HUBSPOT_AUTH_BASE_URL": l.simURLs["hubspot"],
 		"SALESFORCE_CLIENT_ID": simsalesforce.DefaultClientID, "SALESFORCE_CLIENT_SECRET": simsalesforce.DefaultClientSecret,
 		"SALESFORCE_AUTH_BASE_URL": salesforce, "CRM_TRUSTED_HOSTS": hostOf(salesforce) + "," + hostOf(l.simURLs["hubspot"]), "SHUTDOWN_GRACE": "5s",
-		"METRICS_ADDR": o.metrics,
+		"METRICS_ADDR": o.metrics, "NOTIFICATION_TRUSTED_HOSTS": "127.0.0.1,localhost",
 	}
 	for _, name := range []string{"LOG_LEVEL", "HUBSPOT_API_VERSION", "SALESFORCE_API_VERSION", "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_HEADERS",
 		"OTEL_SERVICE_NAME", "OTEL_TRACES_SAMPLER", "OTEL_TRACES_SAMPLER_ARG"} {

@@ -20,6 +20,7 @@ import (
 	"crm-connectors/delivery"
 	"crm-connectors/handlers"
 	"crm-connectors/migrations"
+	"crm-connectors/notify"
 	"crm-connectors/store"
 	"crm-connectors/telemetry"
 
@@ -31,14 +32,15 @@ import (
 
 // service is the whole program but its listener: this is where the rooms meet.
 type service struct {
-	pool    *pgxpool.Pool
-	engine  *delivery.Engine
-	handler http.Handler
-	console http.Handler // where it has an address of its own; else nil: it is off, or part of handler
-	watch   *watching
-	delay   time.Duration
-	grace   time.Duration
-	log     zerolog.Logger
+	pool     *pgxpool.Pool
+	engine   *delivery.Engine
+	notifier *notify.Notifier
+	handler  http.Handler
+	console  http.Handler // where it has an address of its own; else nil: it is off, or part of handler
+	watch    *watching
+	delay    time.Duration
+	grace    time.Duration
+	log      zerolog.Logger
 }
 
 // listeners are where a service is asked. The second and third may be nil.
@@ -87,6 +89,10 @@ func newService(ctx context.Context, cfg Config, log zerolog.Logger) (_ *service
 	if err != nil {
 		return nil, err
 	}
+	told, err := notificationsTo(cfg)
+	if err != nil {
+		return nil, err
+	}
 	auth, err := credentials(ctx, cfg, log)
 	if err != nil {
 		return nil, err
@@ -96,7 +102,7 @@ func newService(ctx context.Context, cfg Config, log zerolog.Logger) (_ *service
 		return nil, err
 	}
 	h, err := handlers.New(handlers.Config{Store: st, Engine: engine, Connectors: crms, Apps: apps, Validator: validator,
-		AppBaseURL: cfg.AppBaseURL, RedirectOrigins: cfg.RedirectOrigins, Operators: operators(cfg, auth), Log: log, Observer: watch})
+		Notifications: told, AppBaseURL: cfg.AppBaseURL, RedirectOrigins: cfg.RedirectOrigins, Operators: operators(cfg, auth), Log: log, Observer: watch})
 	if err != nil {
 		return nil, err
 	}
@@ -108,7 +114,7 @@ func newService(ctx context.Context, cfg Config, log zerolog.Logger) (_ *service
 	}
 	watch.Read(telemetry.Whole{Pool: pool, Ready: watch.ready(st),
 		Figures: func(ctx context.Context) (store.Figures, error) { return st.Figures(ctx, delivery.SilentCalls) }})
-	s := &service{pool: pool, engine: engine, handler: router, watch: watch, delay: cfg.ShutdownDelay, grace: cfg.ShutdownGrace, log: log}
+	s := &service{pool: pool, engine: engine, notifier: notify.New(notify.Config{Store: st, Outbound: told, Log: log, Observer: watch}), handler: router, watch: watch, delay: cfg.ShutdownDelay, grace: cfg.ShutdownGrace, log: log}
 	if err := s.addConsole(cfg, h); err != nil {
 		return nil, err
 	}
@@ -118,11 +124,9 @@ func newService(ctx context.Context, cfg Config, log zerolog.Logger) (_ *service
 // crmsOf lists the CRMs that this process is set up for, whose calls are watched. A new CRM is a line here.
 func crmsOf(cfg Config, watched func(connectors.CRM, connectors.Doer) connectors.Doer) ([]connectors.Connector, map[connectors.CRM]connectors.App, error) {
 	outbound := connectors.Outbound{Hosts: append(hubspotAPIHosts(), salesforceHosts), Trusted: cfg.TrustedHosts}
-	if !cfg.Proxy.Empty() {
-		var err error
-		if outbound.Proxy, err = url.Parse(cfg.Proxy.Reveal()); err != nil {
-			return nil, nil, errors.New("CRM_PROXY_URL cannot be read") // the error quotes it
-		}
+	var err error
+	if outbound.Proxy, err = proxyOf(cfg); err != nil {
+		return nil, nil, err
 	}
 	client := connectors.NewClient(outbound.Transport(), time.Now)
 	client.Limit(cfg.Waits.CallTimeout)
@@ -145,6 +149,23 @@ func crmsOf(cfg Config, watched func(connectors.CRM, connectors.Doer) connectors
 		crms, apps[connectors.Salesforce] = append(crms, crm), c.App
 	}
 	return crms, apps, nil
+}
+
+// notificationsTo is where notifications may go: what whoever adds an endpoint chooses, but for what is private.
+func notificationsTo(cfg Config) (connectors.Outbound, error) {
+	proxy, err := proxyOf(cfg)
+	return connectors.Outbound{Public: true, Trusted: cfg.NotifyHosts, Proxy: proxy}, err
+}
+
+func proxyOf(cfg Config) (*url.URL, error) {
+	if cfg.Proxy.Empty() {
+		return nil, nil
+	}
+	proxy, err := url.Parse(cfg.Proxy.Reveal())
+	if err != nil {
+		return nil, errors.New("CRM_PROXY_URL cannot be read") // the error quotes it
+	}
+	return proxy, nil
 }
 
 // hubspotHooks takes webhooks of the service's own HubSpot app, beside its redirect address.
@@ -189,6 +210,7 @@ func (s *service) run(ctx context.Context, at listeners) error {
 	if err := s.engine.Start(work); err != nil {
 		return err
 	}
+	s.notifier.Start(work)
 	srv, console, metrics := api.NewServer(at.api.Addr().String(), s.handler), api.NewServer("", s.console), api.NewServer("", s.watch.Handler())
 	failed := make(chan error, 3)
 	line := s.log.Info().Str("event", "serving").Stringer("addr", at.api.Addr())
@@ -218,7 +240,7 @@ func (s *service) run(ctx context.Context, at listeners) error {
 	}
 	grace, cancel := context.WithTimeout(work, s.grace)
 	defer cancel()
-	err = errors.Join(err, srv.Shutdown(grace), console.Shutdown(grace), s.engine.Stop(grace), metrics.Close(), s.watch.flush(grace))
+	err = errors.Join(err, srv.Shutdown(grace), console.Shutdown(grace), s.engine.Stop(grace), s.notifier.Stop(grace), metrics.Close(), s.watch.flush(grace))
 	s.log.Info().Str("event", "stopped").AnErr("error", err).Msg("stopped")
 	return err
 }

@@ -92,8 +92,9 @@ type variables struct {
 	ContentKept   time.Duration `env:"CONTENT_RETENTION" envDefault:"0s" group:"Running" help:"how long the content of settled writes is kept, at least 168h; their keys stay as WRITE_RETENTION says; 0s: as long as the writes" example:"720h"`
 	Retention     time.Duration `env:"WRITE_RETENTION" envDefault:"0s" group:"Running" help:"how long settled writes and their keys are kept, at least 720h; an outcome that is sent again after that is written again; 0s: for ever" example:"9600h"`
 	TrustedHosts  []string      `env:"CRM_TRUSTED_HOSTS" group:"Running" help:"hosts besides the CRMs' own that may receive secrets, with or without TLS" example:"127.0.0.1:9101,sim.example.com"`
+	NotifyHosts   []string      `env:"NOTIFICATION_TRUSTED_HOSTS" group:"Running" help:"hosts of your own network that notifications may go to, with or without TLS; others must be public, with TLS" example:"alerts.example.internal:8080"`
 	DailyShare    int           `env:"CRM_DAILY_SHARE" envDefault:"80" group:"Running" help:"percent of a CRM account's calls of a day, by whomever they are used, after which this service sends none" example:"80"`
-	Proxy         string        `env:"CRM_PROXY_URL" group:"Running" help:"proxy for all calls to the CRMs; HTTP_PROXY and the like are not heeded" example:"http://proxy.example.com:3128"`
+	Proxy         string        `env:"CRM_PROXY_URL" group:"Running" help:"proxy for all calls to the CRMs and all notifications; HTTP_PROXY and the like are not heeded" example:"http://proxy.example.com:3128"`
 	DrainWorkers  int           `env:"DRAIN_WORKERS" envDefault:"50" group:"Running" help:"connections of one CRM delivered at once by this process" example:"50"`
 	LogLevel      string        `env:"LOG_LEVEL" envDefault:"info" group:"Running" help:"debug, info, warn or error" example:"info"`
 	LogFormat     string        `env:"LOG_FORMAT" envDefault:"json" group:"Running" help:"json or console" example:"json"`

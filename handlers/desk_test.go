@@ -186,7 +186,7 @@ func (d *desk) router(o options, hubURL string) http.Handler {
 	}
 	d.operators = &api.Operators{Keys: api.NewServiceKeys(map[string]string{"test": serviceKey}, ""), Tokens: api.NewTokens(api.TokenRules{Secret: []byte(jwtSecret)}), Role: operatorRole}
 	d.handlers, err = handlers.New(handlers.Config{Store: d.store, Engine: d.engine, Connectors: crms, Apps: apps, Validator: validator,
-		AppBaseURL: appBase, RedirectOrigins: []string{partnerBase}, Operators: d.operators, Log: log, Now: d.clock.now})
+		Notifications: connectors.Outbound{Public: true, Trusted: []string{"127.0.0.1"}}, AppBaseURL: appBase, RedirectOrigins: []string{partnerBase}, Operators: d.operators, Log: log, Now: d.clock.now})
 	if err != nil {
 		d.t.Fatal(err)
 	}

@@ -172,14 +172,14 @@ func (n *Notifier) tell(ctx context.Context, due store.DueNotification) {
 	if n.cfg.Observer != nil {
 		n.cfg.Observer.Notified(due.Event, result, took)
 	}
-	line.Str("event", "notification").Str("result", result).Stringer("notification_id", due.ID).Stringer("endpoint_id", due.EndpointID).Str("type", due.Event).
-		Int("attempt", due.Attempt).Int("http_status", end.Attempt.HTTPStatus).Dur("took", took).Str("error", end.Attempt.Error).Msg("a message was sent to an endpoint")
+	line.Str("event", "notification").Str("result", result).Stringer("notification_id", due.ID).Stringer("endpoint_id", due.EndpointID).Str("told", due.Event).
+		Int("attempt", due.Attempt).Int("http_status", end.Attempt.HTTPStatus).Int64("took_ms", took.Milliseconds()).Str("error", end.Attempt.Error).Msg("a message was sent to an endpoint")
 	mine, err := n.cfg.Store.EndNotification(context.WithoutCancel(ctx), due.Notification, end)
 	switch {
 	case err != nil:
 		n.cfg.Log.Error().Str("event", "notification_not_recorded").Err(err).Stringer("notification_id", due.ID).Msg("how a message ended was not recorded; it is sent again")
 	case mine && end.Disable != "":
-		n.cfg.Log.Error().Str("event", "notification_endpoint_disabled").Stringer("endpoint_id", due.EndpointID).Str("reason", end.Disable).Msg("an endpoint is told nothing more")
+		n.cfg.Log.Error().Str("event", "notification_endpoint_disabled").Stringer("endpoint_id", due.EndpointID).Str("why", end.Disable).Msg("an endpoint is told nothing more")
 	}
 }
 

@@ -342,9 +342,9 @@ func TestANameThatLeadsIntoTheNetworkIsRefusedWhenItIsCalled(t *testing.T) {
 	t.Parallel()
 	w := open(t)
 	for url, want := range map[string]string{
-		"https://169.254.169.254/latest/meta-data": "its host may not be called: it is not https, or not a public name",
-		"http://hooks.example.com/":                "its host may not be called: it is not https, or not a public name",
-		"https://localhost.localdomain.invalid/":   "its name is not known",
+		"https://169.254.169.254/latest/meta-data":                                "its host may not be called: it is not https, or not a public name",
+		"http://hooks.example.com/":                                               "its host may not be called: it is not https, or not a public name",
+		"https://localhost.localdomain.invalid/":                                  "its name is not known",
 		strings.Replace(w.at.URL, "127.0.0.1", "localhost", 1) + "/?token=hidden": "its host may not be called: it is not https, or not a public name",
 	} {
 		e, _ := w.listen(url)
@@ -392,8 +392,8 @@ func TestAnEndpointThatHangsHoldsNoOtherUpAndStopWaitsForIt(t *testing.T) {
 	stopped := make(chan error, 1)
 	go func() { stopped <- w.Stop(context.WithoutCancel(t.Context())) }()
 	select {
-	case <-stopped:
-		t.Error("it did not wait for what is being sent")
+	case err := <-stopped:
+		t.Error(err, "it did not wait for what is being sent")
 	case <-time.After(50 * time.Millisecond):
 	}
 	close(release)

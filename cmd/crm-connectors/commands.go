@@ -16,6 +16,7 @@ func commands() []command {
 		statusCommand(),
 		connectionsCommand(),
 		writesCommand(),
+		notificationsCommand(),
 		syncCommand(),
 		doctorCommand(),
 		completionCommand(),

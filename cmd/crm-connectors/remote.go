@@ -129,7 +129,7 @@ func (r *remote) call(ctx context.Context, method, path string, query url.Values
 	if err != nil {
 		return nil, &callError{code: codeCut, text: "the answer was cut", action: "Look at what became of it before you go on; repeating the command is safe.", err: err}
 	}
-	if resp.StatusCode != http.StatusOK && resp.StatusCode != http.StatusAccepted {
+	if resp.StatusCode != http.StatusOK && resp.StatusCode != http.StatusCreated && resp.StatusCode != http.StatusAccepted {
 		return nil, refusal(resp, raw)
 	}
 	if !json.Valid(raw) {

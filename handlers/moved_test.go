@@ -1,6 +1,7 @@
 package handlers_test
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"crm-connectors/api"
+	"crm-connectors/store"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -64,6 +66,8 @@ func robbed(t *testing.T) *desk {
 		d.install(crm)
 		d.begin(crm, "workspace_id", nil)
 	}
+	hook := d.listen(fields{"url": "https://hooks.example.com", "events": []string{"write.failed"}, "workspace_id": victim.workspace})
+	decode[api.NotificationEndpointCreated](d.call(http.MethodPost, "/notification-endpoints/"+hook.Endpoint.Id.String()+"/secret", nil), http.StatusOK)
 	sealed, err := d.keys.Seal(strings.Repeat("0f", 32), "crm_secrets", "marker")
 	if err != nil {
 		t.Fatal(err)
@@ -111,6 +115,21 @@ func (d *desk) moves() map[string]func(crm, text string) string {
 			return d.answer(r, "allow").saidCode()
 		}
 	}
+	hook := d.listen(fields{"url": "https://evil.example", "events": []string{"write.failed"}, "workspace_id": d.workspace}).Endpoint.Id
+	signs := func(column string) func(crm, text string) string {
+		return func(_, text string) string {
+			d.exec(`update crm_notification_endpoints set `+column+` = $1, former_until = now() + interval '1 hour' where id = $2`, text, hook)
+			e, err := d.store.Endpoint(d.t.Context(), hook)
+			if err != nil {
+				d.t.Fatal(err)
+			}
+			if _, err = d.store.EndpointSecrets(e, time.Now()); errors.Is(err, store.ErrUnreadable) {
+				decode[api.NotificationEndpointCreated](d.call(http.MethodPost, "/notification-endpoints/"+hook.String()+"/secret", nil), http.StatusOK) // mends it
+				return "it signs nothing"
+			}
+			return ""
+		}
+	}
 	confirm := func(crm string) reply { return person.open(d.atCRM(person.begin(crm, appBase), "allow").String()) }
 	replace := func(crm string) reply {
 		d.exec(`update crm_connections set account_id = 'former' `+`where workspace_id = $1 and crm = $2`, d.workspace, crm)
@@ -135,6 +154,8 @@ func (d *desk) moves() map[string]func(crm, text string) string {
 			defer d.exec(`delete from crm_apps where workspace_id = $1`, d.workspace)
 			return d.call(http.MethodPost, "/"+crm+"-oauth-start", fields{"workspace_id": d.workspace}).saidCode()
 		},
+		"crm_notification_endpoints.secret_ciphertext":        signs("secret_ciphertext"),
+		"crm_notification_endpoints.former_secret_ciphertext": signs("former_secret_ciphertext"),
 		"crm_secrets.value_ciphertext": func(crm, text string) string {
 			was := d.texts(`select value_ciphertext from crm_secrets`)[0]
 			d.exec(`update crm_secrets set value_ciphertext = $1`, text)
@@ -162,16 +183,18 @@ func TestThreat10_WhatIsSealedOpensInNoOtherPlace(t *testing.T) {
 	t.Parallel()
 	d := robbed(t)
 	refusals := map[string]string{ // what the service says of each place
-		"crm_connections.access_token_ciphertext":           "crm_refused tokens_unreadable",
-		"crm_connections.refresh_token_ciphertext":          "crm_refused tokens_unreadable",
-		"crm_connections.access_token_ciphertext, install":  "install_expired",
-		"crm_connections.refresh_token_ciphertext, install": "install_expired",
-		"oauth_states.code_ciphertext":                      "oauth_state_invalid",
-		"oauth_states.verifier_ciphertext":                  "oauth_state_invalid",
-		"oauth_states.verifier_ciphertext, page":            "oauth_state_invalid",
-		"oauth_states.grant_ciphertext":                     "oauth_state_invalid",
-		"crm_apps.client_secret_ciphertext":                 "crm_not_configured app_secret_unreadable",
-		"crm_secrets.value_ciphertext":                      "EDGE_FUNCTION_ERROR",
+		"crm_connections.access_token_ciphertext":             "crm_refused tokens_unreadable",
+		"crm_connections.refresh_token_ciphertext":            "crm_refused tokens_unreadable",
+		"crm_connections.access_token_ciphertext, install":    "install_expired",
+		"crm_connections.refresh_token_ciphertext, install":   "install_expired",
+		"oauth_states.code_ciphertext":                        "oauth_state_invalid",
+		"oauth_states.verifier_ciphertext":                    "oauth_state_invalid",
+		"oauth_states.verifier_ciphertext, page":              "oauth_state_invalid",
+		"oauth_states.grant_ciphertext":                       "oauth_state_invalid",
+		"crm_apps.client_secret_ciphertext":                   "crm_not_configured app_secret_unreadable",
+		"crm_secrets.value_ciphertext":                        "EDGE_FUNCTION_ERROR",
+		"crm_notification_endpoints.secret_ciphertext":        "it signs nothing",
+		"crm_notification_endpoints.former_secret_ciphertext": "it signs nothing",
 	}
 	there := d.sealedTexts()
 	moves := d.moves()

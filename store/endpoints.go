@@ -129,7 +129,7 @@ func (s *Store) NewEndpointSecret(ctx context.Context, id uuid.UUID, actor strin
 		return Endpoint{}, "", err
 	}
 	plain, err := s.keys.Open(now.SealedSecret, "crm_notification_endpoints", id.String(), "secret")
-	if err != nil {
+	if err != nil && !errors.Is(err, ErrUnreadable) { // what does not open signs nothing; a new secret mends that
 		return Endpoint{}, "", fmt.Errorf("secret of endpoint %s: %w", id, err)
 	}
 	former, err := s.keys.Seal(plain, "crm_notification_endpoints", id.String(), "former_secret")
@@ -141,7 +141,7 @@ func (s *Store) NewEndpointSecret(ctx context.Context, id uuid.UUID, actor strin
 		return Endpoint{}, "", err
 	}
 	e, err = s.changeEndpoint(ctx, id, actor, "endpoint.secret", `secret_ciphertext = $2, former_secret_ciphertext = $3,
-		former_until = now() + make_interval(secs => $4)`, sealed, former, formerSecretKept.Seconds())
+		former_until = case when $3 <> '' then now() + make_interval(secs => $4) end`, sealed, former, formerSecretKept.Seconds())
 	return e, secret, err
 }
 
@@ -190,7 +190,7 @@ func (s *Store) newEndpointSecret(id uuid.UUID) (secret, sealed string, err erro
 // EndpointSecrets opens what messages to e are signed with at now: its secret and, for a while, the former one.
 func (s *Store) EndpointSecrets(e Endpoint, now time.Time) (secrets []string, err error) {
 	sealed := []string{"secret", e.SealedSecret}
-	if e.FormerUntil != nil && now.Before(*e.FormerUntil) {
+	if e.SealedFormer != "" && e.FormerUntil != nil && now.Before(*e.FormerUntil) {
 		sealed = append(sealed, "former_secret", e.SealedFormer)
 	}
 	for i := 0; i < len(sealed); i += 2 {

@@ -10,7 +10,7 @@
 // It keeps no state between calls but caches that may be lost.
 //
 // Adding a CRM: a folder that implements Connector and passes connectorstest, its simulator
-// under sim, and one line in the wiring.
+// under sim, and one block in the wiring. docs/add-a-crm.md has all steps.
 package connectors
 
 import (

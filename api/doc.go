@@ -1,7 +1,7 @@
 // Package api is HTTP and nothing else: it turns requests into the typed requests of the contract
 // (openapi.yaml) and typed answers, or *Error, into responses.
 //
-//	request ─► request id ─► access log ─► recover ─► CORS ─► prefix, deadline ─► health
+//	request ─► request id ─► access log ─► recover ─► CORS ─► prefix, deadline ─► health, reference
 //	                                                                                │
 //	StrictServerInterface ◄─ generated binding ◄─ validation ◄─ body ◄─ auth ◄─ observer ◄─ route
 //
@@ -12,3 +12,4 @@
 package api
 
 //go:generate go tool oapi-codegen -config oapi-codegen.yaml ../openapi.yaml
+//go:generate go run ../cmd/reference ../openapi.yaml reference.gen.html

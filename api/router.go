@@ -69,6 +69,7 @@ func NewRouter(cfg Config) (http.Handler, error) {
 		deadline(cfg.RequestTimeout),
 		hold(&pool{most: cfg.HeldOfStrangers}),
 		health(p, cfg.Ready),
+		reference(p),
 		findRoute(p, mux, v.spec),
 		observed(cfg.Observer),
 		authenticate(p, cfg.Auth, cfg.HubSpotHooks, meter, &pool{most: cfg.HeldOfCallers}),

@@ -38,7 +38,7 @@ func namingACRM(t *testing.T) []string {
 			return err
 		case e.IsDir() && path != root && (slices.Contains(ownRooms(), name) || slices.Contains(ownRooms(), e.Name()) || strings.HasPrefix(name, ".") && name != ".ci"):
 			return fs.SkipDir
-		case e.IsDir() || strings.HasSuffix(name, "_test.go") || strings.HasSuffix(name, ".gen.go") || strings.HasSuffix(name, ".md"):
+		case e.IsDir() || strings.HasSuffix(name, "_test.go") || strings.HasPrefix(filepath.Ext(strings.TrimSuffix(name, filepath.Ext(name))), ".gen") || strings.HasSuffix(name, ".md"):
 			return nil
 		}
 		text, err := os.ReadFile(filepath.Clean(path))

@@ -35,6 +35,7 @@ func access() map[string]rule {
 		"HubspotWebhooks": {hubspot: true},
 
 		"GetOverview": {},
+		"RetryWrites": {},
 
 		"ListNotificationEndpoints":  {},
 		"AddNotificationEndpoint":    {},

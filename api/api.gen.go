@@ -1136,6 +1136,31 @@ type ErrorEnvelope struct {
 // Code What went wrong, for programs. The words in capitals are those of Supabase's gateway.
 type Code string
 
+// FailedWrites defines model for FailedWrites.
+type FailedWrites struct {
+	AccountName *string `json:"account_name,omitempty"`
+
+	// Connected False: nothing of it is retried until somebody connects it again.
+	Connected bool `json:"connected"`
+
+	// ConnectionId A UUID in its 36 characters.
+	//
+	// Example: 6a0d3f2e-5b1c-4d8e-9f00-1a2b3c4d5e6f
+	ConnectionId Uuid `json:"connection_id"`
+	Count        int  `json:"count"`
+
+	// Crm A CRM.
+	Crm Crm `json:"crm"`
+
+	// More There are more than were counted.
+	More bool `json:"more"`
+
+	// WorkspaceId A UUID in its 36 characters.
+	//
+	// Example: 6a0d3f2e-5b1c-4d8e-9f00-1a2b3c4d5e6f
+	WorkspaceId Uuid `json:"workspace_id"`
+}
+
 // FieldDefault Text, a number or a boolean.
 type FieldDefault = any
 
@@ -1508,6 +1533,47 @@ type Resolution struct {
 
 	// How What a person says of the write.
 	How string `json:"how"`
+}
+
+// RetriedWrites defines model for RetriedWrites.
+type RetriedWrites struct {
+	// Connections Where what is left stands.
+	Connections []FailedWrites `json:"connections"`
+
+	// Done Nothing is left that can be retried; false of a `dry_run`.
+	Done bool `json:"done"`
+
+	// Left What is left, or would be retried, of connections that are connected.
+	Left int `json:"left"`
+
+	// More `left` is the least: not all were counted.
+	More bool `json:"more"`
+
+	// Retried Writes that are due again by this request.
+	Retried int       `json:"retried"`
+	Until   time.Time `json:"until"`
+}
+
+// RetryFailed Every field that is given must fit. A field that is not named here is refused.
+type RetryFailed struct {
+	// ConnectionId A UUID in its 36 characters.
+	//
+	// Example: 6a0d3f2e-5b1c-4d8e-9f00-1a2b3c4d5e6f
+	ConnectionId *Uuid `json:"connection_id,omitempty"`
+
+	// DryRun Only count.
+	DryRun *bool `json:"dry_run,omitempty"`
+
+	// ErrorCode Of the writes, such as `property_missing`.
+	ErrorCode *string `json:"error_code,omitempty"`
+
+	// Until Only what had failed by then; the `until` of an earlier answer.
+	Until *time.Time `json:"until,omitempty"`
+
+	// WorkspaceId A UUID in its 36 characters.
+	//
+	// Example: 6a0d3f2e-5b1c-4d8e-9f00-1a2b3c4d5e6f
+	WorkspaceId *Uuid `json:"workspace_id,omitempty"`
 }
 
 // RollupInput The weekly summary of a deal.
@@ -2217,6 +2283,9 @@ type SyncCrmJSONRequestBody = SyncRequest
 // SyncBatchJSONRequestBody defines body for SyncBatch for application/json ContentType.
 type SyncBatchJSONRequestBody = BatchRequest
 
+// RetryWritesJSONRequestBody defines body for RetryWrites for application/json ContentType.
+type RetryWritesJSONRequestBody = RetryFailed
+
 // ResolveWriteJSONRequestBody defines body for ResolveWrite for application/json ContentType.
 type ResolveWriteJSONRequestBody = Resolution
 
@@ -2324,6 +2393,9 @@ type ServerInterface interface {
 	// ListWrites A workspace's writes, newest first
 	// (GET /writes)
 	ListWrites(w http.ResponseWriter, r *http.Request, params ListWritesParams)
+	// RetryWrites Try again what failed for one reason
+	// (POST /writes/retry)
+	RetryWrites(w http.ResponseWriter, r *http.Request)
 	// GetWrite One write with what it carries and every attempt
 	// (GET /writes/{id})
 	GetWrite(w http.ResponseWriter, r *http.Request, id WriteId)
@@ -2540,6 +2612,12 @@ func (_ Unimplemented) EraseContact(w http.ResponseWriter, r *http.Request, id E
 // ListWrites A workspace's writes, newest first
 // (GET /writes)
 func (_ Unimplemented) ListWrites(w http.ResponseWriter, r *http.Request, params ListWritesParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// RetryWrites Try again what failed for one reason
+// (POST /writes/retry)
+func (_ Unimplemented) RetryWrites(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
@@ -3904,6 +3982,20 @@ func (siw *ServerInterfaceWrapper) ListWrites(w http.ResponseWriter, r *http.Req
 	handler.ServeHTTP(w, r)
 }
 
+// RetryWrites operation middleware
+func (siw *ServerInterfaceWrapper) RetryWrites(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.RetryWrites(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // GetWrite operation middleware
 func (siw *ServerInterfaceWrapper) GetWrite(w http.ResponseWriter, r *http.Request) {
 
@@ -4205,6 +4297,9 @@ func HandlerWithOptions(si ServerInterface, options ChiServerOptions) http.Handl
 	})
 	r.Group(func(r chi.Router) {
 		r.Post(options.BaseURL+"/writes/{id}/retry", wrapper.RetryWrite)
+	})
+	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/writes/retry", wrapper.RetryWrites)
 	})
 
 	return r
@@ -5120,6 +5215,28 @@ func (response ListWrites200JSONResponse) VisitListWritesResponse(w http.Respons
 	return err
 }
 
+type RetryWritesRequestObject struct {
+	Body *RetryWritesJSONRequestBody
+}
+
+type RetryWritesResponseObject interface {
+	VisitRetryWritesResponse(w http.ResponseWriter) error
+}
+
+type RetryWrites200JSONResponse RetriedWrites
+
+func (response RetryWrites200JSONResponse) VisitRetryWritesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetWriteRequestObject struct {
 	Id WriteId `json:"id"`
 }
@@ -5291,6 +5408,9 @@ type StrictServerInterface interface {
 	// ListWrites A workspace's writes, newest first
 	// (GET /writes)
 	ListWrites(ctx context.Context, request ListWritesRequestObject) (ListWritesResponseObject, error)
+	// RetryWrites Try again what failed for one reason
+	// (POST /writes/retry)
+	RetryWrites(ctx context.Context, request RetryWritesRequestObject) (RetryWritesResponseObject, error)
 	// GetWrite One write with what it carries and every attempt
 	// (GET /writes/{id})
 	GetWrite(ctx context.Context, request GetWriteRequestObject) (GetWriteResponseObject, error)
@@ -6310,6 +6430,37 @@ func (sh *strictHandler) ListWrites(w http.ResponseWriter, r *http.Request, para
 	}
 }
 
+// RetryWrites operation middleware
+func (sh *strictHandler) RetryWrites(w http.ResponseWriter, r *http.Request) {
+	var request RetryWritesRequestObject
+
+	var body RetryWritesJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.RetryWrites(ctx, request.(RetryWritesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RetryWrites")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(RetryWritesResponseObject); ok {
+		if err := validResponse.VisitRetryWritesResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // GetWrite operation middleware
 func (sh *strictHandler) GetWrite(w http.ResponseWriter, r *http.Request, id WriteId) {
 	var request GetWriteRequestObject
@@ -6400,348 +6551,357 @@ func (sh *strictHandler) RetryWrite(w http.ResponseWriter, r *http.Request, id W
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7L37cttIki/8KvXxOxG2Z0GaurnbUkycVcvuae3YlleS17Fn5CWKQJFEC6zCoEDRnA5/cZ7mPNh5ki8q",
-	"M6tQAAu8yHbP7Mb+022BQF2zsvL6y996iZoXSgpZ6d7pb72Z4Kko4Z/nea6W5h+p0EmZFVWmZO+0dzsT",
-	"bC6qmUo1q2a8YtUs06zg1YzNuB70op74zOdFLnqnvfdXN7cRu3p/e3n17qYX9XQyE3Nu2pzzz2+EnFaz",
-	"3unBcBj1qlVhPtBVmclp78uXqPdTqZZalBdK3WdifRjxaPSL0lU/KecjxRfVLGZPY++PZVbN1KJit29u",
-	"np0yzkouUzVnDzxfCBq3yHONox9jX2xSqjlT1UyUmi1nWS5YVrFESSmSSjPOLq7fRmyiSlYJeSfnmVxU",
-	"Qg9Y/EtVFVcyX8URi2/4XNxklfjjG/45HtzJxoK0B/1HOZSJOGPveTX74/Mz9pZ/7p9PxR9fDIdnzLZ6",
-	"xm5EsijFGfPb7lrOw/Byvi5LVV6oVIR3VPO5YFyzOFGpiFkmWTUTbKzS1aDR0f8oxaR32vt/n9dk8xx/",
-	"1c/rLkyH1+KvC6Gry3S9w3d8LmjlS3zLdKgWJcvVtElBw4OXL8cn/LD/Q3Ig+j+kR8P+j/zkpH80GY5f",
-	"JgfpoTiedBLW4Y+hlbgWVbk6n1SiXB/ZL2rJ5lyumBaJkobCFVvyrGoM6qTRXyaz+WLeOz1wfWWyElNR",
-	"9r6Y3gpe8rmo7JkqiotyHt6Ci+u3jalrngs9UWUielEvM2+ZQ9aLepLPze9JOe9FPbOAWSnS3mlVLsSu",
-	"W2UGYUZ3gbSdKRnaJzOqxL3xRLMsbYzwID2cvOAnoj9MTk76x8nhy/6Pk5Ox2avJMP1RHPLhQXjs0NDj",
-	"hv5hkaUw9lfl6noh10f9PueSKTg3lU/ZabkalQvZJG72OjPHnamJeTZnmWZCqsV01thxHB/M468LUa7q",
-	"iVCjDRJMxYQv8qp3OuG5Fo4sxkrlgks8jTItVCarrlUX9HtjuY/GB5OD5AfRfznkx/3jyQtuzsJR/wU/",
-	"4S8mw8lRcvAdl/t1ybVIP6ryXhc86WAjS/ezP/AXfJgeTQ5F/2R8kPSP0x9F/+VkOOwf8MPxUXKcnogX",
-	"k+838MtUzAtVCZms/ixW6+O+qbg56Yatx1otykSMxIOQ1ShLY7aciVIAuahFlai5MJcck0qKiGmFFwln",
-	"pWEpcOXUJIc3KZtmD8Dr6OmyzODK+GjavZN+wxK4YlZpBt1H2HiiFrLS7XtEPFT9g+HxoV017KxeN2/O",
-	"fTPp/e6Kd6rKJlnCN/GFudCaT0UEA46XYjxT6r6fpXFjnD9ODscv05Pj/tHBZNg/NmyCHyQ/9IeT4/FL",
-	"fpT+IA6H32/nr84X1az7zjNXnWHw4nMy43LapNlkmDq+2zrz5rvGiq6vIPQM9+F61x9nK6CHi+u3bMof",
-	"BJOKUZN19zxJhNajVMhMpB3jEND+rgN55Q+iUwQg3nhx/faJNqc51U26k2l/YSQlHBgzMowqs78BqWwa",
-	"5sjvb4ch31S86hJVzE9W9IQ/y4rNeWsBdXVcdW0gtLBtFJMNrM5IZWxpRpBpvDoyXfO+M/PIcnDNeA6M",
-	"QmkaNDcMReUpvPUgyhVT8vH8sjU1N4gRHKA9D8z7UkxCYlFsZKA/HgxjEIY0WxTm3FRCOjnp6dA8eTF8",
-	"huLxzHI681SLqspFxLhMGZd6aaTrw+GQZXDnrtiMP4jBnbyCi7iAIQiZCA0rlU2lKkXaZoA0oC7+RxPp",
-	"YHsnYbZ3y8upqHaWz2aLsS5UFWZfFbT11fIZDulmJZP1MZ2zWK9kMmrz3OHkRXI4ORH9ox+Sg/4xPzno",
-	"/zgZiv6P/IifnEwOxj+kB99l0I6M3Mnpujy+XkzYTPZfO35Dup1jNz+uy8LH4x/GYjgZ9l8a9eSYH700",
-	"g0/6L9KDycuxGPKD7yecfcHvha5+UmkmQNOwXLQ0z0DqSZSshKzMP3lR5HS/P/9V44WwW491s6Tf1d3X",
-	"w/8S9QzJftOOTYObuoQnulBS4/x/4sn9rbqdifOiWN9I8yvLpGFiM8F4UUQovcV3i+HwKEnKOfxDjPQC",
-	"LuI/HsTsqeFfhShnvDASDy9lJqcj1JfNT+6R11X8jKmSmoZ7MI7oH/ih+8v/BltrjwQ/70W+ieaNwrUM",
-	"MYeCTwWpNWaCTdZVVYU+ff6cF8WAng4SNX8OmmsJTer/SfytXoKNZOqx1+Phyxfr/NVXey6UnORZUn0z",
-	"6kBRC/pYO7GlgIuEa9TsvYsZ5PJSsDlfsbFoLq0e92HF+wnJj6Hu6X3f8hGZL+k09rN025e1leQLSd7X",
-	"gn/DY9O5MO9UxaRaRoY+paqYWYjmCoCdpO8MJZtn4UwquAB/h6UDzvSeT0Vr7SrxuXo+q+Z5c9GaWlBI",
-	"IFhbMjpTKMTpe9TqClFqJRkJo9aQOBYTZWhOrqpZJqdgViAtIzUrXooi5wlI9t6KX+Co+2Duy6pV/73K",
-	"s2QVvodgLLniqVFHoZfIdDMp+VykZmvNjqLQZUS2iSrnLBfmdTwSMmVjwwVrHthgEWTE6OsyYU+Mvvtk",
-	"1+N/MAyLVzei6tfW3E072zT9wk4Y9v/KyMnf9j7Ri7zqOB1233IxqawZ0KziKQntIAeYF1C8TdnTmP4V",
-	"PzNaMVtyzThLyxUrF5I9dfanZ+bMgepfCniJts90kvCyXLGnMUm98TMj99L0/3UhFiL9pgtwniSiqETa",
-	"wTmtDA9yOCqGuZoC6SyzPGdjAQM2iiBRkZGRTVPUCZg8EzBhvMnmGYy4KFUhyorEFK5HamL+YeiTV4bw",
-	"eCX6VTY33KhFRJEhs8bLmaxeHPfWLa9WuFrXvbNkxnieqyWXiThlKc/yVcTGi1JXkTkEI3jSNELDo9Bw",
-	"Fho3ZOt4GvLKX3Bw9DlO6pP7Ro1/FUllWj+3wwwsGy7qCLnk2rjsz3YR1l6orbqjbkbblDIjMDjvorfs",
-	"s00FN4swWsgqy8N8jubCSqGN5mleNKQmzRbtRjR2l5ptX/A8R+VdpXwVkTQAVpmc64ppnqVncDXiSc0m",
-	"5lCj9a9qdN49u4Zasqv24RNKc5+itp6DLgCPGIJkhAJwk4CSPBOOflrGDZQZXVdPNFNLac7GILS6SSl4",
-	"JdIRr3Y/xrtTUq6mmRzNlK72Gegp2W0LoYpcMJ1NJcvkgJ2PNVlWBVvoBc+ZaTk4rVKkWSmSarQoQ4Sp",
-	"DPMrxTTTlShFWtt+Df0QKSU8z80VG7FkxkueVKIE64j7q0FFizILjQMt0ttW67wobvBFQ+9F6u1ImwEK",
-	"ZORIACwDcQTsaCIpBd5aQP/Fotr1iLWJFqiSBt5ayQ4CfZPp0OVQFPD/rBJzvcMSmMaodV6WfLU2Mmiw",
-	"YwhWuTT9pmlm1ovn773xkDenLRNOMpGnKBRmwBvAkJ+ilAUezolhQGYtdz6C57ppIc6qM3bj3IFAWNpw",
-	"owoddHoxFyW7F3Bt+YLtyUnUm2fSSWaG31aVKE0f//GX/6f//336p/+xtp1R73OfXuujBfi0N1/oylB8",
-	"UWay4uNc1ESsnasdDqGG841TQ5LaZXoDdlmhLMWNKEXic4bPKiMKoSQrjezF9AzO+ZRnzVug4FqbETdX",
-	"4WB4ePz3WYZNzOtnVfpbynNwKRGxAJv4ZTG+KVQV5mXmofTs3+g8kgoYWsT0wog5msWV0NWg9iQbLT++",
-	"k6pksdX756v27wP2kaaSrfPKlh020H6bBo+inlzkuVkuqzescbmvvijbF6M7W21i7Dj9N47NNrepz2LX",
-	"dHzavG9AGOBw4Rg5wmhZainvZJ/FmdQVz3OQy+PTRhQJ3RSZZv5LT7RpBr41yhZ+Y9qvFBubVVrvyDsl",
-	"CZe2A9wfuZg3VgUsj3VvvahnevEWo96Kc61VksFrb/hY5DoQJYGUiUSLi5LDq1aKWrFS8NTqDCSfRM4a",
-	"VfdgQ4gywTiruL4H5VjlOXoYzEyNssOTyvyQCp4P7uSVFI7fcrjRzb9AGc95Jv32kVybfBebH1G7QfGY",
-	"XjH9BX83I93YALzQ8fmXEAVWlZgXoSuw/mEHeRMuhp1vTCMBr1+ZppWFDqsNQqYdcgVKVnXQVLmQ2mxZ",
-	"huRqCFGULM3wItxNSqztpMHBzKqqGOmKVwvdOR50MTk9m9xPg+Di3WdyK++hffqzefVL1CPXfUjMMuRp",
-	"DuZcsErVDJmk5YiRkBaxhSS7UMQmaiHNRUdSKkQVmP8ZKjG/Z3KUqsW4S2AF+SUoT9w6l26iylIgE2BZ",
-	"isFsZoP0oihUGW4Zbpi9JPy22EVETGvcaLFeREu+n7rPx59pi9Z4tBYyRZ5pNtosH7DSSQaPrbABFhl9",
-	"b8T1mQBvY2ZZRykajNO0Z+jU9Bdikj/xKpldVqLDVTjhFdjelXThHWfmUkjF59h0aFYcDICWRdLmRRiB",
-	"OFwXFoWNJdhEnWZAZPA1/D4Vn72D4yvdOZe7s4n3OZchNlEfvU1fu5W6wdfNh+i13NXsgEaonYcLzrut",
-	"mgCujptEiObaIw/RHScDGtCeDtvLgBJJsItPrR+Iab7SbDlbnTn7H1ztQB7Nb63h8NTQjJQihei2Br3a",
-	"cYC6NSG7ko1N6yTgXVWeJikSQQcW5DVPZnApSxZf4VtxxB54ngGvY+OVWSWRTwx9u81sLrwRu6eqTw9/",
-	"1UoOrvnyLUYbkW3pEj9FQ/M8k/bvLXvuBt6522QQXruFS3i+Ow3W7GEbHdqWg0My14FIL4zwFLDg2Mfr",
-	"53uuynDsDLnCzO9GgpJsaR5BS3gxB0IVm+aoBcQkQgehIYNIsS7EwK0rOi6msZhmUtIBgKAauDWtc8Lo",
-	"IFa1qtS9kDp4SWFIelBQmAdI9W2W5xkFr+xozCvVoiskCaLfQbA3XCBLNav4vZCG94dvVLLeb1kMG6UK",
-	"kjMHtZ/CazLiNSiCozScZimYH8Bf29jOxlUeZGXDPSSlFk3Qwtv1cX3AuodppODjLM8sdaxHYKtFyUqR",
-	"GKW7jpbyY/OBQRpGYzULdEmAYsUrJKIZLwohda0o44wMSXFaPLB1KV2BhHAnx8Jo+/BulYkSVV+tlBQl",
-	"dKAXpbC2svIhSwS7l2qpa7bmxAq80s0EnHgR0kR4alrpkB6NvpfOM5npquSVsiHKIMgYfS9VQAuc2WFn",
-	"ojxj8furm1v2f//3/3lelOoh0xBPkCqhcVFMA9OSywp9IDrEiD0tpnXj4x7uo2DQTq+28kHbdGQXZSPl",
-	"rNZ5DJjhNkm+np1upvJUA5XNudFLzqwaWUf74u6RRbkSn0H/vBcrWMumd8jwkEVWjbCt0KmjGWwLrYG3",
-	"bs3HZrUyUe6+vrdZ4GS6GxXa2rygt1ko7q/PYiHBsOOL0UTsKGhoxikIkCWqWJGww837HK0AZLGwB9rI",
-	"1LD4+syFUBq2BcoPhTsbTYm2hE8McXNwv0LjWvAymcWnIASh7gJPvIYjo4cmM5bzqWZjMctkirkA4MPN",
-	"zKGXU1H61hbHEiBOk1iF5Q9sqjCSkZO7vyF72RUC2YuDegMD2mRkuch5NvfEr5Zt0JCqrqNFW0ZlPyxy",
-	"jaeQmWcP+ZpiEUbETDvPkPPEudDb2hKWaWt/Ql+wVEtgme5VGhaE2pi70ZprEqMnDdhHFJxRG4Wv7iRs",
-	"lpmr9cDb1W/bII8Pjw+HkGnSzirbandcaFEGNeafVWloYQ7Ujcw+MXumzxhnczEfu5yRehUG7BJ3Be8c",
-	"O1w010c2MDYrUYyxCoBCgxkvRZOtvEwO0h/4yWF/OD4SlO2RHh70T8Tx5Igfjg+SYdrwHy3A2tmesm/p",
-	"HvZf8v7kvP/zp99+/NL3/zze58+Dwy/7mcs5+/Dh8pVZr6MXnsUcY48WaIT6aguwR/it1oKcz2wmSqRt",
-	"sfoRnvH9D526927cLnFb3fei5ryaowtOzL2xLWogaNN9otlsMSa3YO2fMBdhOeUy09Z0FBQv23EHAbEG",
-	"XFYLXam5KMmRhXwOPw03WxSjDd6y27ATGAVCvAnIMOR4VOvGt2agNaN82OPdEmB3uqIz8ox5f2920Fpu",
-	"WztkSzX2Ro6REDix3W2qbgW+k79+zzMjExF2sEN+lO8gM1zYJo36pBjcIbNeo2Qmkvs9Jwof7mRrq8+Z",
-	"s7jl2Tyr9Aa6b8SWMD4Glbbe6ie6jkwyzBJOR0NC32ia9uOsAsL79kgbM7yZM5EuXPLro4JudKIKoXdh",
-	"AqZL0ElQnNldHdGiqjI51R0hGlYvt/k5jUxW++0WLXk3CqhNmxQC3jVv4FIYcFRH0UlVRUzwZGYZFgdp",
-	"J1XraglGFJC9cMAuVCpAVrYGw0xXZroTnuWLUuxOOwFibi/219/PnfFLzmDg3U+OgFosa/OV5zLu2vde",
-	"OEge9WwrpoGWLMXnqoPpk1Ms0ASaGjpMLkkw//AGwgdQKCxKNS35vKVWlmJSCj0bgbA4KsWDugcdY0vs",
-	"DSYS4mgjO/PNqxYOvqmPyx4Kfy18bFP4/eY3D++Gjuo3ktV2v8u01/HGSFr73nYGwJkUS2sakkKkGsNa",
-	"yAOAycIrUQ0YpBhm65YrdBbufLLt2D7iuPbYlsYJtTPcslPdjhJ3iONT6yWZ5GoJKjg6RE6btwLoDmah",
-	"4LszFtdXc+07QfdIpv3Wx6tGQ/BKIWQKyTpG6o9PrZAnyKrI0Q5UgT4agbq9EhUqfOi24LWA2dD9Xce9",
-	"yKXj+uMx6rnfd9gYgIEEmGDfeWOaG8xo0AJeC4STGbHBzKkrUHIe+Vmo9uox+tmcp8Ko7EGzd1hTcfMK",
-	"jJcSP5HeyfMPJrcIVXkbI8JLEY6adQ6/YMNooqEYeHMfTjF/doudGpQpajryVqueSQdxm725lMVi39DA",
-	"jzNFigVIegPWjhWExYAwK02BbWJeVJlIvSzsQUilbzHBecHlqp3TcnKyg/lDzDkKgxtTiOClL1FvkpW6",
-	"1u32trX8qsajKqtyEYJp2fo1HP9H913MKHekkaa29cMWCeFybSCTrnydPosXhRZlFZ/aeCb0bMDJMzcA",
-	"hYMAt8IYkZGS+QrMnHRixedMV9oQC4QImq/scUIyexq7WJL4GbSEra61hJKOoiZBXKS4tJhGN4IxmFtA",
-	"TSZxg+XhRHo28Bsa79mgY/wryORCadXnlsRt43VOtYd+E2ruFa/4mGvxEYEnOq/bm0UB77GUPmAEVcEK",
-	"pSs9YJcT31tDEX24sSxWzolNZ7aB2BExkWvRcPagZTzT5rC/ev3m9e1rypBBzBDMxtLMOkQhDd4l+wzu",
-	"5M+LEhxI92IVSH9v+eHzdIT9hpWfUi0pRPAMrGxMSXb57ub19W2IqayR9Jam6zZxnju12Qm4EPUq/LBT",
-	"7fvN0QjOoRf1Prx/dX77uhf1cAQBOmmdX/jVdhU6xq/c1f1dbPO7i57fPB62nG+ZcMgW2nX1W2UkZLVx",
-	"/k9rTaCXfdejZkuR5zvEG8CdbXsLjf+1vcBafEUy4NWMp2kpNMalYnBobDbrnyGUucrTuKlz8ZT/s5cP",
-	"3Y5kPm6a0//j7k7/813v6bPo9AyztTFV++7uL3d3n+7u7u4+/XYQvTj+8s+7vPpPd3eDHd4bfPrtMNrX",
-	"/t5aDheNCGvhT9gCxQVieyDpkSwLAy+bnYCAKGt9rqcx+uwtoowWRlAzcvVCpkQbkgDgeEV5KBpchYET",
-	"syGDOAA7Z0Swytxm3aIacqbAXUHId0Wp5pkW+pTFIK3RvErBtZJmvmoy0aIy/wJ7n/lHUapxLuY6johx",
-	"S7hJZsI3L9VE6+yLgSAWDHMKR7FMw7HKjbjPLQIMqShkJbDdYeONptYOG8VlEWYFrPlr+SByhe7qDfCC",
-	"aPkCO1ap5LRl82BkvU/BipXwIqt4TmEfIOiribvEn2g25ZVY8pUvM1B8mRFWDHkSXBI8HUFKbNQr+XJE",
-	"CsOojo/LapAs8ysiEgCvHElVjXwlzns2yaaLUrScMeY3cGDTuwvJH3iGlyE+qbt1ZksapP/IGwYvikaz",
-	"5u9MjtCuY0EMGm+4h4syhx/AmiwaPwHNgme6hvhqNALBmf4DUJk6npSiKjOapP9Uq/yBHrvsr+aA6tSY",
-	"1g/W3eV36D+zylr9VHwuMtwQgNSEkHDhLS4+NSQ/mmda48f4sI2yhU8hciYV5cgeF3xsE/hrKsPn1OjI",
-	"GSxd22DMnGd6zisIB6AfimJEYroRYt6df7j95er68n+9fjV6dzUyf41+eX3+6vV1+9fLd/92/uby1ehf",
-	"Pt6Ofr66fnt+237jzes/nV/8u3mh/cv5zb+/ffv69vryIvTrh3c3H96/v7q+ff1qdHv159fvRudv/nR1",
-	"fXn7y9uuQZy/vxz9+fW/m41Hgdqj8Ikqx1maCnP03l2ZwX5496oX9d6+vv3lyszydnT+5s3Vx9evPKZT",
-	"KTXKeQnsaCEpHl2ko7lIMz4i0a00Wws0DB2tHcnXr/70evTzh3cXt5dX70avr6+vzCrqbArALIY5t46m",
-	"VQtaj5GMeWo0m8tXb16Pbi/fvr76cLsuYxq+aDhR/4GXcK0ZlvRvjiX9bGnlEunxX26u3vWi3jVfEtjD",
-	"tVs1D7PvomYDF+X8naouPF7kntTTrk1w71T1M52ai3L+oTGpi3Je92YNg5funNgnXufnReE1eF4Ul/ID",
-	"8B8L5OL9ah99uH7zTlXn7kDb52+I8/jggt7nNyuZeH+CrSfw97XHcepnHr+5Jn7TGMMbw21+Ubr59BIZ",
-	"iNdL/eS9YzP07LXjMjU+Xb12DmnwreMw8OgcGMwry18Qo4TYy2viLgjRR8zF0Qs8pdZuLGexbRrG8rbm",
-	"K/i4KC4cV3mnzKNfLCqaJb6Ptz+j8y7qvRFTnqyQF5zr1XxuFjYh3lAfv1t1L+R5PlVlVs3mdVPn7y8R",
-	"V5IU8JqwfvYPf720byFMtLH+pGPdKvWGzr3X8Vtz7G/x1F/zSrxxh75N/JfSCL08N0SEB/3PYqWbpG/N",
-	"Bc2nDm0n6t1mc6EW4F/C8+zBJYI0GeIsp72rRckAJ2XArkUheEWgIZpPKDEOZGAH8QlWPrTyu7A5uDjh",
-	"e1VWRtK0QlhMmAO64iuQJBuciNARrGtA3Zv/QGTbV48lzKo9l6ozIM34g0DbNIYBozhH0KcxbHUMbklN",
-	"0hxmNQ4aF4MNTQfXJuomppcBu5iJ5N58Aqm+unJ+3KrkCbjpNt1xp71zG2mVTaXN0eesKLMHXgmI5qTY",
-	"w6lSaQTaKgkTEJpk1q7xpfnCgzwvFViJGosxYDeUoAtjhnYWWuAKl6KyWdob71RcaRrfQt5LtZSIGgSa",
-	"sB0cZ8VinGd6BpnI92Jl4x4VBD5bpxJEH7MPuw7Cky5wHG43fazP2C5d/JPgpShRTQILo1nyAXsrJOr8",
-	"+Plgg6gS3igg2BkvRWpHvW2zpCJX7hP9qG1oSV+nvXeKJaVIhawyo5MkfG7210zMbwfyrHmR3YtVDB1x",
-	"mo153li0U0aLNdhHAKuXpyZIMzG25KsadwBOM2Qd2L3Gb2z0A1HroKlJmLZrNQZijcAkXScpAzaeBZHC",
-	"/Avw6eArUmFI/oDVliQc08X1WwYOgwE7B6cnLZiFBwVeFLuorpi8oVKx2n+WyelgTRNqxXsRIks7Nxq7",
-	"wXEM2BvDHo2O/5wXhYblDypvHW0DS6o/QHpDz46E6fvhZ35vnpMbO11XI02XrbAzf0rrECM4JwuHgOjl",
-	"M0Ic8UNRzUIUAlMHtKh0C/UDEhpgSyKLAFLPu1hUgcx29jR+/+GWwRo+/y0p51/iZ4Ogwrz3OmaSgbI1",
-	"YBZ5C2Ovp1ORDtiFIyyBc69mAD1rDqIFgfB17DqcaUkZ9IKCmvygG3t3wtoZwRdicBsDIDVtwGKyKw0g",
-	"sIJAH60VSzC0DkUU8uzAsa2fujPKpG0q2DxwCxZtGKDNz3nUcKtSLca5OMPoLo7x8MCuPMw/9LIH1zqo",
-	"NOHYnZvF3Yqhgdp0xQH7+LgRtOwZIXrbivcI5KcVvrUOyuydJbecaPHDbZ1RqYgBeyVyUYnavWZhYIRI",
-	"0QsQsNbA5eIbYdw46TCbQ5H6vMR/ue8mFQ82GX5OG9qWhonjFYqAbYaDoUkYBbd1uoVEM7M3lN0GOdaQ",
-	"pGY9hhZLNMY7GYTY4+MjRHsGorOB8iCtJCwDed3jO45NoaBouM1MYU2Q+N3V7eXPlxfnIHXfXn+4MTfk",
-	"L1c3tzfxoGFpIEh3nucChAEUmsaLyk2aJ5WXPVfvLt6WGNMPkYFaU1xp0EDogaUDTj/MeiyEYdsyxbsZ",
-	"VgZvBjI71kQUU/pRRSIeADGqysi8q1xxZzlGQcNdldQOCRjmQl0rVjAIGMVwtDb7gtAGXWSLGWcmWbVU",
-	"LIWj1rrozamYqHKqqsrIFT+Zfa8P4bqpLiDJ00uNjzHqpsaZ96JvLE34SLQAdTnosAOe9m7UXIxVuoKN",
-	"sDPzc054Dqac+jC1UcO8a3rQNh5TWqZpn871v9xcvfN4AvkDLATJeAVZRBRVPi4Fv9eeNEza3aDbBHra",
-	"i+tfnJjN8UioiRcTjaQLL7cgeCIWwOVBynm7Yq/U3GyChT7bXSAB50b9KpKLVqwqF+bgSoUlVYKix3zQ",
-	"MKsRhr6asPg5PPkbBIChoJoIrQn5qSgA2JRQKswABKTizTNHHanC/DHCw7I3EHK0XE0tN8uSGR0q2gRM",
-	"6SIJrhQApDnoto0Dy7Yc0mPSVowBcBQvt/poCIeK8anq4uPIvkO2aGJnNhouFUmeSXNh3hhO41Aj0NbV",
-	"BnJtHjabALtifFoKMei2ULev0XZWl10rm5pQZ6QSKVRmvlqxhczBzWhPJuwAfLvMzM5czJSiyImJKud1",
-	"k7CWY2/wcIuYYZv+KVMN4NA4HnVXNQWEh1Yqm7+6ntGdLCdFUaeneTrQWEw5cXBPpkL4IXPPO3SyViYL",
-	"pazvukO+OOSggc/8uQ/Cvov6ooM2oWObHw8VTcyhq3glmlTgV8sYdPo0agHUZpO7ZD3T9iPI78w3YkUM",
-	"kjJ8VYTUQu74I7Vp5ZIuN0vrgFACAQO6g+MHSjFIYI84MyBuQ7ACCoPQ6aDLQ+SlSNrAHrQYkVbj6VC7",
-	"DiYEC49yA8EppfqMVeXKs2/US8uL4okm1RG5ZAOfctDhKvPLq9SGpwjCzaLa2GK5AN7d5lKhBwR+bVTg",
-	"LsqLoNCbdEDZg7ZP57R3q0gkt1x6FyVh0OHkBduJ+FyxXKl7zfLsXrCSLykc4ikBTkfsrwtlqGeW6UqV",
-	"qwh036riyWwuZPXMu+0pJsByHbpQkkUJACeYKC4RPzjo+Tztxe55pWKWC27rQ8G+ozAKRlZgTr6obdZN",
-	"51zPUAiUjBplqsymyC/WnWlN+QWelXhA2lqNkVys2JlD0Axc3w+i5Hm9GUFvNVEOPXc802fheBNlOTAT",
-	"CMMrBRsLwwIpUavJExH1ccCuBU+xNBtaLIhPFObCqvnkmk/d06TVIk8pWd2GntvToOtBh3t3a+RCPEhJ",
-	"MYoE5OxA+SukiohxLxzGnbi5kCQqxbRhflkxl3QFDQ82eSvJAI+GvCfa6lMolXFJwdwTUSUzc05teTJZ",
-	"Y5mjUlQnnpGt9pFKeCtUAOQjv0paSz7qMpddOL6FWaUdzt91QdwIRWAf5pqEcqDd2MLo364KccraCOkg",
-	"FKzHjNRQrqpkrmijE7910/eATKeTLeBu2x8pdiigVa8rBmewxrBdVQ0NZ3FPEdkFDmHb605HsGEwt6bW",
-	"bCp5tSgFwsjYANiGOR23CEgfLcy1HDvJHgSjWqcozNaaqesHYEkdyTtHSebrC+iJCISUAOUg/sJX0E0w",
-	"AMVyJkzhB50iMyoh5uIxJetaVZHFm0UUf6d0+NAHtGZOKvaLAJpL2TuHD6LMJpnPRGJfE+mIo/Fw901n",
-	"KaDCYuDckq+ANqkCjfgskkXljdOTYcPDLFeAI4qsGLjiWJB1B90jORiCwsP90gwAs/F2EA77yha8XIsV",
-	"Fp8rwxXlAgETAK4GYz1BCJHiatI7/ct6VJt7gl/6T1ys6KcmVBiXq/aA3qNWs3lUUT0mB0gAopgVfKkS",
-	"BuMUd1aP2gsOPToc7pKI8Ih5tSHQzK9Kir6arMV5ovgxMdQ9V7piMKgG4EI9aRgfg8QVH4bBX75ACs6/",
-	"8XxBOB0TDIT2UIkqgi2yd0DDMRqx8Qogdyi23gr8JEUuZcNUCI2DBo+mWaP1Gz32TnIPWGnOUxERb1QP",
-	"ABOD9Z2pFTuQGjlaGXGEki1CMfUeput2qB63TA4xdv/vKq7v9/0qBCD7i+B5NVsP4a5TmW24pLrfHii/",
-	"ARURO+rApBuvRhTjHg6+DYHVrfUwc1NZByPyMgVRPTM8EkCGSpbz5N7IUWU2nVVnvthj2GklJOWxO6uE",
-	"yy7UkCxDXpH4FN4gWdCFrRqayl3hyYJrLXzkL/RAw81Fl80TMC8Z4Q9TEDnhP9rTgsxwkU5FhZ4HH/SB",
-	"Mu/hSzP6TE7jU39KNiKC3mknOBr9l6yfJAO2vCPWTroSVSiJUklWLMpC6Wa6ow2IpKXqWVQBusww8KmZ",
-	"8NjKhwzl8lSqagAld2XwEWHYDyJLbkEyxUSi1w+2sL3Lll3PFAArPtcWcB0kMA1GJhDu9WLsvjAipX8v",
-	"Wi5Yh7V8JZplO+2+MY9bfi8CsC6UbxKM2ZcVsGgUn+4RIat09iKLCbcCU8le6Z+VHUuwSyC6uTAntD5M",
-	"VGJslzxNbD1yUwttcY12G0gM/z5pA2tj6A7YD+fl2/dD83mnKtE9FS9JpYY3H6WlKooQLMA3H5qzWXdi",
-	"lO8OE+A3Z5HPA5ATY6ofGYLWRpBnG/BEvheQf6zegXqMEWd5xZ3xLNURWDK1E0Ck+YhTQIKfjG/RSI1S",
-	"pKDohBGZIeIN3H10qzzi0D+mZI4Pvb7zF+gV3h0bAVjhPrtn0Qq7YJn8wuCDAFrZ2qDNboyIoDrwkQhh",
-	"HioR74FHsxOmiz83D9Xlm2Cf+Pthl9oDPwFqj+rD1CCTbYeyu34AGKTDMKsWXhbNAmBI4DlZHAffiAa7",
-	"S6BnNWItL8vsQVi4m1P6KTiEXUD/0bjmMGwxbi94uX01sn0DyN4tz7bdsiHxAW7/CM6QNgu7r/+eaaOS",
-	"pqOx6ACxicerEdmf4ojFUyVFzJ5mVe3OOD4YQiXbeMKz3Aij7CnqgA8CnJzPOugFOg4LEGJdNNv1ZIKQ",
-	"EboxaHQjnVHVvN1W0OIlBXgYpG5DtGUJJ4a3qTZMWOjVpJozXZhbHxyslnUrY8RFOwqWXKRkbKuU2p3r",
-	"7c76N8ODnRMKK60UWcoQfgAQqBGKGAz8Z038ZSMFouEfwNdZpaaQJLxH/b5GPbMdvynDlVvarHwNskNT",
-	"WI8FVaCgsJo5taLDnugd7rXQdWBG6E5B8xTXJ8ejzcZ90FiUXdnNBX6/znWEx492PoP2GwBKCtf5ipcz",
-	"LZJRTMVmtXhxbE0zzkJsiN3VDWJ5Ni45nDk1YTcVlykvU0Y5JoiqzrIQQFc70dWOzg1u10UKg2G5eLvH",
-	"8StvrTaiL9Xd7DpcZ+L8XjXr5pn0GzxoW8xat0+zrPLj74S9rgLtnfhdP/xQ5mFLWmiVf/fagHuv6u+8",
-	"cF/PSK3ReUeGuh9QT4O3bj1KD8FqDGR5EwN0EHoY4Rjo5cr9YXn82uAInjMzYSiM7EyEzpYnBpDqMCrF",
-	"QyaW0K6NDRdJlgLCFcJo8NoRVCNCIUSQ8/UMrE2U+w6g2g0FWEEtw6erRWdTq9ptliJRD0bwa7dbWYXY",
-	"BuyDeVXkuW3HLz7nrZ71djWm3sjCGNTYBOvDCJoNA9T8VcJkbYo73lRVJuotZPbXhaCfDTm2BhO+Qoxm",
-	"24Vz6+wQUNQdNbD6oBC4J++oVNsIKHzUEmy9l5pdbDtQG2AAjdKOtuzMGXEgLLKl98dolBZ5ZsnQLIEL",
-	"ka/xkz5/xkJf9oxOswch2aI4s2URx4I6WadPbi3Wrh+St3YguFsCJQpbk8GRGNvhDiqjWJGIbANIUfix",
-	"JxKTPCA6XTEthF+gDPUMPfhOR6s2TMA4t878Qwhs96eOjACbDRBtTgXAWF0XM5zY2CaIUbY+xqxEN6Go",
-	"wHU/FtowyyaAj+0axMWBh2zzHIEsmxfpsFEW9mVg4phZ7Wwoj4VzMoxd013uSnaZCQLxyTBiWpUl9yGp",
-	"+mcbPG+YRVQDnAMSokIqUhJqfrZx8ppFcHep4kyD8KYQOv02Jb7sqB4BGQwWfKiGAapmpdgDDIgvqhlR",
-	"37aq2ZzSLsWO7y92ea1d1dDvw+pzdoybV+m7oIt9o2rDcSihIGZPvVCIZ1G4sHDUSjG4k5C04IoRbyg5",
-	"3CrpERrDY+oKe7GWYcrEUFm4disFFgobi3tGcZgu2JLIV00CoZeNisnxcz97pQUx1vitzZGOf3xEreS2",
-	"0gG1NjIJzstGvY0zFpvGY6iqRt5hSNEF9ZuQcNcyctApktQR+7UjGWrzLHmZtrjwCz5MjyaHon8yPkj6",
-	"x+mPov9yMhz2D/jh+Cg5Tk/Ei8l/mdIlm4D3glygGc2xIVZi08XSiLtqG4EpwglDfcB5RTq2jiw88qaw",
-	"my0OrTkv/oIr94nLlf9jX99nRV8VOJk+CBXm4iQZuTnzLZaL3aePDa2twTkFQR0Oh2DAzfOIikm5+GEq",
-	"l+93e7whimtX955XyKsLlhT1OoIGHTQBpSEAiSKDXGBRSEC4qqsP8zynmLSNgUT4AV4yEGjG5Yq+64yD",
-	"ahHwOl44vBig9HabNtRpc4Pw1g6t1QFXm9tbWz/73qcgCiBkJ09LgXmcSgpMFQAOaaP8xyt2gTXfBuzS",
-	"VpPjFcsF1xXW/J04JN3Y3JVc34MR9E7GOJ54HQ260zoUmbbRSJKLB5GvR3brPCv0ncwkIMRfXL81Q5xn",
-	"uuL3YmCZPvnIURTTkHhAZeXtgbXxzwuq8u+TeYt0otaD/Qxjt5bV2NuUAvUGj43Ha6B0f6kr364dv/e5",
-	"6U3mqwGjghwUBmuryFvNshE/hjgEmA6BJYo6OISPkbpTQOA1vOXG3cro3YQFb2MbIf/L3N0D9p6XVZ2/",
-	"7iUvIzaMVjUBZCn4ZfQaLFDzIhcPVf9geHy4pjm1VYn6qr67u9n9giUb1Tjn8n7XaMhbru/dghkNgqed",
-	"VaEwzQdfMjte13rKM3lPSY0sFTzHYp+m/zoVDfYGK9C5t9EDKHhu/XD1YmE3/R8Ptq7W3iLe18L/tukq",
-	"KJc8iBJMB+sxBLYoUcjlnlDFRliYUmgw7EKQDKgWc8paRv0d632ZP1XKV5ELVKYwmt3qHNnRhBzAnRW1",
-	"KLkhV4BFzKu9K2ZZ41oIFRcDEyMrHevKidU5HDpXdEGqVpR+tvu8/cDbwMwzOUrVYryVVTaKSn8BylwE",
-	"qy3cks2RzdSijJjKU2EnduYMkpQXgumClKSwV22SXKRvoYnQnBoWrT3nhePdUF+NJoSSGNm1IbfSwyeJ",
-	"kHQVpNlbyjF3Pt3XVJJpguDue0YkWftjZ4Sb6YGCzEBux7AX4E+YUnTWwpbJMKM9qdiiUJL87QjCtOue",
-	"fMRBXUP7W+3C4In2D0jkWVUdRbY2sqa5yGctQZ60lB+DIPTnmG3jJR/UNdTUUg7atoKTbSz4G11gRr7o",
-	"2FCgEKwxC0JHqkI1XPK84yh6pRLxe0wNqxPwjbhaEtLaTlttxipFCiXbA4dvd+vmTvXyAKzTVRfzkVXu",
-	"xWorp5jxw5MX5OwQezk5RHch6zBktvvV1h3YtWZz0H7qt+X3u74EEe2+nWPoPPhbtp58EQyXBTHos+EJ",
-	"/3Jz9c4nIJJ6B73t+Ua76fcbSvAXHDM6NltUXSl5eD24AGWmSqr/3TpjngGuaeAgo6WvZaPlfS7SbGE2",
-	"aZZNobutchkgzS6sV36jxrPmKhg1iG598CyGZEhydbn641m7GpDH114cd8vh//GX8/7/4v2/DfsvP/3T",
-	"/wiGUqrltpJ4iNsxqXMk/UW06NylqMqVK6kURkiuyatj681gQhvuK0j7K5lLIe7zFdOL+ZyXFOdqhPft",
-	"VZVCu0RKP24KrQoqCYPfS0GimQTG5iEQtEZzNBx+t/GYBR7pbseP+f0JySAsRdmwIR3tFivndVOvQTe5",
-	"3PJyKqpu41uTKozUlIF2Z1VEEA89NLfaO9usnIScBnNrsD7tALzRY1XN6ByDqmg1SrJmoLmdlzboDcQX",
-	"Iwhp8nrzvPF1rqSwERpgUjr1W7O/eyfT9A8uO8iSWjfR1TzAr60YXKsa4AYcAJq8iz5iTsBR52Wo5Hws",
-	"8u1KXf3FG/zgixu43tH6Q8W3XH7FKBc8Dcys7Qc7dc52546Hyu+ZB+17L6GYEkrUCL+Wg03hcoL1W9HH",
-	"5fbEL6llXmzW0wpVvol6YBEbpZ5jYFcLuJeBOqoc7W+3O9E5IcNLZ1i9RYVZoLkOZm8+iLybie5aYBYD",
-	"hoH4/kW80AueMxspbEEQMBkfcS5TJVvWp3dXt6Ob2/PrW6gTsJlNtBYvCtFge408CmvRTIi12KPyuIjL",
-	"uSinFrVETVhsYUfAEOzDJewRJBg+ZhuHtfnSo+XZNQmalLOa9oDh7P4VEN3+ncFne3UVCvP0mcsepe0i",
-	"s4K7iIptHrTdYrx+/r9iKx+VyO48aY/JZncf75/STp+GtmmNq22+43benhbDexwZbfUEtqvvhk2rG4q+",
-	"+hBGFb+HcB+UUEgycahBu5dNf2xBaqJMr4jOeiKNIeFNQY4WSwNnpCsu02YnzUMwoH0dXIup4XKjJFy0",
-	"fyzyjiUshCpytJ7goqGPq6lSfXXuLM57cw5t09oZSKLdL1+pEULvZR61baaBpDdEEQo3EDLw1R+4rlv9",
-	"BOeLNpuA6e7ml/P+4ckLswmG+st+wrVgM/G5SQovJ4fJQXo8/oG/ECc/Do/2/bsXiiD59NuL4z1DQF4c",
-	"e4EfAAPRGDTMdSlCyZfr4BsaXvwa/I2blUzOyTy93uOvarxHuu9u/M/0WOfCAujX7l3UtZx3Mz+b17ea",
-	"nV3OrB1MZCfuOuxaus7Iu3NZl3Ul3Kw6N7a7iiwWo7bVYyESwMix7Jzi4+9kDbtO7YM+bJgQgfcv+Qr9",
-	"7TWw0A5BHBASsem9doXcNq5Q3Q4tjA5COMUEhxUDbEhMKx5HLMYlp/qIuOzxGYvJ9956H98qci7hJVvy",
-	"Fl8igLQQIM9+BA3t70xsYKwPXJA4nOBd+p/8xHSdig0R+39diAXmgfgBLi4vRQJeClAImCgstbi0Hofq",
-	"BtEKlYKwREBEhGBlVbIxx08t4ZyyAs3cEKgBP1lyOSWPG+GYQ3xGpSCOatWwgOCoCRgSLywbExICFak3",
-	"uI4u2LfYOwfUnlS54g6bBfSwtX6DGe9guBPCWC9diL0yZXe1dBqJ+Xezc6qlFOVIhKv73s4guKBsYI8p",
-	"NNq4KI5MYy7IIFDEd1Og6X/Nor6F5zfZyBLteyAnIo9o5R+u+1K/yZ6HzL52BI6oQ/wL+OY+YdDfJFb5",
-	"Hzg22SxK042/rmwk1oe1yfvTKFWzbuAIY0lcTWwEpAX9D0TUpOEPXVQJiE5nTMyLauXgPKRAhVGzsZhl",
-	"UKjCK1ixKLFMgbkzCPxyLthKdAze4tetq0dzVYogz6H8C0jvJBxhW1yLrKMAlwrAxo04o3VTz67BKevR",
-	"J83yOd8Y/QZkCSu4dMncpPLi9keWlOyS0vq5KYZO7EcbnPa65FpsjHIEvV3Aa8HgUD8ya3fsss769USD",
-	"XsORH76FQWwWsRmAbct5B25aLcbtgnfWjKGx49uozaDgtz4Fc/jGhBD9q1qUUqwYRAabA0QGjy5usJU4",
-	"zhObL8pzjgEi7USjBZSRVHLKxivGgXJZbcs6ZXG6QEBmMUpFhYCDkefzpkBle9LgTCmZiDMW2xIAmRwl",
-	"5TyOXNabFMFTzmtUpHX0Iyz7RGhLFtZrupCNQ5XJ6sVxcH8fg9Sze0jNWrxAqK1RK1BlXUpqOmZOrXvK",
-	"UDXX9zpiEGpyxt4Inkbswronb0nU64Zz2ifSZ1fF59ExQZCsVG6wodaERVWhVp4B8JSqU+DFkqsl3ieQ",
-	"QaNKxP6hwPi6isOO0GW7kYWLaeqymkJEPyQxs3KRi50jvHYKf9ou+ePrZ2gKcT5s0OOMABpcjEfGUEU9",
-	"VSe1bCUyz4RBet5e6/6IS3Fvbf4x2EXfBm6uto21gsG3Baa5G309Qs0JAZazWuLdD5zIv0q63W9B/Rw+",
-	"fQVonbvnPVkbyVcDV24Aq6TqbR3Bm6TW22Jw+0NGUvOjGdezXTljiyrsCFuNeZCDgSQpu+QdQKvfUZH4",
-	"WIOIiTAWYJJz3RW5giUeIajglEGEWsRK8Suh4dvQ5Airzo74oprZfztU6IjNAbmYqhfsocps96URF3Xl",
-	"SqLd/Ew44zXhu/OM/c5IJN/FdLlNBPayINeMl8SUAMVGiiUJAmBSJBYFP5F84MBtQPzEt2wFju73UAW1",
-	"YHiEdoSgJBTPySUTvMwzUVp5k814SrgeKSWl8jxvWDBp6DUzBeCZxFX4x+jLTha5i0UX8x0mVD4CcXBx",
-	"fGTKBRzv+NTMTqEhZcnJIEsHKD6Fk1aD4tqqFGdOcHHxc1Q2jcsVGm5FrnGR4cQliCt56n+H5YHgaxyR",
-	"dUQ6/JhajLNVMuKG6Bw30WGcQx1KALuS2VQ+Dpo8syjzFuUbK3QunX0XWmwhOGHlQ6g26phewi2gE8YE",
-	"5iq5p5HrtSwgWyesZD5aOgb9QVgtjh80Kmy/y9yNVTEb2Rfe+u7kzY16NFgX1BtGxEHkv0WZVasbc6TJ",
-	"sA0lzkMWOVuc3ZZYxfJDBBpRo+Y3K7QDswD9Hdt1o5hVVQFhzIiQfmOL3HRFV3/u05t9gjoF+UtXfF7E",
-	"kYW/eKL9ajmGPjAmPbJW1gi9ghDRmc2Jx8PJsBiFEFOIZUTNKKHCmFlhrJtSj8L10384qmfFi+zPYlWD",
-	"Kv5ZrEJL2bVawT6xNn2oDxr0TQd+4/mavxMLviUlbqNfbCiqK7uvZMJKheWCbKGgpRDF1qWxYNEE2bhh",
-	"wNs224OdJv8kPfD3nLf32jl9uQ6AT2IdrEb9epxl54zcfNxw16b0BVL3JgF0kgsEB3CyI4ChWB+yZk+X",
-	"M9UIA8505HEpYOeUkdgId36GxiB+J/0KuLb0QQMmZsCuXak8ZJZU9qKalWoxnUGEIt6LcKDgYryT6AXX",
-	"at6IXryTd/IPf3jPq5ke/OEPDBMnoc4dplxrWzKxRtYDnIZSTLLPLH4+WUi0jz1/OIgj955fzYDfyapE",
-	"BGCskzdg/7rAbqic127IOjjUi1KkQlYZz2HAN3jiNNVA886dvYRw91mMx43AcPSdjM8JKAgiNU/ZT8DI",
-	"aA7m9kwVOkvhWhyw9xiyZEvdZaXll0+oLjNg6YQbRZCBEirTNbBaNJZ5GAuo8Vaps5qS4AcqojsDYUYO",
-	"2KvWwcejbA4+DLm5CJm8k3H7+OICQF2wvc7VFu4BSGGApHQnbRHU+k3MxMWKglj/ExwHtKWgxHjk59CM",
-	"NeOYHkXFiTBwG+WAiMVQPz+qa/uZf+opcRZbcjFL47M7ie9Ci7lWbdLQ4z402oe3Buw8z7EaQUQFZ7Fs",
-	"hsTy4POIks91BRiOqSjvZOzqVsQD9l7BTw9YlQnIGs5pKQqQHsF6RcIFYaxJwcTnRBQoe0gAlwaQR1rL",
-	"O4lIXAggCZWd4X7DsqD2rB4jqEqRczNDYDWTulpbfdNTmU86dvpe007cljwxxP6HP8Ci2BvZsevPzUeG",
-	"QUuKKCiFLpTU4gyK3JA0jpRsZmsOXLPFqN2cKllclTwRBS+FxBrbCMWSMiUxCiXPEiFRLSVm/vbyllC+",
-	"apg5VQiJufUDVU6f00fP5xmaCLIKlD0jcZJMp0qjvj2IEtHgegeD4WAIZq9CSF5kvdPe0WA4oNi1GQhU",
-	"z0cIk8fz56400peo95wXBfweTHW5MvssK0PktlKlK9FVrdX3NrIqMI0Bq8uTLkpEDbHB+himj1Vl6xq3",
-	"tX2SpHsorJxpVizMXSBKMWAXfqlfn071DArMVsrWDsc4KMABzJS8THunPaPDnpupmiWxfLzT5FO/8ty5",
-	"mS5TCH6yhAOLdjgc2jBpQn9t14mEAD7QVLdahYoCFG24zIMQY+hOc8lbKKQgcJ9ZLe5hajls1kq5bQM0",
-	"oKmZdA9W4tMXu//Pf0vK+Rfc/lxUHW6AunUAm3dd0Aa2qOGJNoOKqG4z+lSNLEBgcYjl3kCFXWivhO3a",
-	"Br6CkZ0Xxd47eF4U6A/5h9rr0D63NrQJk+bWW6plixB+VuVUVD4BkL+Gw3K1dj3qUWBSGBBSunKW613D",
-	"VlPd9ACc75ynwgpgVOO9KNhUCdD8iU4oiR3BhMnMUdeHx7Kw7BwMLSQYNITlGNEdIRow0wgPAk0mEC+J",
-	"3bZeKjuJ7k46qitKQeYpTx8DSUl7dS5VWc1s0Nipp2YTQEKA87xfVF9DtZ9cOeafKNbrW1GgDWL90rSV",
-	"URr27037tpi+taAEyPxP2YNocDm6JmqPGqHjdjI7KCbXJzYFJs0gzuU5lhknAc53fJwyhMEC4YrOiQf+",
-	"GDd7+J9JOf/j//3f/+duMRwevqCHoyw1z2KQpMxdx+YC65pOmsfuTkJjGiJUDH2jeGdEpaWCeingTLO1",
-	"tUGTK1euULo5LEZPxYLftuYva3Jy9JJL5h1AjSz7Ts54ir7s+op2H5oT6t8HrkgvtWJ0Q8sCqBihF2Z3",
-	"L0ShHSuI2EJCwf24FIAVOaJPYhv2nAUP1oVZnUvay+9zSqCLv9M5ucDaiqGzUv+0fjxaJRvHYsplrdv6",
-	"mwaxHN45AXXIHpRmUMzewqG5DUA2cyQxYLfISzfIbUGp7aIR1PIPKrzVg9wkw/mr2ty788bV3Yzjsfvj",
-	"L8TaLj3/LUu/PC9KNRbdfO2yIryXOu7ZS2GiS7dpVIYWvfoDVkIHmz/k44Nn5YwEQHQEkC9CMp7OM5np",
-	"CgG5Z0atmijCvDXdxjx9yBIRB+9N03M95733vv7UbH70j0gr2+nESlwatiZOeMHHWZ5VmdBxm4T0fRvG",
-	"yFbphhS2UlW2WgOA9KZQfJViEPcmsweHRB4mtbf8nuQqD59yzst7DeWb0QemIxduzBnWQ2DkZFzVOYrC",
-	"wQc80VSvF3EOXOgmEKm2siN6jeWdbFIfxLumiFkseGqDdTJZUyG7BosH1c1vHZUOGsWF+G863ZlO34Kr",
-	"TK7R6hqVjgEp7itJVXvQFN1oHj6RYVTmTGkho1rysbmkbJLluUDr5m3tY4RKbvoe/ftNGvmT8K4wh5Tx",
-	"X5BK3Nw6qEXXv/v08ItaNtVJZyQi1LrODQfrVrA0v7UU1yZZHznh6fXPF+yHo5cvnjVBFE7JSFVRMQHQ",
-	"HEEiTSOLfwvKLGG7+4QRoc3cNpAL/oB+FsNnVnrAYn+JYTR9GM0/meVGXF1+LyQAgkLeH0StE9SDzFdk",
-	"jQbL5y1EI+pFDlL3zPBXW8k7CGRHMLkRK7LkPs90haZuD/mBIfJDfbsjrgY4MoCh3slmGjmq1D7WLTs+",
-	"PGxUvm210AiewCiZxuvTzKwYVBKHA8VmmUxLLhNx2hgPWukVpl/HS8yJ1zGg7tRcxWGu4PCi9VGxpyfD",
-	"o2cDBrABVDriTmI4hSsvaD0audKoSJFWM2AfMXbfeYLAdjDxbSgo6VAszNKRf+ge+QDBGf8QbOLbK1FN",
-	"yJPfW4vamz0RntKK/HttI8QFljCYPZprmWuqthv1KZo7LEVBagNVpQbtCeWdSiCKo0taw1B/8PaQ2IR1",
-	"i5pkuuQYo+x8jbma3kmu67CSLRIQ3HjgbY2fJ+W8X08DfVWS8TzjdUIL+szWTbnuswsIIv0eRFf38XdS",
-	"3195ETghkmv9vtWc69tb1ZqNa53EGk4e/ONv9i+KHVF8Uc361mXXKSHdOlEevXdPlUzEs4iJz5Y+MIAg",
-	"FRGyVt1Kf0Gi1dYh6dx5cI1mslJ4ufCisKWfcIAjKor3xwOfuzs5rS43wzSHarpRo/n6qjat3snaEwv/",
-	"GFl/LP7lzZm8h3YU+JlRjztt3ub9GWgxdB8BOBs4tP/0+pb5YmkcsXEJfMbeXTgQCjChR83R5ArUjzt5",
-	"zia5LSBMlh1SkqAKmo3mSZS6z8wOmJuaEiS1qFoxEmiytBjTZocUXpsOtA6v+mJR2WvvTgasecRMQFCy",
-	"z2tLIHh93tWXr6WaFIuf0A+1nEUSiK1M5UsYIV7yC24S2K4uLCXve2vi1yoVu1yZtv5StfvbNo1lj7df",
-	"eUewS34PNebew7beU+D30fBw+xc/8eT+Vt3OBJro67i83ulfPjUcj0B07vCFD3alOmyLTfbjYB87TPE+",
-	"yQKXoDxlSNXOKEDFdgw6/lQ5cG0wM3JmndHo1+F3kt5/olk8EVUyi4nUSWSDmuUIlYTUzPMc3r43YgGc",
-	"RrgK7Vj8mmmVkARnjuItOKbu5MeABfYp6hTPoA9rtcVwWhQlErTznkItv5ZvISaGAIfEZZA6FmCkfqwq",
-	"xabgLbdMAYZfZ7wCPxFkCPGXssLAeW0XI5NGJifh91yuLGAlOErGqztp4zUiy17cRCPnLiGe4+I4/AKF",
-	"wEwFl5WdLl1PmB8ZOyWC5gh7gTwQWicfIATGYvQYwGlCqXDTvE29tIG1y5nClamaG2lRO83vNWJn2APh",
-	"M58bwhVtCTPhE2dfyUTNT0r85nvKJN5AQ95nvEqUixmztNCLKCYRBnQjqv4F0FJXd/Ty85/wc3r5y5em",
-	"lAPFHt2VKqdt5wSxly1MxAaWdXOQW8ByQImqLr5mpmcZGDrwbEsR1YSE42E5h/104OBTBxAqAffzBOQ1",
-	"TfyIFNwaxXPGdQQhXfgd6P4xsRo4XmRJ8PMCKBMAz6n7tCizB56sXrmeRa0fuN5wE9WAXcHJus/gdJTC",
-	"3N33Ui1zkU5Ji/ZrDSNHq0NZM+1FM1ezrEwZBRx5VjFcucQPzDkDcGSohLqCID9EbFlmidhwhGwY33fS",
-	"BqgXW63699UEGp0bYTpsT6UfGrfub4G49L98+tK6jHnlCcIrzcYioWpsHjKpPUTvkYboGPklefuN8vRB",
-	"VeA8z135XN2s5jFgN+HArLBXL1QffX9zx9XEGTC+r5Wzs8Z/hzGhXspWyNZMeVXMwd7o7c27ZoHkL1EH",
-	"S2uE6mSVveHj91c3t3ENjYtpbzqCU42u/XDcLHvqh7pH4Tj3eC0OPX5mBBuvJ6P+3wsbpcDZBGN4lOFA",
-	"BHqM2gWFwIIggSwIk14OP3+2Xx+cuE9dFXQwckYgYsHIUGYphbiTKRhZz11h5Cbn8VgWBhE1pgsR1Pid",
-	"hg/VgyhB+AOnNsk813QVaBf4bV2ZA7TI2jBmGpZTXGxql3cmyFUV4IfnaRqite/EF0Nd7WUvOfiuQ7mg",
-	"7LUth8wJs5Tx0fIvcAyLqBUHPHtU17/79HXzR3AtbQuXdKNDp/hUYQUeR4i5mtrIJUt8XVGPHRSxH6+0",
-	"H35vh1BwsNt20JpTWnt3K/KcoYSP7/kSy2bGGfYMXZDFykYjI7gXi4Xk49xoWobMY4y6d2otmr3AkQ6h",
-	"mbKxt0BPdlzm6gW/CIK3k/YwyR4EBGwxVd7J2mFyMDRaDcQkNtuE2gA4pIbn4l4U1QZ9BGf3fajl92E+",
-	"fxcfwaModkOcIm6Dv6eP5zLPtcuqKzprch8eQ3m1mpGgRwpvfcdwJqqcg04M1xSoCLfkmzJ38h731hrh",
-	"XStzRPyp3djku/88TGrf26aOUO4IxKu/8N99PClUhPbVFdylWVytCswbiu23A/MV2s+tpcWmjNeZz7ma",
-	"noHVBZQ62P0nmsVZGq/v9a0IS+/feK8Pv8ted20uHZyI8THkDCpb16q1tTeQsdbYWitxwhUG0jQx7D12",
-	"ulvjohSzLK+sTc7eWmjsnEMFavbWHnx4RcjUSMulqC+MoyFcQNuVsa9UwqL1KNF8RRmlhrW4hQPkAwV4",
-	"5zWgxdH4YHKQ/CD6L4f8uH88ecH7P/KTo/4LfsJfTIaTo+TgwKbJ/nUhoGAUJVbZhqlU6U6UYWFvgmN2",
-	"vNQaV0FgbAwXi1m59PfgsOij/UnVloPbPDjLsh2mjgeCv2lcNfj13gOrof1+6yiWrhXgovmjORmGx5Fn",
-	"86y5PhRQg5/M+edsvpjXILH410EUwMMLCeGxFJ+r2Br8CI1kgsJjvVJvby87lgkiWRvDa5bEaoOYtrEN",
-	"fq87rMsWcSVx1m25utY/LCVF5o5y1px9eJfThoiBrYW/NRjwvtzF//j3lAq23BStBb2S3h1ihAOH74Dp",
-	"pljbbr8lfQ4JSelmyzaYM6AzBC7pMHEYBgxiXG0bhAhLcxTO0KACMAFciiWGnzU0s6ZKgvamDB0uKAUH",
-	"REIY/Hfe+n9kIcEJBiAzb9n9hq9r844bMb7B0CqqsUbeb8ysn6llnQ3f8OmZixeFeZtX5GAQIAvbuS/B",
-	"izrjdcouT2Zm/+8kOUisaxSS50P6KPnVcVK7KpGf+8vlsm9m2V+UuZCJoiIje/i40Gu8hx65lyv96Ju6",
-	"0n2IMxugQR4h69utN7fDG6a8qutBMdKLD2LjFUSv2Ri3yBlDvErRhFa0oh+BZhAbEWCGeDKzNbuVB7iM",
-	"Nb4tigIPFXW/k7tWdTfzznMPe8IFsxnBFpoWKVsUZrEOh9FwOGScxKCIaVU7fEmbTZRGb++dBAYJSQIr",
-	"prO/1ZMwahBq9RjWQ/IM8jnMu7NGac6KUiXgEjQquLbAHogvETgMfxKVK47/PX28to8AE/sFYxsw82HN",
-	"M4H6Id5XdfxOA0RrPbbRdYeEWAqermycmXYYMLuGmp1j/hB5s8hYGtft2IgwipbyfqAgrbVVr3Fo/jtE",
-	"6PcPEfKKZO4bJbRGPNsChRqkc8biXE0zOZopXcWu7Chnmst0rD4jWtjbFXul5kGLVotu/ju64xtHd9Tr",
-	"27X/K5lsFoQIesgVVMWrAPyBFlmfIzRzo2qure0R+ZWX2a2N+PZDo10sorOJUgB2DY0EuRZGSVxyqFn6",
-	"CwfoPNsM3DR2oJiNB3kOGPEKv+JQzzzJHbFgRmA6AAgDhKgC9kyU0kA1ML8eD1+GLp0bs4r78rpX5ep6",
-	"IXdhRu9LMRE7sa3LGgUYEMs+PeIsmclsOkWbWZf5+pWSwOsOd+F15oN/RUjEtkdRWkwku7WQAQ03p4eP",
-	"4yfaE9Q/xXvXJA8bVFP8cwCp6qb7V0q4UDdrVRMuJA6id+tUXRyQ54Q/hZBGjTB1S5Q8U8FTK8p4MUdL",
-	"eNGLW8YaZXdyWctg6QJwAIpSAdwVGkATAJiDnG7XLIeMTcr5yaozAO10eQqZZjNeznOQpfzULUy8sSUw",
-	"QtQNi/UdWSpW5AtF7wMhNQUofi9qPTvTZnnY0wkBHT7bsOe/YXjal06xKEaxFg37BLxKACp+fSxU6jMn",
-	"qgdzER/FEbDEM3z6XQ0wjbKEHVp4Xf+O8kHbcizExlsrR31G1zegDq9ZZ5qYmfKYVdoRa+i/meyjmCyV",
-	"H9nhND0f2xCAjtwqiO2hpjPNfl1AXGTNPm1Sh8WWQayLTLIYcy917EqXqxKjjWV1CiOEYnS2bZeKaHMm",
-	"wXeYTWdjtSghaMlIwrmaAm4iatgQR4W1a6zaahi50aEBB87oyl33/U8w738w4v1OMQQw179Thhf1DQUv",
-	"A7wKPXcegRFXjsCaQsIbJMEsbcEpqljoHZ7fY6DnfklGO15D+MtW7mDHCUW5+2A4HNZooFuPam3W2RpM",
-	"dQ3JjbopUFkoCO1VBdJ+WeuESwvdz6RaolRD8dJN7GybXELwNJCqhqmgaMrnRaGjOwnwzHDPmqOKOQ55",
-	"7mr/1GY0rA5DoV11rRxrFqMwb4j+VCzNCBUcaswN2JUULM9s6TOwm8HrkEUe3UkMQcL8dELNsYkRtqIU",
-	"SU6VWiQzkZ4ZzQuGbS35NQg7s17ZuZobpQIsx1VmZkVp0Ii8GEoKvZPk5saZOZA3wrSqS2VXShk1XzHA",
-	"jDW0niyqXY1mkABbu5f3DjGAml+/U4xwuyBZ4Kh5eXBG1G4dKPjOV5Q7w7Zbp+e5i/PecIxeN3MFRJ3E",
-	"R187iQrzlup6nfgANWVtE4PklPDP5lENbe9Tv9dyIw35TkIeMhhxLSw8yv33YgWO7FVtv/Vuf0u+kGiP",
-	"qnTO6/KxznDtg8B0nInBndyU53xGQIFxQbUL7OfDiHnqD04/KwMnyeZXNdwnBKaL4EhQ1vBO7nEKqK7W",
-	"15+BoKO8pgGKk204yHnKG7VAO2IdoNBq+wreNcTgNXz95XuDlZhZdh9Q/CWCcHQXR59pRpQQPLCO8kVR",
-	"kWvQXDqJ26+OM+zKnHxF4E8wnOejxcn5CrC0cNgJkDje6TVxUIpKB1Fgnagdt8dIn10hRHjwNsS7tKpP",
-	"fIOol1Yly+4luc+QY7o6TPWoDAPtGE2zeNaORl6vzNmmYCvQfwmOJKMSa2Ab5c2IK3zU/7ErrAp/bwdV",
-	"ba7evFbgY9OGYun7ul4rskzUfFKxpdxRkAu55P6uIR88dsgggTZrttbGhXqcw8mL5HByIvpHPyQH/WN+",
-	"ctD/cTIU/R/5ET85mRyMf0i7lrsut/YNItic69bejWAeB8uxFUFJcm4M/3h42Bll16wo+a1Jwq2vhymN",
-	"NUfq0b2cHCYH6fH4B/5CnPw4PNr3746JBarU7WaxclXS/ssEw/16vnqXDT+/vRmu3h786/LqVv3t7Su1",
-	"fPuz+k8YJFcXMNs9Oq4JxokHvjM8ji5b/07fGhCHJcv2vp/NV987BM6vjNhhgF1iwbW1+Dfv5FoYtISq",
-	"z9SBcHXJx20L+LwUWuUPYnPqg1VuM9kqpwX1Gahk16CuotYs5OrBENbhc1mKctZZw7dirsEacdKsnFGz",
-	"9J00jzzQEhwORb5wzVyhLCiKUJWr+BSq2oCTw3o3UFmwSopRoZud55CqCU6fOdZHSMGDKJ1YVA1sjS9X",
-	"1QwVHg+S6qx2T6SisJgMlKqkjc6kEEnHl2hD+sg17sy3IONvbxKEwS3qOL7fzyBIlQg3nBrKGiJjyVrY",
-	"YFXlwq/OZrgPYgl4FhyfLhzCz27nqSpXGwIoCJcXdd+alDPtzhEaK7vK/UWI8NEGSfJxwQfsvAYbo/bN",
-	"YtxJJT3L+9JiPYE/3AcJJeHFNeeqdPIcQo+whiC45wli2Hz9tK40GN3JJp945qU41ZYFmIlZ+zD5V+Xq",
-	"H52Hb6TDCLYxk9PgRraDxQ3btvQLqwP76tIL1gmvDWLgFaH7yycjm9jqfvhXq35c8+Ea8IEoH+xiN2f3",
-	"k5gZNexmUUDNqSeaTXkllhBLWKJ9VSNKlavA06gH1mEZoUZALzEiS1EQZWFRsbot2FRajK74y/VAGDMo",
-	"lMBJmsIgmPWxfGwfpqhOSYUMVbyZZhjjF4AjpPZ9qLiA1LpWQwRL9SD560a1nhoqJVD9pe4Q6i+s9+RF",
-	"yli3Qf0NupqD+0F5C77j2wLiebBGHA4ntUaUGRiDWraCTDE4koCiJMODjzU1SZ1CtFBycHjb5uIuAztX",
-	"gz6MVy4v0yIwqEnD00J5wyhl1D4KxHwr1b0IDq6uuG7NifXQmgHn6+N7XXIN0Z3rhiyfWEHashhPew7B",
-	"mr7WOzdCXK54ysY8N/JLSS6YRWEa0Vjqilr5BTENv3z68v8HAAD//w==",
+	"7L39cttIki/6KnV5T4TtWZCmZMndlmLirFp2T3vHtrySvI49Qy9RBIokWmAVBgWK5nT4xnma82DnSW5U",
+	"ZlahABb4Ids9sxv7T7cFAvWZlZWfv/ytl6hFoaSQle6d/dabC56KEv55kedqZf6RCp2UWVFlSvbOerdz",
+	"wRaimqtUs2rOK1bNM80KXs3ZnOtBL+qJz3xR5KJ31nt/dXMbsav3t6+v3t30op5O5mLBTZsL/vmNkLNq",
+	"3js7Gg6jXrUuzAe6KjM56335EvV+KtVKi/JSqbtMbA4jHo9/UbrqJ+VirPiymsfscez9scqquVpW7PbN",
+	"zZMzxlnJZaoW7J7nS0HjFnmucfQT7ItNS7VgqpqLUrPVPMsFyyqWKClFUmnG2eX124hNVckqIUdykcll",
+	"JfSAxb9UVXEl83UcsfiGL8RNVok/vuGf48FINhakPeg/yqFMxDl7z6v5H5+es7f8c/9iJv74fDg8Z7bV",
+	"c3YjkmUpzpnfdtdyHoeX81VZqvJSpSK8o5ovBOOaxYlKRcwyyaq5YBOVrgeNjv5HKaa9s97/+7Qmm6f4",
+	"q35ad2E6vBZ/XQpdvU43O3zHF4JWvsS3TIdqWbJczZoUNDx68WJyyo/7PyRHov9D+mzY/5GfnvafTYeT",
+	"F8lReixOpp2EdfxjaCWuRVWuL6aVKDdH9otasQWXa6ZFoqShcMVWPKsagzpt9JfJbLFc9M6OXF+ZrMRM",
+	"lL0vpreCl3whKnumiuKyXIS34PL6bWPqmudCT1WZiF7Uy8xb5pD1op7kC/N7Ui56Uc8sYFaKtHdWlUux",
+	"71aZQZjRXSJtZ0qG9smMKnFvPNIsSxsjPEqPp8/5qegPk9PT/kly/KL/4/R0YvZqOkx/FMd8eBQeOzT0",
+	"sKF/WGYpjP1lub5eys1Rv8+5ZArOTeVTdlqux+VSNombvcrMcWdqap4tWKaZkGo5mzd2HMcH8/jrUpTr",
+	"eiLUaIMEUzHly7zqnU15roUji4lSueAST6NMC5XJqmvVBf3eWO5nk6PpUfKD6L8Y8pP+yfQ5N2fhWf85",
+	"P+XPp8Pps+ToOy73q5JrkX5U5Z0ueNLBRlbuZ3/gz/kwfTY9Fv3TyVHSP0l/FP0X0+Gwf8SPJ8+Sk/RU",
+	"PJ9+v4G/TsWiUJWQyfrPYr057puKm5Nu2Hqs1bJMxFjcC1mNszRmq7koBZCLWlaJWghzyTGppIiYVniR",
+	"cFYalgJXTk1yeJOyWXYPvI6ersoMroyPpt2R9BuWwBWzSjPoPsLGE7WUlW7fI+K+6h8NT47tqmFn9bp5",
+	"c+6bSR92V7xTVTbNEr6NLyyE1nwmIhhwvBKTuVJ3/SyNG+P8cXo8eZGenvSfHU2H/RPDJvhR8kN/OD2Z",
+	"vODP0h/E8fD77fzVxbKad9955qozDF58TuZczpo0mwxTx3dbZ95811jRzRWEnuE+3Oz643wN9HB5/ZbN",
+	"+L1gUjFqsu6eJ4nQepwKmYm0YxwC2t93IC/9QXSKAMQbL6/fPtLmNKe6SXcy7S+NpIQDY0aGUWX2NyCV",
+	"bcMc+/3tMeSbilddoor5yYqe8GdZsQVvLaCuTqquDYQWdo1iuoXVGamMrcwIMo1XR6Zr3nduHlkOrhnP",
+	"gVEoTYPmhqGoPIW37kW5Zko+nF+2puYGMYYDdOCBeV+KaUgsio0M9MejYQzCkGbLwpybSkgnJz0emifP",
+	"h09QPJ5bTmeealFVuYgYlynjUq+MdH08HLIM7tw1m/N7MRjJK7iICxiCkInQsFLZTKpSpG0GSAPq4n80",
+	"kQ62dxpme7e8nIlqb/lsvpzoQlVh9lVBW18tn+GQbtYy2RzTBYv1WibjNs8dTp8nx9NT0X/2Q3LUP+Gn",
+	"R/0fp0PR/5E/46en06PJD+nRdxm0IyN3crouj68XE7aT/deO35Bu59jNj5uy8Mnkh4kYTof9F0Y9OeHP",
+	"XpjBJ/3n6dH0xUQM+dH3E86+4PdCVz+pNBOgaVguWppnIPUkSlZCVuafvChyut+f/qrxQtivx7pZ0u/q",
+	"7uvhf4l6hmS/acemwW1dwhNdKKlx/j/x5O5W3c7FRVFsbqT5lWXSMLG5YLwoIpTe4tFyOHyWJOUC/iHG",
+	"egkX8R+PYvbY8K9ClHNeGImHlzKTszHqy+Yn98jrKn7CVElNwz0YR/QP/ND95X+DrbVHgp/3It9E80bh",
+	"WoaYQ8FngtQaM8Em66qqQp89fcqLYkBPB4laPAXNtYQm9f8k/lYvwVYy9djryfDF803+6qs9l0pO8yyp",
+	"vhl1oKgFfWyc2FLARcI1avbexQxyeSnYgq/ZRDSXVk/6sOL9hOTHUPf0vm/5iMyXdBr7Wbrry9pK8oUk",
+	"72vBv+Gx6VyYd6piUq0iQ59SVcwsRHMFwE7Sd4aS7bNwJhVcgL/D0gFnes9norV2lfhcPZ1Xi7y5aE0t",
+	"KCQQbCwZnSkU4vQdanWFKLWSjIRRa0iciKkyNCfX1TyTMzArkJaRmhUvRZHzBCR7b8UvcdR9MPdl1br/",
+	"XuVZsg7fQzCWXPHUqKPQS2S6mZZ8IVKztWZHUegyIttUlQuWC/M6HgmZsonhgjUPbLAIMmL0dZmwR0bf",
+	"fbTv8T8ahsWrG1H1a2vutp1tmn5hJwz7f2nk5G97n+hlXnWcDrtvuZhW1gxoVvGMhHaQA8wLKN6m7HFM",
+	"/4qfGK2YrbhmnKXlmpVLyR47+9MTc+ZA9S8FvETbZzpJeFmu2eOYpN74iZF7afr/uhRLkX7TBbhIElFU",
+	"Iu3gnFaGBzkcFcNczYB0Vlmes4mAARtFkKjIyMimKeoETJ4JmDDeZIsMRlyUqhBlRWIK12M1Nf8w9Mkr",
+	"Q3i8Ev0qWxhu1CKiyJBZ4+VMVs9PepuWVytcbereWTJnPM/VistEnLGUZ/k6YpNlqavIHIIxPGkaoeFR",
+	"aDhLjRuyczwNeeUvODj6HCf1yX2jJr+KpDKtX9hhBpYNF3WMXHJjXPZnuwgbL9RW3XE3o21KmREYnPfR",
+	"Ww7ZpoKbRRgvZZXlYT5Hc2Gl0EbzNC8aUpNmi/YjGrtLzbYveZ6j8q5Svo5IGgCrTM51xTTP0nO4GvGk",
+	"ZlNzqNH6VzU6755dQy3ZV/vwCaW5T1Fbz0EXgEcMQTJCAbhJQEmeCUc/LeMGyoyuq0eaqZU0Z2MQWt2k",
+	"FLwS6ZhX+x/j/SkpV7NMjudKV4cM9IzstoVQRS6YzmaSZXLALiaaLKuCLfWS58y0HJxWKdKsFEk1XpYh",
+	"wlSG+ZVilulKlCKtbb+GfoiUEp7n5oqNWDLnJU8qUYJ1xP3VoKJlmYXGgRbpXat1URQ3+KKh9yL1dqTN",
+	"AAUyciQAloE4AnY0kZQCby2g/2JZ7XvE2kQLVEkDb61kB4G+yXTocigK+H9WiYXeYwlMY9Q6L0u+3hgZ",
+	"NNgxBKtcmn7TNDPrxfP33njIm9OWCaeZyFMUCjPgDWDIT1HKAg/n1DAgs5Z7H8EL3bQQZ9U5u3HuQCAs",
+	"bbhRhQ46vVyIkt0JuLZ8wfb0NOotMukkM8Nvq0qUpo//+Mv/0///Pv3T/9jYzqj3uU+v9dECfNZbLHVl",
+	"KL4oM1nxSS5qItbO1Q6HUMP5xqkhSe0zvQF7XaEsxY0oReJzhs8qIwqhJCuN7MX0HM75jGfNW6DgWpsR",
+	"N1fhaHh88vdZhm3M62dV+lvKc3ApEbEAm/hlObkpVBXmZeah9Ozf6DySChhaxPTSiDmaxZXQ1aD2JBst",
+	"Px5JVbLY6v2Ldfv3AftIU8k2eWXLDhtov02Dz6KeXOa5WS6rN2xwua++KNsXoztbbWLsOP03js02t6nP",
+	"Ytd0fNa8b0AY4HDhGDnCaFlqJUeyz+JM6ornOcjl8VkjioRuikwz/6VH2jQD3xplC78x7VeKTcwqbXbk",
+	"nZKES9sB7o9cLhqrApbHurde1DO9eItRb8WF1irJ4LU3fCJyHYiSQMpEosVFyeFVK0WtWSl4anUGkk8i",
+	"Z42qe7AhRJlgnFVc34FyrPIcPQxmpkbZ4UllfkgFzwcjeSWF47ccbnTzL1DGc55Jv30k1ybfxebH1G5Q",
+	"PKZXTH/B381ItzYAL3R8/iVEgVUlFkXoCqx/2EPehIth7xvTSMCbV6ZpZanDaoOQaYdcgZJVHTRVLqU2",
+	"W5YhuRpCFCVLM7wI95MSaztpcDDzqirGuuLVUneOB11MTs8m99MguHh3mdzJe2if/mxe/RL1yHUfErMM",
+	"eZqDuRCsUjVDJmk5YiSkRWwpyS4UsalaSnPRkZQKUQXmf4ZKzO+ZHKdqOekSWEF+CcoTt86lm6iyFMgE",
+	"WJZiMJvZIL0sClWGW4Yb5iAJvy12ERHTGjdarBfRku+n7vPxZ9qiDR6thUyRZ5qNNssHrHSawWMrbIBF",
+	"Rt8ZcX0uwNuYWdZRigbjNO0ZOjX9hZjkT7xK5q8r0eEqnPIKbO9KuvCOc3MppOJzbDo0Kw4GQMsiafMi",
+	"jEAcbgqLwsYSbKNOMyAy+Bp+n4rP3sHxle6cy/3ZxPucyxCbqI/etq/dSt3g6+ZD9Frua3ZAI9TewwXn",
+	"3U5NAFfHTSJEc+2Rh+iOkwENaE+H7WVAiSTYxWfWD8Q0X2u2mq/Pnf0PrnYgj+a31nB4ZmhGSpFCdFuD",
+	"Xu04QN2akl3JxqZ1EvC+Kk+TFImgAwvyiidzuJQli6/wrThi9zzPgNexydqsksinhr7dZjYX3ojdM9Wn",
+	"h79qJQfXfPUWo43ItvQaP0VD8yKT9u8de+4G3rnbZBDeuIVLeL4/DdbsYRcd2paDQzLXgUgvjfAUsODY",
+	"x5vne6HKcOwMucLM70aCkmxlHkFLeDEHQhWb5qglxCRCB6Ehg0ixKcTArSs6LqaJmGVS0gGAoBq4Na1z",
+	"wuggVrWq1J2QOnhJYUh6UFBYBEj1bZbnGQWv7GnMK9WyKyQJot9BsDdcIEs1q/idkIb3h29Ust7vWAwb",
+	"pQqSMwe1n8JrMuI1KIKjNJxmKZgfwF/b2M7GVR5kZcMDJKUWTdDC2/VxfcC6h2mk4JMszyx1bEZgq2XJ",
+	"SpEYpbuOlvJj84FBGkZjNQt0SYBixSskojkvCiF1rSjjjAxJcVo8sHUpXYGEMJITYbR9eLfKRImqr1ZK",
+	"ihI60MtSWFtZeZ8lgt1JtdI1W3NiBV7pZgJOvAhpIjw1rXRIj0bfSxeZzHRV8krZEGUQZIy+lyqgBc7s",
+	"sDNRnrP4/dXNLfu///v/PC1KdZ9piCdIldC4KKaBWcllhT4QHWLEnhbTuvFxDw9RMGin1zv5oG06souy",
+	"lXLWmzwGzHDbJF/PTjdXeaqByhbc6CXnVo2so31x98iiXInPoH/eiTWsZdM7ZHjIMqvG2Fbo1NEMdoXW",
+	"wFu35mOzWpko91/f2yxwMt2NCm1tX9DbLBT312exkGDY8cVoInYUNDTjFATIElWsSdjh5n2OVgCyWNgD",
+	"bWRqWHx97kIoDdsC5YfCnY2mRFvCp4a4ObhfoXEteJnM4zMQglB3gSdew5HRQ5M5y/lMs4mYZzLFXADw",
+	"4Wbm0MuZKH1ri2MJEKdJrMLyBzZTGMnIyd3fkL3sCoHsxUG9gQFtM7Jc5jxbeOJXyzZoSFXX0aIto7If",
+	"FrnBU8jMc4B8TbEIY2KmnWfIeeJc6G1tCcu0tT+hL1iqFbBM9yoNC0JtzN1ozTWJ0ZMG7CMKzqiNwlcj",
+	"CZtl5mo98Hb12zbIk+OT4yFkmrSzynbaHZdalEGN+WdVGlpYAHUjs0/MnulzxtlCLCYuZ6RehQF7jbuC",
+	"d44dLprrIxsYm5UoxlgFQKHBjJeiyVZeJEfpD/z0uD+cPBOU7ZEeH/VPxcn0GT+eHCXDtOE/WoK1sz1l",
+	"39I97L/g/elF/+dPv/34pe//eXLIn0fHXw4zl3P24cPrl2a9nj33LOYYe7REI9RXW4A9wm+1FuR8ZjNR",
+	"Im2L1Q/wjB9+6NSdd+N2idvqrhc159UcXXBi7o1dUQNBm+4jzebLCbkFa/+EuQjLGZeZtqajoHjZjjsI",
+	"iDXgslrqSi1ESY4s5HP4abjZohhv8Zbdhp3AKBDiTUCGIcejWje+NQNtGOXDHu+WALvXFZ2RZ8z7e7uD",
+	"1nLb2iFbqok3coyEwIntb1N1K/Cd/PUHnhmZiLCDHfKjfAeZ4cI2adQnxeAOmfUaJ3OR3B04UfhwL1tb",
+	"fc6cxS3PFlmlt9B9I7aE8QmotPVWP9J1ZJJhlnA6GhL6VtO0H2cVEN53R9qY4c2diXTpkl8fFHSjE1UI",
+	"vQ8TMF2CToLizP7qiBZVlcmZ7gjRsHq5zc9pZLLab3doyftRQG3apBDwrnkDl8KAozqKTqoqYoInc8uw",
+	"OEg7qdpUSzCigOyFA3apUgGysjUYZroy053yLF+WYn/aCRBze7G//n7ujF9yBgPvfnIE1GJZ2688l3HX",
+	"vvfCQfKoZ1sxDbRkKT5XHUyfnGKBJtDU0GFySYL5hzcQPoBCYVGqWckXLbWyFNNS6PkYhMVxKe7VHegY",
+	"O2JvMJEQRxvZmW9ftXDwTX1cDlD4a+Fjl8LvN799eDd0VL+RrLb/Xaa9jrdG0tr3djMAzqRYWdOQFCLV",
+	"GNZCHgBMFl6LasAgxTDbtFyhs3Dvk23H9hHHdcC2NE6oneGOnep2lLhDHJ9ZL8k0VytQwdEhcta8FUB3",
+	"MAsF352zuL6aa98Jukcy7bc+WTcaglcKIVNI1jFSf3xmhTxBVkWOdqAK9NEI1O21qFDhQ7cFrwXMhu7v",
+	"Ou5FLh3XH49Rz/2+w8YADCTABPvOG9PcYEaDFvBaIJzMiA1mTl2BkovIz0K1V4/RzxY8FUZlD5q9w5qK",
+	"m1dgvJT4ifROnn8wuUWoytsYEV6KcNSsc/gFG0YTDcXAm/twhvmzO+zUoExR05G3WvVMOojb7M1rWSwP",
+	"DQ38OFekWICkN2DtWEFYDAiz0hTYJhZFlYnUy8IehFT6FhNcFFyu2zktp6d7mD/EgqMwuDWFCF76EvWm",
+	"Walr3e5gW8uvajKusioXIZiWnV/D8X9w38WcckcaaWo7P2yREC7XFjLpytfps3hZaFFW8ZmNZ0LPBpw8",
+	"cwNQOAhwK4wRGSuZr8HMSSdWfM50pQ2xQIig+coeJySzx7GLJYmfQEvY6kZLKOkoahLERYpLi2l0YxiD",
+	"uQXUdBo3WB5OpGcDv6Hxng06xr+CTC6UVn1hSdw2XudUe+g3oeZe8opPuBYfEXii87q9WRbwHkvpA0ZQ",
+	"FaxQutID9nrqe2soog83lsXKObHpzDYQOyImci0azh60jGfaHPaXr968un1FGTKIGYLZWJpZhyikwbtk",
+	"n8FI/rwswYF0J9aB9PeWHz5Px9hvWPkp1YpCBM/BysaUZK/f3by6vg0xlQ2S3tF03SbOc682OwEXol6F",
+	"H3aqfb85GsE59KLeh/cvL25f9aIejiBAJ63zC7/arkLH+KW7ur+LbX5/0fObx8OWix0TDtlCu65+q4yE",
+	"rDbO/2mtCfSy73rUbCXyfI94A7izbW+h8b+yF1iLr0gGvJrxNC2FxrhUDA6NzWb9M4QyV3kaN3UunvJ/",
+	"9vKh25HMJ01z+n+MRvqfR73HT6Kzc8zWxlTt0egvo9Gn0Wg0+vTbUfT85Ms/7/PqP41Ggz3eG3z67Tg6",
+	"1P7eWg4XjQhr4U/YAsUFYnsg6ZEsCwMvm52AgChrfaFnMfrsLaKMFkZQM3L1UqZEG5IA4HhFeSgaXIWB",
+	"E7MlgzgAO2dEsMrcZt2iGnKmwF1ByHdFqRaZFvqMxSCt0bxKwbWSZr5qOtWiMv8Ce5/5R1GqSS4WOo6I",
+	"cUu4SebCNy/VROvsi4EgFgxzCkexzMKxyo24zx0CDKkoZCWw3WHjjaY2DhvFZRFmBaz5K3kvcoXu6i3w",
+	"gmj5AjtWqeSsZfNgZL1PwYqV8CKreE5hHyDoq6m7xB9pNuOVWPG1LzNQfJkRVgx5ElwSPB1DSmzUK/lq",
+	"TArDuI6Py2qQLPMrIhIArxxLVY19Jc57Ns1my1K0nDHmN3Bg07tLye95hpchPqm7dWZLGqT/yBsGL4pG",
+	"s+bvTI7RrmNBDBpvuIfLMocfwJosGj8BzYJnuob4ajQCwZn+A1CZOp6UoiozmqT/VKv8nh677K/mgOrU",
+	"mNYP1t3ld+g/s8pa/VR8LjLcEIDUhJBw4S0uPjUkP15kWuPH+LCNsoVPIXImFeXYHhd8bBP4ayrD59To",
+	"2BksXdtgzFxkesErCAegH4piTGK6EWLeXXy4/eXq+vX/evVy/O5qbP4a//Lq4uWr6/avr9/928Wb1y/H",
+	"//Lxdvzz1fXbi9v2G29e/eni8t/NC+1fLm7+/e3bV7fXry9Dv354d/Ph/fur69tXL8e3V39+9W588eZP",
+	"V9evb3952zWIi/evx39+9e9m41Gg9ih8qspJlqbCHL13V2awH9697EW9t69uf7kys7wdX7x5c/Xx1UuP",
+	"6VRKjXNeAjtaSopHF+l4IdKMj0l0K83WAg1DRxtH8tXLP70a//zh3eXt66t341fX11dmFXU2A2AWw5xb",
+	"R9OqBa3HSMY8NZrN65dvXo1vX799dfXhdlPGNHzRcKL+PS/hWjMs6d8cS/rZ0sprpMd/ubl614t613xF",
+	"YA/XbtU8zL7Lmg1clot3qrr0eJF7Uk+7NsG9U9XPdGouy8WHxqQuy0XdmzUMvnbnxD7xOr8oCq/Bi6J4",
+	"LT8A/7FALt6v9tGH6zfvVHXhDrR9/oY4jw8u6H1+s5aJ9yfYegJ/X3scp37m8Ztr4jeNMbwx3OYXpZtP",
+	"XyMD8Xqpn7x3bIaevXJcpsanq9fOIQ2+dRwGHl0Ag3lp+QtilBB7eUXcBSH6iLk4eoGn1NqN5Sy2TcNY",
+	"3tZ8BR8XxaXjKu+UefSLRUWzxPfx9md03kW9N2LGkzXyggu9XizMwibEG+rjd6vuhLzIZ6rMqvmiburi",
+	"/WvElSQFvCasn/3DXy/tWwgTbaw/6Vi3Sr2hc+91/NYc+1s89de8Em/coW8T/2tphF6eGyLCg/5nsdZN",
+	"0rfmguZTh7YT9W6zhVBL8C/hefbgEkGaDHGWs97VsmSAkzJg16IQvCLQEM2nlBgHMrCD+AQrH1r5Xdgc",
+	"XJzwvSorI2laISwmzAFd8TVIkg1OROgI1jWg7sx/ILLtq8cSZtWeS9UZkOb8XqBtGsOAUZwj6NMYtjoG",
+	"t6QmaQ6zGgeNi8GGpoNrE3UT08uAXc5Fcmc+gVRfXTk/blXyBNx02+64s96FjbTKZtLm6HNWlNk9rwRE",
+	"c1Ls4UypNAJtlYQJCE0ya9f40nzhQZ6XCqxEjcUYsBtK0IUxQztLLXCFS1HZLO2tdyquNI1vKe+kWklE",
+	"DQJN2A6Os2I5yTM9h0zkO7G2cY8KAp+tUwmij9mHfQfhSRc4DrebPtZnbJcu/knwUpSoJoGF0Sz5gL0V",
+	"EnV+/HywRVQJbxQQ7JyXIrWj3rVZUpEr95F+0Da0pK+z3jvFklKkQlaZ0UkSvjD7aybmtwN51rzI7sQ6",
+	"ho44zcY8byzaGaPFGhwigNXLUxOkmRhb8XWNOwCnGbIO7F7jNzb6gah10NQkTNu1GgOxRmCSrpOUARvP",
+	"gkhh/gX4dPAVqTAkf8BqSxKO6fL6LQOHwYBdgNOTFszCgwIvil1UV0zeUKlY7T/L5GywoQm14r0IkaWd",
+	"G43d4DgG7I1hj0bHf8qLQsPyB5W3jraBJdUfIL2hZ0fC9P3wM783z8mNnW6qkabLVtiZP6VNiBGck4VD",
+	"QPTyOSGO+KGoZiEKgakDWlS6hfoBCQ2wJZFFAKnnXSyrQGY7exy//3DLYA2f/paUiy/xk0FQYT54HTPJ",
+	"QNkaMIu8hbHXs5lIB+zSEZbAuVdzgJ41B9GCQPg6dh3OtKIMekFBTX7Qjb07Ye2M4AsxuI0BkJo2YDHZ",
+	"lQYQWEGgj9aKJRhahyIKeXbg2NZP3Rll0jYVbB+4BYs2DNDm5zxouFWplpNcnGN0F8d4eGBXHuYfetmD",
+	"ax1UmnDszs3ibsXQQG264oB9fNgIWvaMEL3txHsE8tMK39oEZfbOkltOtPjhts6pVMSAvRS5qETtXrMw",
+	"MEKk6AUIWGvgcvGNMG6cdJjNoUh9XuK/3HeTigfbDD9nDW1Lw8TxCkXANsPB0CSMgtsm3UKimdkbym6D",
+	"HGtIUrMeQ4slGuOdDELsyckzRHsGorOB8iCtJCwDed3jO45NoaBouM1cYU2Q+N3V7eufX19egNR9e/3h",
+	"xtyQv1zd3N7Eg4algSDdeZ4LEAZQaJosKzdpnlRe9ly9u3hbYkw/RAZqTXGlQQOhB5YOOP0w64kQhm3L",
+	"FO9mWBm8GcjsWBNRTOlHFYl4AMSoKiPzrnPFneUYBQ13VVI7JGCYC3WjWMEgYBTD0drsC0IbdJEtZpyZ",
+	"ZNVKsRSOWuuiN6diqsqZqiojV/xk9r0+hJumuoAkTy81Psaomxpn3ou+sTThI9EC1OWgww541rtRCzFR",
+	"6Ro2ws7MzznhOZhy6sPURg3zrulB23hMaZmmfTrX/3Jz9c7jCeQPsBAkkzVkEVFU+aQU/E570jBpd4Nu",
+	"E+hZL65/cWI2xyOhpl5MNJIuvNyC4IlYAJcHKeftmr1UC7MJFvpsf4EEnBv1q0guWrGqXJqDKxWWVAmK",
+	"HotBw6xGGPpqyuKn8ORvEACGgmoitCbkp6IAYFNCqTADEJCKt8gcdaQK88cID8veQMjRcjWz3CxL5nSo",
+	"aBMwpYskuFIAkOag2zYOLNtySI9JWzEGwFG83OpnQzhUjM9UFx9H9h2yRRM7s9FwqUjyTJoL88ZwGoca",
+	"gbauNpBr87DZBNg147NSiEG3hbp9jbazuuxa2dSEOiOVSKEy89WKLWUObkZ7MmEH4NtVZnbmcq4URU5M",
+	"Vbmom4S1nHiDh1vEDNv0T5lqAIfG8ai7qikgPLRS2fzV9YzuZDkpijo9zdOBJmLGiYN7MhXCD5l73qGT",
+	"tTJZKGV93x3yxSEHDXzuz30Q9l3UFx20CR3b/HioaGIOXcUr0aQCv1rGoNOnUQugNpvcJeuZth9Afue+",
+	"EStikJThqyKkFnLHH6lNK5d0uVlaB4QSCBjQHRw/UIpBAnvAmQFxG4IVUBiETgddHiIvRdIG9qDFiLQa",
+	"T4fadzAhWHiUGwhOKdXnrCrXnn2jXlpeFI80qY7IJRv4lIMOV5lfXqU2PEUQbhbVxhbLBfDuNpcKPSDw",
+	"a6MCd1FeBIXepAPKHrR9Ome9W0UiueXS+ygJgw4nL9hOxOeK5UrdaZZnd4KVfEXhEI8JcDpif10qQz3z",
+	"TFeqXEeg+1YVT+YLIasn3m1PMQGW69CFkixLADjBRHGJ+MFBz+dZL3bPKxWzXHBbHwr2HYVRMLICc/JF",
+	"bbNuOud6jkKgZNQoU2U2Q36x6Uxryi/wrMQD0tZqjORixc4cgmbg+r4XJc/rzQh6q4ly6LnjmT4Lx5so",
+	"y4GZQBheKdhEGBZIiVpNnoiojwN2LXiKpdnQYkF8ojAXVs0nN3zqniatlnlKyeo29NyeBl0POty7WyMX",
+	"4kFKilEkIGcHyl8hVUSMe+Ew7sQthCRRKaYN88uKuaQraHiwzVtJBng05D3SVp9CqYxLCuaeiiqZm3Nq",
+	"y5PJGssclaI68YxstQ9UwluhAiAf+VXSWvJRl7ns0vEtzCrtcP5uCuJGKAL7MNcklAPtxhZG/3ZdiDPW",
+	"RkgHoWAzZqSGclUlc0Ubnfitm74HZDqdbAF32/5IsUMBrXpTMTiHNYbtqmpoOIt7isgucAjbXnc6gg2D",
+	"uTW1ZjPJq2UpEEbGBsA2zOm4RUD6aGGu5dhpdi8Y1TpFYbbWTF0/AEvqSN45SjJfX0BPRCCkBCgH8Re+",
+	"gm6CASiWM2EKP+gUmVEJMRePKVnXqoos3iyi+Dulw4c+oDVzUrFfBNBcyt45vBdlNs18JhL7mkhHHI2H",
+	"u286SwEVFgPnVnwNtEkVaMRnkSwrb5yeDBseZrkGHFFkxcAVJ4KsO+geycEQFB7ul2YAmI23Q3/1R5ex",
+	"EU4434VDH4ol/ZnnWpxtgqPBWomUklKdiuHwVa27MBRe+lDg+26orQMw8b8ZKNfvhSvfQPvy9yoUiQtx",
+	"0S9t5dONaYrPlbke5RKRMwC3COcD0qgUV9Pe2V82KcQ9wS/9J249PjUx47hctwf0HtXb7aOK6jE5ZAqQ",
+	"ya0GRCVRGKcAxHrUXpTws+PhPhkpD5hXGwvP/Kqk6KvpRsAvyqFTw+YWSlcMBtVA3qgnDeNjkMHk43H4",
+	"yxfIxfo3ni8JsGWKEfEePFVF+FVWGGh4yCM2WQP2EiVZWM2P1ImVbNiMoXEw5aCNXgtIh5YjyT2ErQVP",
+	"RUSXpLoHvCAs9E2t2IHUEOLKyKWUdRNKrvDAfXdjNrllctDBh39XcX136FchJOFfBM+r+SYrrnPabdys",
+	"utudMbEFHhM76gAnnKzHxBnDUdghVrrRw9xNZROVyksZRT3dXJaANlWynCd3RqAus9m8OvflX3OvVkK2",
+	"7w6XZqoha4rcY/EZvEFKgYtfNjSVuwqkBdda+BBwGIoAIgxJHY/Azmi0AMxF5QQEak8LMsNlOhMVuqB8",
+	"9A+CYIAvzegzOYvP/CnZ0Bh6p53pyqUzg5My0HKTWYP5WlShbFolWbEsC6Wbea82MpaWqmfhJUiqwQi4",
+	"ZuZrKzE2lNRVqaqBmN2VykmEYT+ILLkFyRQzyl7dm5PUSGTfTBkBdw7XFnkfRHEN1kbQ8vRy4r4wuoUv",
+	"IFkuWMc3fSWsaRt/oTGPW34nAvg+lHgUTN6QFbBolKPvECqtdIZDCw64BpvZQXnAlR1LsEsguoUwJ7Q+",
+	"TFRrbp+EXWw9clMLbXENexxACPg++SMbY+jO3AgDNNj3Q/N5pyrRPRUvW6nGuR+npSqKED7ENx+ac150",
+	"gtXvjxfhN2ch8APYIxMqJBrCWEe0bxv5Rk44kH+sAooKrdFreMWdFTXVEZi0tRNApPmIU2SKj8pgYWmN",
+	"dqyg+ojRnSD0Efy+dKs84NA/pHaSj8G/9xcYHrC/xgOs8JDds7CVXfhcfoX4QQC2bmPQZjfGRFAdQFlU",
+	"agBKUh8ATLQXuI8/Nw/e55uA4Pj7YZfaQ8EBao/qw9Qgk12HsruQBHgmwni7FmcY7UNgUeI5mZ4H34gG",
+	"u2vhZzV0MS/L7F5Y3KMz+ik4hH2qP6CV1YEZYwBn8HL76hIHjYoGbnl27ZbNjQhw+wdwhrRZ4X/z90wb",
+	"lTQdT0QHmlE8WY/JEBlHLJ4pKWL2OKtqv9bJ0RBKGsdTnuVGGGWPUQe8F+DtftJBL9BxWIAQm6LZvicT",
+	"hIzQjUGjG+uMyifut4IWOCvAwyCHH8JuSzgxvE21YcJC9zYVH+oCX/vg8NVsfAGG3rTDoclXTlbXSqn9",
+	"ud7+rH87TtwFwfHSSpFNDnEoAIocManB03PeBOI2UiB6gACFn1VqBtniBxRybBS22/ObMlzCp83KN7Bb",
+	"NMV3WXQNig6smVMrTPCR3uNeC10HZoTuFDRPcX1yPNps3AeNRdmX3Vzi95tcR3j8aO8zaL8BxKxwwbd4",
+	"NdciGcdUdViL5yfWNONcBYbYXQEplmeTksOZU1N2U3GZ8jJllGyE8PosCyG1tTOe7ejc4PZdpDAqmgu8",
+	"fBi/8tZqKwxX3c2+w3Umzu9VvHCRSb/Bo7bFrHX7NOtrP/xOOOgq0N6J3/fDD2UetqSFVvl3LxJ58Kr+",
+	"zgv39YzUGp33ZKiHITY1eOvOo3QfLMtBljcxQE+xBxaPEX+u7uMSIvhqgyN4dMyEwV/lTITOlicGkPMy",
+	"LsV9JlbQrk0SEEmWAtQZ4qnw2iNYQ4MhVpRz5AysTZT7nsDaHwmgUbucZu02S5GoeyP4tdutrEJsMzfA",
+	"vCry3LbjVyH0Vs+6PRtTb6TjDGqQis1hBM2GAWr+KmGyNsWdbCsvFPWWMvvrUtDPhhxbgwlfIUaz7QI8",
+	"dnYIqO6PGlh9UAjllXeULG5Elj5oCXbeS80udh2oLXiQRmlHW3bmjDgQH9vS+2M0Sos8s2RolsDlStRA",
+	"Wp8/Y8U3e0Zn2b2QbFmc2/qYE0GdbNIntxZr1w/JW3sQ3C2hU4WtyeBIjO1wB5VRrEhEtpHEKPzYE4nZ",
+	"PpCmoJgWwq9Uh3qGHnyno1UbJmCcO2f+IYS6/FNHaohNC4m254Rg0LYLHk9skBsEq1sfY1aim1BUEMMx",
+	"EdowyyaSk+0axMWBB3H0FH3bzYt02KgP/CIwcUyxdzaUh+J6Gcau6S53tdvMBIH4ZBg6r8qSu5BU/bPN",
+	"ojDMIqqR7gESUyEVKQnFX9uAic1qyPuU86ZBeFMInX6LjVB2lBGBVBaLQlXjQVXzUhyACsWX1Zyob1f5",
+	"dE75t2LP95f7vNYub+n3YfU5O8btq/RdYOa+UdnpOJRZErPHXijEkyhcYTpq5ZqMJGSvuKrUW2pPt2q7",
+	"hMbwkALTXtBtmDIxZhqu3UqBhcIGZZ9TQK6LuiXyVdNADG6jdHb81E9jamHNNX5rc6STHx9QNLutdEDR",
+	"lUyC87JReOWcxabxGMrrkXcYcrVB/SZI5I3ULHSKJHXqRu1IhiJNK16mLS78nA/TZ9Nj0T+dHCX9k/RH",
+	"0X8xHQ77R/x48iw5SU/F8+l/mRo22xAYg1ygGc2xJVZi28XSiLtqG4EpwglDfcB5RTq2jixO9rawmx0O",
+	"rQUv/oIr94nLtf9jX99lRV8VOJk+CBXm4iQZuTnzHZaL/aePDW2swQUFQR0Ph2DAzfOIqoq5QPIBnj+/",
+	"25MtUVz7uve8im5d+LSo1xFG7KCJLA4BSBQZ5AKLQgLCVV2Gmuc5xaRtDSTCD/CSgUAzLtf0XWccVIuA",
+	"NyMK4cUApbfbtKFO2xuEt/ZorQ642t7exvrZ9z4F4SAhTX1WCkzoVVJgzghwSJvuMVmzSyz+N2CvbVlB",
+	"XrFccF1h8eepg1SOzV3J9R0YQUcyxvHEm7DgndahyLSNRpJc3It8M8Rf51mhRzKTUCrg8vqtGeIi0xW/",
+	"EwPL9MlHjqKYhgwUiAuWzB5YGwi/rPA69sm8RTpR68FhhrFby2rsbUqBeoOHxuM14Nq/1CWQN47f+9z0",
+	"JvP1gFFlFoqH1gQqbzXLRvwYAlJgXgzWqurgED5Y7l4Bgdfwlht3K7V7W1EAG9sIiYDm7h6w97ysaiAD",
+	"L4sdQYK0qgkgS8EvozfwoZoXubiv+kfDk+MNzamtStRX9Wh0s/8FSzaqSc7l3b7RkLdc37kFMxoETzvL",
+	"g2G+F75kdrwu+pVn8o6yW1kqeI5VX03/dU4i7A2WInRvowdQ8Nz64erFwm76Px7tXK2DRbyvxYFu01VQ",
+	"LrkXJZgONmMIbHWqkMs9odKdsDCl0GDYhSAZUC0WlL6O+jsWfjN/qpSvIxeoTGE0+xW8sqMJOYA7S6tR",
+	"lkuuAJSaVweXTrPGtRA8MgYmRlY61pUTq3M4dK76hlStdI1s/3n7gbeBmWdynKrlZCerbFQX/wKUuQyW",
+	"3bglmyObq2UZMZWnwk7s3BkkKUEI80YpW+WgIjW5SN9CE6E5NSxaB84Lx7ul0B5NCCUxsmtDkq0HVBMh",
+	"6SrAW7CUY+58uq+pNtcUUf4PjEiy9sfOCDfTAwWZgdyOYS/AnzC37LwFMpQhtEFSsWWhJPnbEY1r3z35",
+	"iIO6hvZ32oXBE+0fkMizqjqKbG1kTXORz1qCPGklPwarEVxg2pWXfFAX01MrOWjbCk53seBvdIEZ+aJj",
+	"Q4FCsNgwCB2pChXzyfOOo+jVzMTvMUewRmIw4mpJkHt7bbUZqxQp1O4PHL79rZt7FU6EXDFXZs6H2LkT",
+	"652cYs6PT5+Ts0Mc5OQQ3RXNw9jp7ldbgGLf4t1B+6nflt/v5hJEtPt2jqHz4G/ZZvJFMFwWxKDPhif8",
+	"y83VO5+ASOod9HbnG+2n3yMWaHBJC44ZHdstqtQAvR5cgDJTJRWCb50xzwDXNHCQ0dLXstHyvhBptjSb",
+	"NM9m0N1OuQwgh5fWK79V49lwFYwbRLc5eBZDViy5ulwh+qxdFsrja89PuuXw//jLRf9/8f7fhv0Xn/7p",
+	"fwRDKdVqV21EBHCZ1smy/iJamPZSVOXa1dYKQ2XX5NWx9WYwoQ2/xrTPrkzTrcIZyvsrv+yWrrhM9y+Q",
+	"2UhzDfCRlMpLNft952mOUMMcXBvoi6Q01nObeTdlnMWkrsbhrE/TRreQYH4Fa6Q71NQFyC7e+tROBZeN",
+	"E45dDGesxqYjZ0UAU8cZhkHm+R6pqzSoHWXjSsHSpaBcZbBUghnEYWdtDtbFKz4geNeOifaRVtolvmLT",
+	"0c6SlYCaQADeh9lBqLhKwwyEDmwQLqZZdYCZKGg8OTzpudN0AsBd7WLdfuwWINeEy55eeSxER7VDiMa7",
+	"tig/8eBQp6VHAYHhUiBqytBVTsZvifpLDF/GZIISvMwzUVrcyv2l+Ieo6ps05NmBDrelrYS4y9dMLxcL",
+	"XlI4fyp4vruKYOgyItsm3j3E/NEWMvi97EA0k8DYPMSd1mieDYffbTxmgce6279tfn9EqhZLUQVukM9+",
+	"IcFeN/UafOokl1tezkTV7WNoUoXh3BkYsawlDLRgD720DkJpVgpEgQpTCLEe+wCCbiaqmpO4AhYxazgj",
+	"oy16FXlpY3tBSzP6nqbgHp43vs6VFDYQDSznZ35r9ndPADH9Q2QCJzbd8kTUh9SvJRxcqxrQDfycmoIo",
+	"fIS4QDyCl4iX84nId9uu6i/e4Adf3MD1nkZuKjbp0sjGueBpYGZtd/+ZiylyUUeruVpAso3d7jsJxQPR",
+	"cIBwozmYTl9PsV45cm63J34JSfNis35k+J6A62ycev7PfR19XqL9uHK0v9u8TueE7Mud2UMWBW2JXgmY",
+	"vfkg8gRwUimAWQwY5hv5+sZSL3nObEKEFT0RfAZxnY2o0bQbv7u6Hd/cXlzfQl2c7WyitXhRiAbba+RR",
+	"WItmQqzFHpWHBZYvRDmzKF1qymILswX+Lh8e6AAxJnzMtg5r+6VHy7Mv1gPZoGraA4az/1dAdId3Bp8d",
+	"1FVIsPCZywGlXCOzgvtoxG0etNsxtnn+v2IrH4TX4QIGHgLa4T4+HLmDPg1t0wZX237H7b09LYb3MDLa",
+	"GfDQrjYf9iBtKXLuQ/ZV/A6iGlFCIcnEoeQ5tb2jXqxnvwxqIjdQBbZVjLDBjokyvaJxm/mChoS3xXJb",
+	"yCCcERgdmp00D8GA9nVwLWaGy42TXrAU9kTkHUtYCFXkaCTGRUOlsWk5+mqIAJz3dqiAplMngBVwWFpm",
+	"I1PI0/vbrqFAbi+i5oUbCPkx6g9c161+gvNF03TAQ3Hzy0X/+PS52QRD/WU/4VqwufjcJIUX0+PkKD2Z",
+	"/MCfi9Mfh88O/bsXCpT79NvzkwMj3Z6fePFtgHbTGDTMdSVCOeabGEMaXvwamKGbtUwuyAu32eOvanKA",
+	"SWM//md6rFP+AeRy/y5Wzj65n5fNvL7Tu+agAexgIjtx12HX0nUGGF/Iuow54UTWEADdVdNX4AO11dIh",
+	"4MnIseyC0oBGsi4zQu2DPmyYEBWrWfE1hhXV+Gl7xKpB5Ne299oV4dvwaXU7tDA6iFQXE/xjDOhIMa14",
+	"HLEYl5zqAeOyx+e1zbb5Pr5V5FzCS7bEO75EgKAh3LHDCBra35vYwCcZuCBxOMG79D/5iek6FVsSk/66",
+	"FEtMd/Pj+Fz6nQRYKKAQMFFYanHZiw7FFIKyKgXR14AADDkZqmQTjp9awjljBXrzIB4NfrLkckaBBVS3",
+	"A5wJlYJw0XXDAoKjJiBkvLCs/TaEnVRvcB1EdZiGh/KaguILZILbLqCHnZJbzHhHw72AFHvpUhwECLCv",
+	"pdNIzL+bnVOtpCjHIlzN/nYOMVRlA2JRodHGBatZj8EgULR+Wzz9f80i9oXnHt7KEu17ICcij2ilWW+G",
+	"jHyTPQ+Zfe0IHFGH+BfwzUOyPb5JSsY/cAqGWZRmtFIAh9i66rc5uRul2TYNHGHInKupDfS2RW4CgYNb",
+	"XGEQPAei0zkTi6JaO9QiKchLzSZinkFhJq9A07LEsjzmziCw54Vga9Ex+G4E471wiQk33xaTJOtojVbc",
+	"CKfcNPXsG4O3GWTXLBf3jUG+QJawgkuXzE0qL25/ZElpAx2Zphg6sR+tZ/BVybXYGswNeruA17a5cTsQ",
+	"VLsgGqlubCcNeg1HfpQqxuraCgUA5F4uOuAhazFuH1jHZqigHd9WbQYFv4B7VxCS8CPNflXLUoo1gwQI",
+	"c4DI4NHFDXYSx0Vi0+J5zjEOrp1PuYSyyUrO2GTNOFAuq21ZZyxOl1iAQIxTUSGuauSF9lAkRQMBXMlE",
+	"nLPYlrzJ5DgpF3HkknulCJ5yXoO/bYK8YZlDApWz6IWzpWwcqkxWz0+C+/sQQLL9Iwc3wqJCbY1b8Xib",
+	"UlLTMXNm3VOGqrm+0xGDiLpz9kbwNGKX1j15S6JeN2rdIQGN+yo+Dw59hJzMcosNtSYsqoK49gyAZ1SN",
+	"CS+WXK3wPoFEQVUixBnl/9RVi/ZEaNyPLFzoZpfVFBKXAKuBlctc7B2ltVeU527JH18/R1OI82GDHmcE",
+	"0OBiPDBUNOqpOndvJ5F5JgzS8w5a9wdcigdr8w+BaPs2qJq1bSxYzKA7/tbd6JuBuE4IsJzVEu9hGGz+",
+	"VdLtfgvq5/DpSwAl3j+909pIvhqfdwsmL1Ur7YhRJ7XeFj89HBmXmh/PuZ7vyxlbVGFH2GrMQ1YN5ILa",
+	"Je/Ak/6OisTHGitRhCFPk5zrrsgVLGkMQQVnEPi5jlgpfqXqLzYDI8Iq62O+rOb23w78PmILAGinaj0H",
+	"qDK7fWnERV15rmg/PxPOeEP47jxjvzPg0ncxXe4Sgb1k7w3jJTElAOuSYkWCAJgUiUXBTyQfOAwvED/x",
+	"LVtxqvs9VEEt5ieBuiH2EoWt+0GUeNQg9BLhi1LKved53rBg0tBrZgqBt7ZkZ0RB5p0sch+LLqZ1Talc",
+	"EsJ94/jIlAvlCuIzMzuFhpQVJ4MsHaD4DE5ajf1tqzCdO8HFxc9RmVAu12i4FbnGRYYTlyB87pn/HZbD",
+	"g69xRNYR6WCyajHOVoWKG6Jz3ATBcg51KHkPhU8IOdPt3LktpmGLGWBF6pWz70KLLaA6rPQL1bUd00u4",
+	"xa3DmMBcJXc0cr2R7GjrYpbMLwqBQX+QPYDjB40K2+8yd2MV6EaSmbe+e3lzox4N1uUuhIG/EOB0WWbV",
+	"+sYcaTJsC16GpPELGnhdUhzL7RE2Tl0chOB87wREiwKzAP0d23WjmFdVAdkaWAjixhZ160oi+dynN/sU",
+	"Nw/yl674oogji/LzSPvV4Qx9YOpNZK2sEXoFIaIzWxCPh5NhoVghphDLZptRQkVNs8JYJ6weheunf/+s",
+	"nhUvsj+LdY0d+2exDi1l12oF++RFhuLbRh806JsOmNqLDX8nFjhNStxGv7heRLXkBTOCJysVlsezhfFW",
+	"QhQ7l8Zi4hMy7ZYB79psD12f/JP0wN9z3t5r5/TlOoCxi3Uf3Sz5QtAsO2fk5uOGuzGlL5ChPA2AMF0i",
+	"BoqTHQHzyfqQNXu8mqtGGHCmI49LATunxOtGuPMTNAbxkfQrvtsKLw00rAG7dqVhkVlSdZ9qXqrlbA4R",
+	"ingvwoGCi3Ek0Quu1aIRvTiSI/mHP7zn1VwP/vAHhhkeUNcVEwu0LRFcA4gCHE0pptlnFj+dLiXax57e",
+	"H8WRe88v2sJHsioR6Bzrwg7Yvy6xGypfuR+AGA71shSpkFXGcxjwDZ44TTU/vXNnLyHcfRbjcSPMLz2S",
+	"8QXhoUGk5hn7CRgZzcHcnqlCZylciwP2HkOWbGnXrLT8Egon3QkJGSLhRhFLpYRKrA1IKo3VbCYCappW",
+	"6rymJPiBisbPQZiRA/aydfDxKJuDD0NuLkImRzJuH19cAKiDedC52sE9ABARAONG0hb9rt9EwAGsoIv1",
+	"rsFxQFsKSoxHfg60XTOOWaBUgw0Dt1EOiFhspG/zf1vL1vxTz4iz2BLDWRqfjyS+Cy3mWrVJQ0/60Ggf",
+	"3hqwizzHoisRFVjH6kASkO7EIiKMDV0BVG0qypGMXXmeeMDeK/jpHovPAVnDOS1FAdIjWK9IuCAoSSmY",
+	"+JyIAmUPCRj6gGVLazmSNisP8vjLJdTS0lQG257VE8SOKnJuZgisZlpXJ61veiprTcdO32naiduSJ4bY",
+	"//AHWBR7Izt2/bn5yDBoSREFpdCFklqcQy0vksaRks1szYFrthi1m1Mli6uSJ6LgpZCYu4eIUylTEqNQ",
+	"8iwREtVSYuZvX98SmGGNpqkKIRFCZKDK2VP66OkiQxNBVoGyZyROkulUadS3e1Ei6GXvaDAcDMHsVQjJ",
+	"i6x31ns2GA4odm0OAtXTMaKB8vypqwD3Jeo95UUBvwdTXa7MPsvKELmtzOwqEWI9WcS54xYVmQHTGLC6",
+	"HPeyRHAkG6yPYfpYRb2u6V7bJ0m6Z7wozOvF0twFohQDdumXtvfpVM+hoHqlSIKmOCiAO82UfJ32znpG",
+	"h70wUzVLYvl4p8mnfuWpczO9TiH4yRIOLNrxcGjDpAnkul0XGQL4QFPdaRUqClC04TIPIimiO80lb6GQ",
+	"gvikZrW4Bx3oIKgr5bYNQM9mZtI9WIlPX+z+P/0tKRdfcPtzUXW4AerWoaaG64I2sEUNj7QZVMSyKVVv",
+	"w4i2a8LExJIVDfDrpfZKtm9s4EsY2UVRHLyDF0WB/pB/qL0O7XNrQ5tokG69pVq1COFnVc5E5RMA+Ws4",
+	"LFdr16MeBSaFcW+lK9+82TVsdVadd6CWL3gqrACG+WxmGjMlQPMnOiGsDsRMJzOH01WpyDC7AEMLCQYN",
+	"YTlGEFuIBsw0oiBBkwnES2K3rZfKTqIbSUd1RSnIPOXpYyApaa+usyqruQ0aO/PUbMKBCXCe98vqa6j2",
+	"E9qxhK5+olivb0WBNoj1S9NWRmgTvzftE49zFpQAmf8puxcNLkfXRO1RIxDwTmYHNTP7xKbApBmE871g",
+	"kCVKApzv+DhjiPYHwhWdEw/jNm728D+TcvHH//u//89oORweP6eH4yw1z2KQpMxdxxYCyzdPm8duJKEx",
+	"DREqhr5RvDOi0kpBWShwpmlzB/KcgSZXrq2XHA6L0VPhtLka96zJydFLLpl3ADWy7JGc8xR92fUV7T40",
+	"J9S/D1xRemrF6IaWBVDNVS/M7k6IQjtWELGlzIWGCF6AxB3TJ7ENe86CB+vSrM5r2svvc0qgi7/TObnE",
+	"ErKhs1L/tHk8WpVpJ2LGZa3b+psGsRzeOQF1yB6UZlDMwcKhuQ1ANqvBMNgt8tItcltQartsBLX8gwpv",
+	"9SC3yXD+qjb37qJxdTfjeOz++AuxsUtPf8vSL0+LUk1EN197XRGsVR337KUw0aXbNCpDi16ZFSuhg80f",
+	"8vHBs3JOAiA6AsgXIRlPF5nMdIV1B+ZGrZoqgvYGjAie3meJiIP3pum5nvPBe19/ajY/+kekld10YiUu",
+	"DVsTJ7zgkyzPqkzouE1C+q6N1kZIL6B6FaWqbFEawCJPocY0xSAeTGb3ruBCmNTe8juSqzx8lQUv7zRU",
+	"qUcfmIdVwhmWfWEWs6TOURQOPuCRprLkiHPgQjeBSLWVHdFrLEeySX0Q75oiNLvgqQ3WyWRNhewaLB5w",
+	"LjaOSgeN4kL8N53uTadvwVUmN2h1g0onAIj5laSqPWiKbjQPn8gwKnOutJBRLfnYXFI2zfJcoHXztvYx",
+	"AlKTvkP/fpNG/iS8K8whZfwXpBI3tw5q0fXvPj38olZNddIZiQics3PDwbqFKAqbvYGluDbJ+sgJj69/",
+	"vmQ/PHvx/EkTROGMjFQV1UwBzREk0jSyMN+gzFIJC58wIrSZ2wZywe/Rz2L4zFoPWOwvMYymD6P5J7Pc",
+	"CPzF74QE3GPI+4OodYJ6AGwosEaD5fMWohH1Mgepe274K/A+XYXxOgkNPGJFltzlma7Q1O0hPzBEfqhv",
+	"d8TVAEcGMNSRbKaRo0rtQ3qzk+PjRoHvVguN4AmMkmm8PsvMiq1FNZJwoNg8k2nJZSLOGuNBK73C9Ot4",
+	"hTnxOgbUnZqrOMwVHF60OSr2+HT47MmAAWwAQaSNJIZTuCqq1qORK42KFGk1A9YGVgPbwdS3oaCkQ7Ew",
+	"K0f+oXvkAwRn/EOwiW+vRDUhT35vLepg9kR4Smvy77WNEJdYqWX+YK5lrqnabtSnaO6wFAWpDVR8H7Qn",
+	"lHcqgWC1LmkNQ/3B20NiE5Zna5LpimOMsvM15mo2klzXYSU7JCC48cDbGj9NykW/ngb6qiTjecbrhBb0",
+	"mW2act1nlxBE+j2Iru7j76S+v/QicEIk1/p9pznXt7eqDRvXJok1nDz4x9/sXxQ7oviymvety65TQrp1",
+	"ojx67x4rmYgnEROfLX1gAEEqImStupX+gkSrrUPSufPgGs1kpfBy4UVhK9zhAMdU+/OPRz53d3JaXVWL",
+	"aQ5Fw6NG8/VVbVodydoTW2Mp1n95cybvoR0FfmbU406bt3l/DloM3UcAzgYO7T+9umW+WBpHbFICn7F3",
+	"Fw6EAkzoUXM0uQL1YyQv2DS3ddLJskNKEhR7tNE8iVJ3GSCG5qlNkNSiasVIoMnSQumbHVJ4bTrQOrzq",
+	"i2Vlr72RDFjziJmAoGSf15ZA8Pp4kK2WalKs8UQ/1HIWSSC2AJ8vYYR4yS+4SWC7urSUfOitiV+rVOxz",
+	"Zdoyc9X+b9s0lgPefukdwS75PdSYew/bek+B38+Gx7u/+Iknd7fqdi7QRF/H5fXO/vKp4XgEonOHL3yw",
+	"K9VhW2yyHwf72GGK90kWuATlKUOqdkYBKrZj0PFnytUQADMjZ9YZjX4dPpL0/iPN4qmoknlMpE4iW1bh",
+	"NcvvyP7A8xzevjNiAZxGuArtWPzSkJWQVLUBxVtwTI3kx4AF9jHqFE+gD2u1xXBaFCUStPOeQcnSlm8h",
+	"JoYAh8RlkDoWYKR+LJ7HZuAtt0wBhl9nvAI/EWQI8ZeywsB5bRcjk0YmJ+H3Qq4tYCU4SibrkbTxGpFl",
+	"L26ikXOXEM9xcRx+HVZgpoLLyk6XrifMj4ydEkFzhL1AHgitkw8QAmMxegzgNIVGtAiXemkDa1dzhStT",
+	"NTfSonaa32vEzrAHwmc+N4Qr2hJmwifOvpKJmp+U+M33lEm8gYa8z3iVKBczZmmhF1FMIgzoRlT9S6Cl",
+	"ru7o5ac/4ef08pcvTSkHatq6K1XO2s4JYi87mIgNLOvmILeA5YASVV1j0kzPMjB04NmWIip9C8fDcg77",
+	"6cDBpw4gVALu5ynIa5r4ESm4NYrnnOsIQrrwO9D9Y2I1cLzIkuDnBTjkcZAK7KdFmd3zZP3S9Sxq/cD1",
+	"hpuoBuwKTtZdBqejFObuvpNqlYt0Rlq0X1IdOVodypppL5q5mmdlyijgyLOK4colfmDOOYAjQ8HnNQT5",
+	"IWLLKkvEliNkw/i+kzZAvdii/L+vJtDo3AjTYXsq/dC4dX8LxKX/5dOX1mXMK08QXms2EQkVnfSQSe0h",
+	"eo80RMfIrzzet4Wqu42lF3nuqoTrZtGiAbsJB2aFvXqNEvGu34MFt6kzYHxfK2douNs8ffVStkK25got",
+	"BZgIvJpzn8G9a9aB/xJ1sLRGqE5W2Rs+fn91cxvX0LiY9qYjONXo2g/HzbLHfqh7FI5zjzfi0OMnRrDx",
+	"ejLq/52wUQqcTTGGRxkORKDHqF1QCCwIEsiCMOnl+PNn+/XRqfvULBiEVYKRMwIRC0aGMkspxEimYGS9",
+	"cPXfm5zHY1kYRNSYLkRQ43caPlT3ogThD5zaJPNc01WgXeC3dWUO0CJrw5hpWE5xsald3pkgV1WAH16k",
+	"aYjWvhNfDHV1kL3k6LsO5ZKy13YcMifMUsZHy7/AMSyiVhzw7Am8DLpPXzd/BNfSrnBJNzp0is8UFhpz",
+	"hJirmY1cssTXFfXYQRGH8Ur74fd2CAUHu2sHrTmltXe3Is8ZSvj4ni+xbGecYc/QJVmsVn45kAGLheST",
+	"3GhahsxjjLp3ai2avcCRDqGZsrG3QE92XObqBb9IZWtiGG48ze4FBGwxVY5k7TA5GhqtBmISm21CbQAc",
+	"UsNzcSeKaos+grP7PtTy+zCfv4uP4EEUuyVOEbfB39OHc5mn2mXVdcgCqmTHJ1BFsmYk6JHCW98xnKkq",
+	"F6ATwzUFKsIt+abMnXzAvbVBeNfKHBF/ajc2+e4/D5M69LapI5Q7AvHqL/x3H04KFaF9dQV3aRZX6wLz",
+	"hmL77cB8hfZza2mxKeN15nOuZudgdQGlDnb/kWZxlsabe30rwtL7N97r4++y112bSwcnYnwCOYPKlu9r",
+	"be0NZKw1ttZKnHCFgTRNDPuAne7WuGwNq7yyNrlmEasFFNpnb+3Bh1eETI20XIr6wng2hAtotzL2lUpY",
+	"1F0oCliLWzhAPlCAd14DWjybHE2Pkh9E/8WQn/RPps95/0d++qz/nJ/y59Ph9FlydGTTZP+6FFAXjxKr",
+	"bMNUkXkvyrCwN8ExO15qjasgMDaGizX7XPp7cFj00eGkaqtebh+cZdkOU8cDwd82rhr8+uCB1dB+G+YB",
+	"qjetFeCi+aM5HYbHkWeLrLk+FFCDnyz452yxXNQgsfjXURTAwwsJ4bEUn6vYGvwIjWSKwmO9Um9vX3cs",
+	"E0SyNobXLIm1o3za73aHddkiriTOui1X1/qHpaTI3FHOmnMI73LaEDGwjfC3BgM+lLv4H/+eUsGOm6K1",
+	"oFfSu0OMcODwHTDdFEt4HrakTyEhKd1u2QZzBnSGwCUdJg7DgEGMq22DEGFpjsI5GlQAJoBLscLws4Zm",
+	"1lRJ0N6UocMFpeCASAiD/85b/48sJDjBAGTmHbvf8HVt33EjxjcYWkU11sj7jZn1c7Wqs+EbPj1z8aIw",
+	"b/OKHAwCZGE79yV4Uee8Ttnlydzs/0iSg8S6RiF5PqSPkl8dJ7WvEvm5v1qt+maW/WWZC5koKjJygI8L",
+	"vcYH6JEHudKffVNXug9xZgM0yCNkfbv15nZ4w9S9KG2plqAY6cUHsckaotdsjFvkjCFeQXxCK1rTj0Az",
+	"iI0IMEM8mROVWEoEwGWjhEYORYFCRUgmLQGJuBxJQHmCdEyQFfD7rKQK7OZPlfI1lNcFf7jDnnDBbLyu",
+	"hsuWhVms42E0HA4ZJzEoMhKIc/iSNpsojd7ekQQGCUkCa6azv9WTMGoQavUY1kPyDPI5zLuzRmnOilIl",
+	"4BI0Kri2wB6ILxE4DH8S1ZXdpu/p47V9BJjYLxjbgJkPG54J1A/xvqrjdxogWpuxja47JMRS8HRt48y0",
+	"w4DZN9TsAvOHyJtFxtK4bsdGhFG0lPcDBWltrHqNQ/PfIUK/f4iQVyTz0CihDeLZFSjUIJ1zFudqlsnx",
+	"XOkqdmVHOdNcphP1GdHC3q7ZS7UIWrRadPPf0R3fOLqjXt+u/V/LZLsgRNBDrqAqXgXgD7TI+hyhmRtV",
+	"c21tj8ivvMxubcS3HxrtYhGdTZQCsGtoJMi1MEriikPN0l84QOfZZuCmsQPFbDzIc8CIV/gVh3ruSe6I",
+	"BTMG0wFAGCBEFbBnopQGqoH59WT4InTp3JhVPJTXvSzX10u5DzN6X4qp2Ittva5RgAGx7NMDzpKZzLZT",
+	"tJ11ma9fKgm87ngfXmc++FeERGx7FKXFRLJbCxnQcHN6+Dh+oj1B/VO8d03ysEE1xT8FkKpuun+phAt1",
+	"s1Y14ULiIHq3TtXFAXlO+DMIadQIU7dCyTMVPLWijBdztIIXvbhlrFE2kqtaBkuXgANQlArgrtAAmgDA",
+	"HOR0u2Y5ZGxSzk9WnQNop8tTyDSb83KRgyzlp25h4o0tgRGiblis78hSsSJfKHofCKkpQPE7UevZmTbL",
+	"wx5PCejwyZY9/w3D0750ikUxirVo2CfgVQJQ8etjoVKfOVE9mIv4II6AJZ7h0+9qgGmUJezQwuv6d5QP",
+	"2pZjITbeWjnqM7q5AXV4zSbTxMyUh6zSnlhD/81kH8RkqfzIHqfp6cSGAHTkVkFsDzWdafbrEuIia/Zp",
+	"kzostgxiXWSSxZh7qWNXulyVGG0sqzMYIRSjs227VESbMwm+w2w2n6hlCUFLRhLO1QxwE1HDhjgqrF1j",
+	"1VbDyI0ODThwRlfuuu9/gnn/gxHvd4ohgLn+nTK8qG8oeBngVei58wiMuHIE1hQS3iAJZmULTlHFQu/w",
+	"/B4DvfBLMtrxGsJftXIHO04oyt1Hw+GwRgPdeVRrs87OYKprSG7UTYHKQkForyqQ9staJ1xa6H4m1Qql",
+	"GoqXbmJn2+QSgqeBVDVMBUVTPi8KHY0kwDPDPWuOKuY45Lmr/VOb0bA6DIV21bVyrFmMwrwh+lOxNCNU",
+	"cKgxN2BXUrA8s6XPwG4Gr0MWeTSSGIKE+emEmmMTI2xFKZKcKrVM5iI9N5oXDNta8msQdma9sgu1MEoF",
+	"WI6rzMyK0qAReTGUFDqS5ObGmTmQN8K0qktlV0oZNV8xwIw1tJ4sq32NZpAAW7uXDw4xgJpfv1OMcLsg",
+	"WeCoeXlwRtRuHSj4zleUO8O2W6fnqYvz3nKMXjVzBUSdxEdfO4kK85bqep34ADVlbROD5IzwzxZRDW3v",
+	"U7/XciMNeSQhDxmMuBYWHuX+O7EGR/a6tt96t78lX0i0R1U653X5WGe49kFgOs7EYCS35TmfE1BgXFDt",
+	"Avv5MGKe+oPTz8rASbL5VQ33CYHpIjgSlDUcyQNOAdXV+vozEHSU1zRAcbINBzlPeaMWaEesAxRabV/B",
+	"+4YYvIKvv3xvsBIzy+4Dir9EEI7u4ugzzYgSggfWUb4oKnINmksncfvVcYZdmZOvCPwJhvN8tDg5XwGW",
+	"Fg47ARLHO70mDkpR6SAKrBO15/YY6bMrhAgP3pZ4l1b1iW8Q9dKqZNm9JHcZckxXh6kelWGgHaNpFs/a",
+	"08jrlTnbFmwF+i/BkWRUYg1so7wZcYWP+j92hVXh7+2gqu3VmzcKfGzbUCx9X9drRZaJmk8qdpQ7CnIh",
+	"l9zfNeSjhw4ZJNBmzdbauFCPczh9nhxPT0X/2Q/JUf+Enx71f5wORf9H/oyfnk6PJj+kXctdl1v7BhFs",
+	"znVr70Ywj4Pl2IqgJDk3hn8yPO6MsmtWlPzWJOHW18OUxpoj9eheTI+To/Rk8gN/Lk5/HD479O+OiQWq",
+	"1O1nsXJV0v7LBMP9erF+lw0/v70Zrt8e/evq6lb97e1LtXr7s/pPGCRXFzDbPzquCcaJB74zPI4uW/9O",
+	"fwqV4raH7BvBFi5urNdUF8y00uCAIe6Kb+C1YoAtRQVS5jSz2iWcd0o7AXuCl42SZuk5RfKvqLLdSPIc",
+	"/PVYeAt8WoTLacTmx3V5rqhVqurJgDWNBtMmSjJWu7D69djVY/BwV9CBhXIiwSOwOC3X43IpY4wty9cY",
+	"5YGBSNA+4Ts3XBokqxtFH1qd8lyLCBVQwr9s5P7VlZfMkQAruj0TI4mQphYzzGohbmEJYxJwCrBfq1gg",
+	"dhtkObNLIwFOp1BYmCoIAoJE2p32d20oxslt38NSBj38jCHBv7OhzHSdifSjNdcHfNO2FB6HUl6+PhnQ",
+	"k2/LtY9s6iVaGWIssVr99hO6K2QViwoeLEGbr753kKpfu7TDRbLCkogbEare3WqBChOqD1WHqtZFWXct",
+	"4NNSaJXfix2cjrrNZIuLQAUV4mSDus5hs9SyBxRaB7hmKWpC5w3vp+FlNSasWblcVEKPpHnkwQrhcCg2",
+	"jWvmStlB2ZKqXMdnUHcKGIX1P6I6b0/7XEDYrNd5DsnU4JZdYAWTFHz80iku1cBW4XN1B9Ek4YHGndcO",
+	"xFQUFjWFkgn1gH2cK8S68nXOMD+BnfkWZPw9WJFW+bKOtP39OBHVCt1yaiivj8yZG4G9VZULv36ikQ8Q",
+	"7cO7oX26cBhc+52nrXLDBSFn481Tk7IvEYA7oasgZ4QYPG0YMx+5f8AuajhAat8sxkgq6fnGVhaNDa5U",
+	"H8aX1AvXnKuju7ewMZItacNLQqxtfzATs/bbr9N/YB6+lQ4j2MZMzoIbGboQLf3C6lT1xRgkvDbMiFcm",
+	"8i+fjPZg62/iX60Kj82HG9Akory3i92c3U9insmU3SwLqAr3SLMZr8QKon1L9IBoxJFzNbIaFfs6bJfU",
+	"CFgOjFJRFERZWPavbgs2lRajK0J6M1TNDAp1ZNJ3MExtcywf24cpqpPGIYccb6Y5RuEGAEOpfR/MMaBX",
+	"blT5wWJaSP66UU+rBjMK1GeqO4QKKZs9ebFs1rFXf4PBIMH9oMyihuZCkJUe8BiHw0mtWdlwcwxq1QoD",
+	"x/BlgnJralFk8EA8X5IHvW1zkdGBnathWSZrlzltMVLUtOELJYETpYzai4iojKW6E8HBbap49dCaKSGb",
+	"43tVcg3x15umZp9YQdqyKGwHDsEapzc7N0JcrnjKJjw38ktJTtJlYRrRWIyOWvkFUUe/fPry/wcAAP//",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

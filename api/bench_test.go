@@ -119,6 +119,10 @@ func (s *stubHandler) ResendNotification(ctx context.Context, r ResendNotificati
 	return ResendNotification202JSONResponse{Id: r.Id, Body: json.RawMessage(`{}`)}, s.saw(ctx, nil, r.Id)
 }
 
+func (s *stubHandler) RetryWrites(ctx context.Context, r RetryWritesRequestObject) (RetryWritesResponseObject, error) {
+	return RetryWrites200JSONResponse{Connections: []FailedWrites{}}, s.saw(ctx, nil, *r.Body)
+}
+
 func (s *stubHandler) EraseWorkspace(ctx context.Context, r EraseWorkspaceRequestObject) (EraseWorkspaceResponseObject, error) {
 	return EraseWorkspace200JSONResponse{Ok: true}, s.saw(ctx, nil, r.Id)
 }

@@ -23,6 +23,7 @@ type Config struct {
 	Origin   string // where browsers reach it, as far as that is known; empty: a request says by itself
 	Log      zerolog.Logger
 	Now      func() time.Time // nil: time.Now
+	Slice    time.Duration    // how long one request retries what failed before the page shows how far it is; 0: two seconds
 }
 
 // Console is all pages.
@@ -39,6 +40,9 @@ type Console struct {
 func New(cfg Config) (http.Handler, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
+	}
+	if cfg.Slice == 0 {
+		cfg.Slice = 2 * time.Second
 	}
 	c := &Console{cfg: cfg, handlers: cfg.Handlers, attempts: newAttempts(cfg.Now), log: cfg.Log}
 	var err error

@@ -60,8 +60,9 @@ type desk struct {
 	hubURL    string
 	orgURL    string
 	oplog     *sim.OpLog
-	tls       bool   // the console is told that browsers come over TLS
-	log, seen record // what the service logged, and what it answered
+	tls       bool          // the console is told that browsers come over TLS
+	slice     time.Duration // how long one request retries; 0: as usual
+	log, seen record        // what the service logged, and what it answered
 
 	mu  sync.Mutex
 	now func() time.Time
@@ -174,7 +175,7 @@ func (d *desk) service() http.Handler {
 	must(err)
 	router, err := api.NewRouter(api.Config{Handler: h, Auth: &api.Credentials{Keys: d.operators.Keys, Tokens: d.operators.Tokens}, Members: d.store, Log: log})
 	must(err)
-	d.pages, err = console.New(console.Config{Handlers: h, NoTLS: !d.tls, Origin: d.url, Log: log, Now: d.clock})
+	d.pages, err = console.New(console.Config{Handlers: h, NoTLS: !d.tls, Origin: d.url, Log: log, Now: d.clock, Slice: d.slice})
 	must(err)
 	pages := api.WithBrowser(d.pages)
 	mux := http.NewServeMux()

@@ -10,9 +10,6 @@ import (
 	"github.com/go-chi/chi/v5"
 )
 
-// retrySlice is how long one request retries; the page then goes on by another, and shows how far it is.
-const retrySlice = 2 * time.Second
-
 func (c *Console) retryRoutes(r chi.Router) {
 	r.Get(Base+"/writes/retry", c.previewRetry)
 	r.Post(Base+"/writes/retry", c.retryAll)
@@ -50,7 +47,7 @@ func (c *Console) retryAll(w http.ResponseWriter, r *http.Request) {
 	}
 	before, _ := strconv.Atoi(r.PostFormValue("taken")) // only for the bar
 	total, _ := strconv.Atoi(r.PostFormValue("total"))
-	taken, done, err := c.handlers.RetryFailed(r.Context(), q, retrySlice)
+	taken, done, err := c.handlers.RetryFailed(r.Context(), q, c.cfg.Slice)
 	if err != nil {
 		c.unavailable(w, r, err)
 		return

@@ -156,6 +156,38 @@ func TestAllThatFailedForOneReasonIsRetriedAfterALookAtWhatItWouldBe(t *testing.
 	v.get("/console/writes/retry").shows(http.StatusOK, "not retried: reconnect it first").showsNot(">Retry 1<")
 }
 
+func TestWhatFailedForWhateverReasonEverywhereIsNotRetriedByOneWord(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	v := d.operator()
+	v.connect(hubSpot)
+	failed := d.settled("ada@example.com", store.Failed, "property_missing")
+	v.get("/console/writes/retry").shows(http.StatusOK, "Choose an account here", "/console/writes/retry?connection="+d.connection(hubSpot).ID.String(), "only these").showsNot(`class="primary"`)
+	v.post("/console/writes/retry", nil).shows(http.StatusBadRequest, "Name a workspace, a connection or an error code")
+	if w, err := d.store.Write(t.Context(), d.workspace, failed.ID); err != nil || w.Status != store.Failed {
+		t.Errorf("it is %s, %v", w.Status, err)
+	}
+}
+
+func TestARetryThatTakesLongerThanARequestShowsHowFarItIsAndGoesOn(t *testing.T) {
+	t.Parallel()
+	d := open(t, func(d *desk) { d.slice = time.Nanosecond })
+	v := d.operator()
+	v.connect(hubSpot)
+	for n := range 3 {
+		d.settled(fmt.Sprintf("a%d@example.com", n), store.Failed, "property_missing")
+	}
+	form := url.Values{"code": {"property_missing"}, "total": {"6"}, "taken": {"3"}, "until": {time.Now().Add(time.Second).Format(time.RFC3339Nano)}}
+	page := v.post("/console/writes/retry", form).shows(http.StatusOK, "Under way", "6 of 6", `<progress max="6" value="6">`, "data-continue", "Go on").showsNot("are due again")
+	for _, field := range []string{`name="taken" value="6"`, `name="total" value="6"`, `name="code" value="property_missing"`, `name="until"`} {
+		if !strings.Contains(page.body, field) {
+			t.Errorf("the form that goes on does not have %s", field)
+		}
+	}
+	form.Set("taken", "6")
+	v.post("/console/writes/retry", form).shows(http.StatusOK, "6 writes are due again").showsNot("Under way")
+}
+
 func TestTheWritesArePagesForEverybodyOnEveryScreen(t *testing.T) {
 	t.Parallel()
 	d := open(t)
@@ -167,7 +199,7 @@ func TestTheWritesArePagesForEverybodyOnEveryScreen(t *testing.T) {
 	b.signIn(operatorKey)
 	for _, s := range screens() {
 		b.look(s)
-		for path, picture := range map[string]string{"/console/writes": "writes", writePath(failed): "write", writePath(doubt): "review", "/console/writes/retry": "retry", "/console/writes?q=nobody": ""} {
+		for path, picture := range map[string]string{"/console/writes": "writes", writePath(failed): "write", writePath(doubt): "review", "/console/writes/retry?code=property_missing": "retry", "/console/writes?q=nobody": ""} {
 			b.open(path, 0)
 			t.Logf("%s: %s: %.0f bytes, first contentful paint after %.0f ms", s, path, b.weight(), b.firstPaint())
 			if picture != "" && s == screens()[2] {

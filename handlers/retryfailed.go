@@ -11,8 +11,9 @@ import (
 )
 
 const (
-	failedMost    = 9999 // how far failed writes are counted, for each connection
-	retriedAtOnce = 500  // in one transaction
+	failedMost    = 9999            // how far failed writes are counted, for each connection
+	retriedAtOnce = 500             // in one transaction
+	retryWithin   = 5 * time.Second // by one request of the API
 )
 
 // FailedQuery says which failed writes are meant. Empty fields do not narrow.
@@ -27,6 +28,7 @@ type FailedGroup struct {
 	CRMName, AccountName      string
 	Count                     Count
 	Waits                     bool // its connection is not connected: nothing of it is retried
+	CRM                       string
 }
 
 // FailedWrites is what a retry of all would take.
@@ -36,16 +38,19 @@ type FailedWrites struct {
 	Until  time.Time
 }
 
+// Narrow says whether it means less than everything that failed in every workspace, which nobody retries by one word.
+func (q FailedQuery) Narrow() bool { return q.Workspace != "" || q.Connection != "" || q.Code != "" }
+
 // CountFailed says what RetryFailed would take. It is for operators alone.
 func (h *Handlers) CountFailed(ctx context.Context, q FailedQuery) (FailedWrites, error) {
-	f, err := h.failedFilter(q)
+	f, err := h.failedFilter(ctx, q)
 	if err != nil {
 		return FailedWrites{}, err
 	}
 	counts, err := h.store.CountFailed(ctx, f, failedMost)
 	out := FailedWrites{Until: f.Until}
 	for _, c := range counts {
-		g := FailedGroup{ConnectionID: c.ConnectionID, WorkspaceID: c.WorkspaceID, CRMName: title(c.CRM), AccountName: c.AccountName,
+		g := FailedGroup{ConnectionID: c.ConnectionID, WorkspaceID: c.WorkspaceID, CRM: c.CRM, CRMName: title(c.CRM), AccountName: c.AccountName,
 			Count: Count{N: min(c.Count, failedMost), More: c.Count > failedMost}, Waits: c.Status != store.ConnectionConnected}
 		out.Groups = append(out.Groups, g)
 		if !g.Waits {
@@ -58,7 +63,11 @@ func (h *Handlers) CountFailed(ctx context.Context, q FailedQuery) (FailedWrites
 // RetryFailed makes failed writes due again for as long as within, and says how many. done: nothing is left that can be retried. It may be broken off
 // and called again: what was taken is not taken twice.
 func (h *Handlers) RetryFailed(ctx context.Context, q FailedQuery, within time.Duration) (taken int, done bool, err error) {
-	f, err := h.failedFilter(q)
+	if !q.Narrow() {
+		return 0, false, fail(api.CodeValidationFailed, "This would retry what failed in every workspace, for whatever reason. Name a workspace, a connection or an error code.",
+			map[string]any{"field": "error_code", "reason": "is required where neither workspace_id nor connection_id is given"})
+	}
+	f, err := h.failedFilter(ctx, q)
 	if err != nil {
 		return 0, false, err
 	}
@@ -76,12 +85,8 @@ func (h *Handlers) RetryFailed(ctx context.Context, q FailedQuery, within time.D
 	}
 }
 
-func (h *Handlers) failedFilter(q FailedQuery) (store.FailedFilter, error) {
-	f := store.FailedFilter{ErrorCode: q.Code, Until: q.Until}
-	if f.Until.IsZero() {
-		f.Until = h.cfg.Now()
-	}
-	var err error
+func (h *Handlers) failedFilter(ctx context.Context, q FailedQuery) (f store.FailedFilter, err error) {
+	f = store.FailedFilter{ErrorCode: q.Code, Until: q.Until}
 	if f.WorkspaceID, err = givenID("workspace", q.Workspace); err != nil {
 		return f, err
 	}
@@ -89,7 +94,44 @@ func (h *Handlers) failedFilter(q FailedQuery) (store.FailedFilter, error) {
 		return f, err
 	}
 	if q.Code == store.DependencyFailed {
-		return f, fail(api.CodeValidationFailed, "What failed because its contact did follows its contact: retry the contacts.", map[string]any{"field": "code", "reason": "follows the contact"})
+		return f, fail(api.CodeValidationFailed, "What failed because its contact did follows its contact: retry the contacts.", map[string]any{"field": "error_code", "reason": "follows the contact"})
 	}
-	return f, nil
+	if f.Until.IsZero() {
+		f.Until, err = h.store.Clock(ctx)
+	}
+	return f, err
+}
+
+// RetryWrites counts or retries, over the API, what failed for one reason.
+func (h *Handlers) RetryWrites(ctx context.Context, r api.RetryWritesRequestObject) (api.RetryWritesResponseObject, error) {
+	q := FailedQuery{Workspace: idText(r.Body.WorkspaceId), Connection: idText(r.Body.ConnectionId), Code: text(r.Body.ErrorCode)}
+	var err error
+	if r.Body.Until != nil {
+		q.Until = *r.Body.Until
+	} else if q.Until, err = h.store.Clock(ctx); err != nil {
+		return nil, err
+	}
+	out := api.RetryWrites200JSONResponse{Connections: []api.FailedWrites{}}
+	if r.Body.DryRun == nil || !*r.Body.DryRun {
+		if out.Retried, out.Done, err = h.RetryFailed(ctx, q, retryWithin); err != nil {
+			return nil, err
+		}
+	}
+	left, err := h.CountFailed(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	out.Until, out.Left, out.More = left.Until, left.Ready.N, left.Ready.More
+	for _, g := range left.Groups {
+		out.Connections = append(out.Connections, api.FailedWrites{ConnectionId: g.ConnectionID, WorkspaceId: g.WorkspaceID, Crm: api.Crm(g.CRM), AccountName: filled(g.AccountName),
+			Count: g.Count.N, More: g.Count.More, Connected: !g.Waits})
+	}
+	return out, nil
+}
+
+func idText(id *uuid.UUID) string {
+	if id == nil {
+		return ""
+	}
+	return id.String()
 }

@@ -83,6 +83,7 @@ func attempts(theirs, own, connection, write, sync string) map[string][]attempt 
 		"getSync":                    {{"GET", "/sync/" + sync, nil, http.StatusNotFound}},
 		"listWrites":                 {{"GET", "/writes" + in + theirs, nil, http.StatusForbidden}},
 		"getWrite":                   {{"GET", "/writes/" + write, nil, http.StatusNotFound}},
+		"retryWrites":                {{"POST", "/writes/retry", fields{"workspace_id": theirs}, http.StatusForbidden}},
 		"retryWrite":                 {{"POST", "/writes/" + write + "/retry", nil, http.StatusNotFound}},
 		"resolveWrite":               {{"POST", "/writes/" + write + "/resolve", fields{"how": "cancel"}, http.StatusNotFound}},
 		"hubspotOAuthCallback":       nil, "salesforceOAuthCallback": nil, "oAuthConfirm": nil, "hubspotWebhooks": nil,

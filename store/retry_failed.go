@@ -11,12 +11,12 @@ import (
 )
 
 // FailedFilter says which failed writes are meant. Empty fields do not narrow. What failed only because its contact did is never meant: it
-// follows its contact.
+// follows its contact. Nor is what could only fail again because its contact is failed or cancelled still.
 type FailedFilter struct {
 	WorkspaceID  uuid.UUID
 	ConnectionID uuid.UUID
 	ErrorCode    string
-	Until        time.Time // failed by then: what fails again is not taken twice
+	Until        time.Time // failed by then, by the database's clock: what fails again is not taken twice. See Store.Clock
 }
 
 func (f FailedFilter) args() pgx.NamedArgs {
@@ -26,7 +26,8 @@ func (f FailedFilter) args() pgx.NamedArgs {
 const (
 	meantConnections = `(@connection::uuid = @none::uuid or c.id = @connection) and (@workspace::uuid = @none or c.workspace_id = @workspace)`
 	meantWrites      = `w.connection_id = c.id and w.status = 'failed' and w.crm_account_id = c.account_id and w.settled_at <= @until
-		and (@code = '' or w.error_code = @code) and w.error_code <> @dependent`
+		and (@code = '' or w.error_code = @code) and w.error_code <> @dependent
+		and not exists (select from crm_write_log d where d.id = w.depends_on and d.status in ('failed', 'cancelled'))`
 )
 
 // FailedCount is how many failed writes a connection has, at most up to a bound: more is one above it.
@@ -55,8 +56,8 @@ func (s *Store) CountFailed(ctx context.Context, f FailedFilter, most int) ([]Fa
 func (s *Store) RetryFailed(ctx context.Context, f FailedFilter, limit int, actor string, wake Wake) (int, error) {
 	for {
 		n, err := s.retryFailed(ctx, f, limit, actor, wake)
-		if isDeadlock(err) {
-			continue // a person retried one of them by itself; that went through
+		if isDeadlock(err) || errors.Is(err, errPassed) {
+			continue // a person retried one of them by itself, and that went through; or what was to be taken is not there any more, and something else may be
 		}
 		if err != nil {
 			return 0, fmt.Errorf("retry failed writes: %w", err)
@@ -65,6 +66,18 @@ func (s *Store) RetryFailed(ctx context.Context, f FailedFilter, limit int, acto
 	}
 }
 
+// Clock is the database's time, by which rows are stamped.
+func (s *Store) Clock(ctx context.Context) (at time.Time, err error) {
+	if err := s.everywhere().QueryRow(ctx, `select clock_timestamp()`).Scan(&at); err != nil {
+		return at, fmt.Errorf("the database's time: %w", err)
+	}
+	return at, nil
+}
+
+// errPassed says that between the choice of a connection and its lock somebody changed what was chosen.
+var errPassed = errors.New("it has changed meanwhile")
+
+// retryFailed takes a part of one connection; zero: no connection has any. Errors: errPassed.
 func (s *Store) retryFailed(ctx context.Context, f FailedFilter, limit int, actor string, wake Wake) (taken int, err error) {
 	var id, workspace uuid.UUID
 	err = s.everywhere().QueryRow(ctx, `select c.id, c.workspace_id from crm_connections c where c.status = 'connected' and `+meantConnections+`
@@ -78,8 +91,11 @@ func (s *Store) retryFailed(ctx context.Context, f FailedFilter, limit int, acto
 	err = s.in(workspace).tx(ctx, func(tx pgx.Tx) error {
 		// The connection first, as everywhere, and contacts before what depends on them.
 		tag, err := tx.Exec(ctx, `select from crm_connections where id = $1 and status = 'connected' for share`, id)
-		if err != nil || tag.RowsAffected() == 0 {
+		if err != nil {
 			return err
+		}
+		if tag.RowsAffected() == 0 {
+			return errPassed
 		}
 		args := f.args()
 		args["id"], args["limit"] = id, limit
@@ -88,8 +104,11 @@ func (s *Store) retryFailed(ctx context.Context, f FailedFilter, limit int, acto
 			return err
 		}
 		ids, err := pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
-		if err != nil || len(ids) == 0 {
+		if err != nil {
 			return err
+		}
+		if len(ids) == 0 {
+			return errPassed
 		}
 		taken = len(ids)
 		const anew = `update crm_write_log set status = 'queued', failures = 0, next_attempt_at = now(), settled_at = null, updated_at = now(),

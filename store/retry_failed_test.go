@@ -121,17 +121,63 @@ func TestNothingOfAConnectionThatIsNotConnectedOrOfAnotherAccountIsRetried(t *te
 	b.wantStatus(w.ID, store.Failed)
 }
 
-func TestATaskWhoseContactIsStillFailedFailsAgainInsteadOfWaitingForEver(t *testing.T) {
+func TestATaskWhoseContactIsStillFailedWaitsForItsContactToBeRetried(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	c := b.connect("hubspot", "1")
 	writes := b.append(b.outcome("e1", contact(ada), task("t")))
 	b.failWith(c, "contact_invalid")
 	b.exec(`update crm_write_log set error_code = 'task_invalid' where id = $1`, writes[1].ID)
-	if n := b.retryAll(store.FailedFilter{ErrorCode: "task_invalid"}, 10); n != 1 {
-		t.Errorf("%d were retried", n)
+	if n := b.retryAll(store.FailedFilter{ErrorCode: "task_invalid"}, 10); n != 0 {
+		t.Errorf("%d were retried, to fail at once", n)
 	}
-	if w := b.wantStatus(writes[1].ID, store.Failed); w.ErrorCode != store.DependencyFailed {
-		t.Errorf("it failed with %s", w.ErrorCode)
+	if w := b.wantStatus(writes[1].ID, store.Failed); w.ErrorCode != "task_invalid" {
+		t.Errorf("it now says %s", w.ErrorCode)
+	}
+	if n := b.retryAll(store.FailedFilter{}, 1); n != 2 {
+		t.Errorf("%d were retried, want the contact and then its task", n)
+	}
+	b.wantStatus(writes[0].ID, store.Queued)
+	b.wantStatus(writes[1].ID, store.Queued)
+}
+
+func TestAConnectionThatBreaksWhileItIsChosenKeepsNoOtherFromBeingRetried(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	first, second := b.connect("hubspot", "1"), b.connectIn(uuid.New(), "2")
+	b.append(b.outcome("e1", contact(ada)))
+	o := b.outcome("e2", contact(ada))
+	o.WorkspaceID = second.WorkspaceID
+	b.append(o)
+	b.failWith(first, "contact_invalid")
+	b.failWith(second, "contact_invalid")
+	chosen, other := first, second
+	if other.ID.String() < chosen.ID.String() {
+		chosen, other = other, chosen
+	}
+	tx, err := b.pool.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tx.Exec(t.Context(), `update crm_connections set status = 'error' where id = $1`, chosen.ID); err != nil {
+		t.Fatal(err)
+	}
+	taken := make(chan int)
+	go func() {
+		n, err := b.RetryFailed(t.Context(), store.FailedFilter{Until: time.Now().Add(time.Minute)}, 10, "operator", b.bell.ring)
+		if err != nil {
+			t.Error(err)
+		}
+		taken <- n
+	}()
+	b.lockWaiter()
+	if err := tx.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if n := <-taken; n != 1 {
+		t.Errorf("%d were retried, want that of the other connection", n)
+	}
+	if woken := b.bell.heard(); len(woken) == 0 || woken[len(woken)-1] != other.ID {
+		t.Errorf("woken: %v", woken)
 	}
 }

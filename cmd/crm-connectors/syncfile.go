@@ -21,6 +21,7 @@ import (
 const (
 	syncMost    = 1000    // outcomes of a batch that the API takes
 	longestLine = 1 << 20 // bytes
+	batchMost   = 5 << 20 // bytes of lines: a body is at most 32 MiB, and JSON may write a character as six
 	syncTries   = 8       // of one batch
 )
 
@@ -62,6 +63,8 @@ type handing struct {
 	report syncReport
 	lines  []int // of what waits to be sent
 	batch  []json.RawMessage
+	bytes  int // of it
+	pause  func(ctx context.Context, d time.Duration) error
 }
 
 func runSync(ctx context.Context, c command, e env) error {
@@ -98,19 +101,20 @@ func runSync(ctx context.Context, c command, e env) error {
 		}
 		from = opened
 	}
-	h := &handing{remote: r, path: "/sync/" + *crm + "/batch", query: url.Values{}, size: *size, bar: newBar(e.stderr, total), report: syncReport{Refused: []refusedLine{}}}
+	h := &handing{remote: r, path: "/sync/" + *crm + "/batch", query: url.Values{}, size: *size, bar: newBar(e.stderr, total), report: syncReport{Refused: []refusedLine{}}, pause: pauseFor}
 	if *dryRun {
 		h.query.Set("dry_run", "true")
 	}
 	err = h.all(ctx, from)
 	h.bar.end()
-	if err != nil {
-		return fmt.Errorf("after %d lines, of which %d were taken: %w", h.report.Lines, h.report.Accepted, err)
-	}
+	broken := err
 	if *asJSON {
 		err = json.NewEncoder(e.stdout).Encode(h.report)
 	} else {
-		writeSyncReport(e.stdout, h.report, *dryRun)
+		err = writeSyncReport(e.stdout, h.report, *dryRun)
+	}
+	if broken != nil { // what was refused until then is told all the same
+		return fmt.Errorf("after %d lines, of which %d were taken: %w", h.report.Lines, h.report.Accepted, broken)
 	}
 	if n := len(h.report.Refused); err == nil && n > 0 {
 		return &callError{code: codeFailed, text: fmt.Sprintf("%d of %d lines were refused", n, h.report.Lines), action: "Mend those lines and hand the file in again: what was taken is not taken twice."}
@@ -133,12 +137,12 @@ func (h *handing) all(ctx context.Context, from io.Reader) error {
 			h.refuse(h.report.Lines, string(api.CodeInvalidJSON), "The line is no JSON object.")
 			continue
 		}
-		h.lines, h.batch = append(h.lines, h.report.Lines), append(h.batch, json.RawMessage(bytes.Clone(line)))
-		if len(h.batch) == h.size {
+		if len(h.batch) == h.size || h.bytes+len(line) > batchMost {
 			if err := h.send(ctx); err != nil {
 				return err
 			}
 		}
+		h.lines, h.batch, h.bytes = append(h.lines, h.report.Lines), append(h.batch, json.RawMessage(bytes.Clone(line))), h.bytes+len(line)
 	}
 	if err := lines.Err(); err != nil {
 		return &callError{code: codeFailed, text: fmt.Sprintf("line %d cannot be read", h.report.Lines+1), action: "A line is at most 1 MiB of UTF-8.", err: err}
@@ -169,10 +173,8 @@ func (h *handing) send(ctx context.Context) error {
 			return err
 		}
 		h.bar.waits(wait)
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(wait):
+		if err := h.pause(ctx, wait); err != nil {
+			return err
 		}
 	}
 	for n, result := range answer.Results {
@@ -183,8 +185,17 @@ func (h *handing) send(ctx context.Context) error {
 		h.report.Accepted++
 	}
 	h.bar.taken(len(h.batch))
-	h.lines, h.batch = h.lines[:0], h.batch[:0]
+	h.lines, h.batch, h.bytes = h.lines[:0], h.batch[:0], 0
 	return nil
+}
+
+func pauseFor(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
+	}
 }
 
 // againAfter says whether a batch is worth another try, and after how long: where the answer was lost, or the service asks for patience.
@@ -203,16 +214,18 @@ func againAfter(err error, try int) (time.Duration, bool) {
 	return wait, true
 }
 
-func writeSyncReport(w io.Writer, r syncReport, dryRun bool) {
+func writeSyncReport(w io.Writer, r syncReport, dryRun bool) error {
 	word := "accepted"
 	if dryRun {
 		word = "planned"
 	}
-	_, _ = fmt.Fprintf(w, "%d lines: %d %s, %d refused\n", r.Lines, r.Accepted, word, len(r.Refused))
+	if _, err := fmt.Fprintf(w, "%d lines: %d %s, %d refused\n", r.Lines, r.Accepted, word, len(r.Refused)); err != nil {
+		return err
+	}
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	slices.SortFunc(r.Refused, func(a, b refusedLine) int { return a.Line - b.Line })
 	for _, one := range r.Refused {
 		_, _ = fmt.Fprintf(table, "line %d\t%s\t%s\n", one.Line, printable(one.Code), printable(one.Message))
 	}
-	_ = table.Flush()
+	return table.Flush()
 }

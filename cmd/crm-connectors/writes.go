@@ -18,8 +18,9 @@ import (
 const timeShown = "2006-01-02 15:04:05Z"
 
 func writesCommand() command {
-	c := command{name: "writes", group: groupOperate, summary: "List and show writes, retry, resolve or cancel one", usage: `Usage: crm-connectors writes list --workspace ID [--status S] [--crm C] [--code CODE] [--thread ID] [--limit N] [--after NEXT] [--json]
+	c := command{name: "writes", group: groupOperate, summary: "List and show writes, retry, resolve or cancel them", usage: `Usage: crm-connectors writes list --workspace ID [--status S] [--crm C] [--code CODE] [--thread ID] [--limit N] [--after NEXT] [--json]
        crm-connectors writes show | retry WRITE [--json]
+       crm-connectors writes retry --all [--code CODE] [--connection ID] [--workspace ID] --yes [--json]
        crm-connectors writes resolve WRITE --how found --crm-object-id ID | --how retry [--json]
        crm-connectors writes cancel WRITE --yes [--json]
 
@@ -27,43 +28,48 @@ Asks the running service at CRM_CONNECTORS_URL, with the service key in CRM_CONN
 
   list      newest first; every filter that is given must match
   show      one write with its attempts, its error and what to do
-  retry     tries one again that failed; what may have reached the CRM is refused
+  retry     tries one again that failed, or with --all what failed for one reason, at one connection or in one workspace, with what
+            failed only because of it; what may have reached the CRM is never sent again so
   resolve   a person's word: found (it is in the CRM under that id) or retry (somebody looked, and it is not)
   cancel    it is not to be written; whatever depends on it fails
 
 Examples
   crm-connectors writes list --workspace 6a0d3f2e-5b1c-4d8e-9f00-1a2b3c4d5e6f --status failed
+  crm-connectors writes retry --all --code property_missing --yes
   crm-connectors writes resolve 0f6c2f5e-37c1-4a51-8f0e-8a3a55f1b7d1 --how found --crm-object-id 40377`}
 	c.run = func(ctx context.Context, e env) error { return runWrites(ctx, c, e) }
 	return c
 }
 
 type writesFlags struct {
-	workspace, crm, status, code, thread, after, how, object string
-	limit                                                    int
-	asJSON, yes                                              bool
+	workspace, connection, crm, status, code, thread, after, how, object string
+	limit                                                                int
+	asJSON, yes, all                                                     bool
 }
 
 func runWrites(ctx context.Context, c command, e env) error {
 	var f writesFlags
 	fs := newFlags(c)
-	fs.StringVar(&f.workspace, "workspace", "", "list: the workspace's `id`; required")
+	fs.StringVar(&f.workspace, "workspace", "", "list: the workspace's `id`, required; retry --all: only of this one")
 	fs.StringVar(&f.crm, "crm", "", "list: only this `CRM`, hubspot or salesforce")
 	fs.StringVar(&f.status, "status", "", "list: only this `status`, such as failed or needs_review")
-	fs.StringVar(&f.code, "code", "", "list: only writes whose last error has this `code`")
+	fs.StringVar(&f.code, "code", "", "list, retry --all: only writes whose last error has this `code`")
 	fs.StringVar(&f.thread, "thread", "", "list: only what came from this email `thread`")
 	fs.StringVar(&f.after, "after", "", "list: the `place` where the page before ended")
 	fs.IntVar(&f.limit, "limit", 50, "list: at most `N`, up to 200")
 	fs.StringVar(&f.how, "how", "", "resolve: `found` or retry")
 	fs.StringVar(&f.object, "crm-object-id", "", "resolve --how found: the record's `id` in the CRM")
-	fs.BoolVar(&f.yes, "yes", false, "cancel: do it")
+	fs.BoolVar(&f.all, "all", false, "retry: all that failed and fits, in place of one write")
+	fs.StringVar(&f.connection, "connection", "", "retry --all: only of the connection with this `id`")
+	fs.BoolVar(&f.yes, "yes", false, "cancel, retry --all: do it; without it only counted")
 	fs.BoolVar(&f.asJSON, "json", false, "print the API's answer")
 	task := ""
 	if len(e.args) > 0 && slices.Contains([]string{"list", "show", "retry", "resolve", "cancel"}, e.args[0]) {
 		task, e.args = e.args[0], e.args[1:]
 	}
 	var id uuid.UUID
-	if task != "" && task != "list" && !asksForHelp(e.args) {
+	f.all = task == "retry" && slices.Contains(e.args, "--all")
+	if task != "" && task != "list" && !f.all && !asksForHelp(e.args) {
 		var err error
 		if id, e, err = takeID(c, e, "write"); err != nil {
 			return err
@@ -78,6 +84,9 @@ func runWrites(ctx context.Context, c command, e env) error {
 	r, err := openRemote(e)
 	if err != nil {
 		return err
+	}
+	if f.all {
+		return f.retryAll(ctx, e, r)
 	}
 	path := "/writes/" + id.String()
 	switch task {
@@ -117,6 +126,10 @@ func (f writesFlags) check(task string) error {
 			wrong = "--how must be found or retry"
 		case (f.how == "found") != (f.object != ""):
 			wrong = "--crm-object-id goes with --how found, and with nothing else"
+		}
+	case "retry":
+		if f.all && f.code == "" && f.connection == "" && f.workspace == "" {
+			wrong = "--all needs --code, --connection or --workspace: what failed everywhere for whatever reason is not retried by one word"
 		}
 	case "cancel":
 		if !f.yes {

@@ -80,6 +80,15 @@ func TestAnOperatorMendsWritesAndConnectionsFromATerminal(t *testing.T) {
 	}
 	s.says(exitOK, []string{"queued"}, "writes", "retry", id)
 	s.until("failed", 1)
+	s.says(exitUsage, []string{"1 write", "nothing was done", "--yes"}, "writes", "retry", "--all", "--code", failed.Error.Code)
+	s.says(exitUsage, []string{"--all needs"}, "writes", "retry", "--all", "--yes")
+	s.says(exitUsage, []string{"--connection must be an id"}, "writes", "retry", "--all", "--connection", "x")
+	s.says(exitOK, []string{"1 write due again"}, "writes", "retry", "--all", "--code", failed.Error.Code, "--workspace", workspace, "--yes")
+	s.until("failed", 1)
+	var retried api.RetriedWrites
+	if err := json.Unmarshal([]byte(s.says(exitOK, nil, "writes", "retry", "--all", "--code", "none_such", "--yes", "--json")), &retried); err != nil || retried.Retried != 0 || !retried.Done {
+		t.Errorf("%v: %+v", err, retried)
+	}
 	s.says(exitOK, []string{"cancelled"}, "writes", "cancel", id, "--yes")
 	s.says(exitFailed, []string{"What to do: ", "Request "}, "writes", "retry", id)
 

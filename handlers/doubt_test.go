@@ -47,7 +47,7 @@ func TestThreat28_NoRouteAndNoActionOfTheConsoleHasSentAgainWhatIsInDoubt(t *tes
 			at := strings.NewReplacer("{id}", id, "{crm}", hubSpot, "{target}", hubSpot).Replace(path)
 			for _, body := range bodies {
 				answer := d.call(method, at+"?workspace_id="+d.workspace.String(), body)
-				if tried++; id == write && strings.HasPrefix(path, "/writes/") && answer.status != http.StatusConflict && answer.status != http.StatusBadRequest {
+				if tried++; id == write && strings.HasPrefix(path, "/writes/{id}/") && answer.status != http.StatusConflict && answer.status != http.StatusBadRequest {
 					t.Errorf("%s %s with %v is answered %d", method, path, body, answer.status)
 				}
 			}

@@ -50,7 +50,7 @@ func (f writesFlags) retryAll(ctx context.Context, e env, r *remote) error {
 	total, taken := said.Left, 0
 	body.DryRun, body.Until = nil, &said.Until
 	for !said.Done {
-		if said, raw, err = askToRetry(ctx, r, body); err != nil {
+		if said, _, err = askToRetry(ctx, r, body); err != nil {
 			return fmt.Errorf("after %d writes: %w", taken, err)
 		}
 		taken += said.Retried
@@ -58,7 +58,7 @@ func (f writesFlags) retryAll(ctx context.Context, e env, r *remote) error {
 	}
 	if f.asJSON {
 		said.Retried = taken
-		if raw, err = json.Marshal(said); err != nil {
+		if raw, err = json.Marshal(said); err != nil { // the last answer, with the sum of all
 			return err
 		}
 		return writeJSON(e.stdout, raw)

@@ -62,6 +62,7 @@ func menu() []menuItem {
 		{"Connections", Base + "/connections"},
 		{"Writes", Base + "/writes"},
 		{"Errors", Base + "/errors"},
+		{"Notifications", notificationsBase},
 		{"Try it", Base + "/try"},
 	}
 }
@@ -95,6 +96,7 @@ func (c *Console) routes() (http.Handler, error) {
 		c.retryRoutes(r)
 		c.errorsRoutes(r)
 		c.tryRoutes(r)
+		c.notificationsRoutes(r)
 	})
 	return r, nil
 }

@@ -170,7 +170,7 @@ func (d *desk) service() http.Handler {
 	must(err)
 	validator, err := api.NewValidator()
 	must(err)
-	h, err := handlers.New(handlers.Config{Store: d.store, Engine: d.engine, Connectors: crms, Apps: apps, Validator: validator, AppBaseURL: appBase,
+	h, err := handlers.New(handlers.Config{Notifications: connectors.Outbound{Public: true}, Store: d.store, Engine: d.engine, Connectors: crms, Apps: apps, Validator: validator, AppBaseURL: appBase,
 		Operators: d.operators, Log: log, Now: d.clock})
 	must(err)
 	router, err := api.NewRouter(api.Config{Handler: h, Auth: &api.Credentials{Keys: d.operators.Keys, Tokens: d.operators.Tokens}, Members: d.store, Log: log})

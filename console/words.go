@@ -15,7 +15,7 @@ import (
 func (c *Console) functions() template.FuncMap {
 	return template.FuncMap{
 		"static": c.assets.path, "ago": func(t any) (moment, error) { return c.moment(t) }, "number": number, "count": count,
-		"statusWord": statusWord, "tone": tone, "healthWord": healthWord, "sentence": sentence, "chart": chart, "percent": percent,
+		"statusWord": statusWord, "tone": tone, "healthWord": healthWord, "sentence": sentence, "capital": capital, "chart": chart, "percent": percent,
 		"scopeTone": scopeTone, "limitWord": limitWord, "pair": newPair, "hasKey": hasKey, "callTone": callTone,
 	}
 }
@@ -146,6 +146,14 @@ func sentence(text string) string {
 	return text + "."
 }
 
+// capital begins text with a capital.
+func capital(text string) string {
+	if text == "" {
+		return ""
+	}
+	return strings.ToUpper(text[:1]) + text[1:]
+}
+
 func statusWord(status string) string {
 	switch status {
 	case "queued":
@@ -159,10 +167,7 @@ func statusWord(status string) string {
 	case "needs_review":
 		return "Needs review"
 	}
-	if status == "" {
-		return ""
-	}
-	return strings.ToUpper(status[:1]) + status[1:]
+	return capital(status)
 }
 
 func healthWord(health string) string {
@@ -184,7 +189,7 @@ func healthWord(health string) string {
 // tone is the colour and sign of a status or health: good, warn, bad or calm.
 func tone(of string) string {
 	switch of {
-	case "writing", "succeeded", "enforced":
+	case "writing", "succeeded", "enforced", "delivered":
 		return "good"
 	case "trouble", "paused", "in_doubt", "reconciling", "needs_review", "blocked", "search":
 		return "warn"

@@ -29,6 +29,7 @@ type turn struct {
 	account   connectors.Account
 	limits    []connectors.Limit // as the CRM last stated them in this turn
 	breaker   *connectors.Breaker
+	rested    bool // it was noted that the account rests because it is silent
 }
 
 // drain works on a connection until nothing is due or its slice is over, and ends by calling end in a transaction that

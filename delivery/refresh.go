@@ -234,6 +234,7 @@ func (t *turn) wait(ctx context.Context, cause *connectors.Error) error {
 		level = t.engine.log.Error()
 	}
 	pause := max(cause.RetryAfter, pauseFor(cause))
+	t.rested = t.rested || cause.Code == crmSilent
 	t.engine.cfg.Observer.Paused(t.conn.CRM, cause.Code)
 	level.Str("event", "connection_paused").Stringer("connection_id", t.conn.ID).Str("crm", t.conn.CRM).Str("error_code", cause.Code).
 		Str("cause", cause.Cause).Dur("pause", pause).Msg("connection pauses")

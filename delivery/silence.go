@@ -14,12 +14,14 @@ const (
 	// restMost is the longest rest, in calls' times. The first is half of one: however often it comes to a hanging account, a worker is
 	// there for a call's time and away for more than that in all but the first rest.
 	restMost = 20
+
+	crmSilent = "crm_silent"
 )
 
 // breaker is that of a turn: it goes on counting where the last turn of the connection stopped.
 func (e *Engine) breaker(silent int) *connectors.Breaker {
 	return connectors.NewBreaker(silent, SilentCalls, func(silent int) *connectors.Error {
-		return &connectors.Error{Class: connectors.ClassRetry, Pause: true, Code: "crm_silent", RetryAfter: e.restAfter(silent),
+		return &connectors.Error{Class: connectors.ClassRetry, Pause: true, Code: crmSilent, RetryAfter: e.restAfter(silent),
 			Cause:  "The CRM account has left calls of this service without an answer, so that it is not called for a while.",
 			Action: "Nothing to do: it is tried again by itself. If it lasts, look whether the CRM reports an outage."}
 	})
@@ -45,7 +47,7 @@ func (t *turn) atOnce() int {
 
 // keepSilence lets the connection rest whose account does not answer, and keeps for its next turn how long that has been so.
 func (t *turn) keepSilence(ctx context.Context) error {
-	if refusal := t.breaker.Refusal(); refusal != nil {
+	if refusal := t.breaker.Refusal(); refusal != nil && !t.rested { // else a write that was held back has had it noted
 		if err := t.wait(ctx, refusal); err != nil {
 			return err
 		}

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -76,9 +77,22 @@ func (a *account) reach(ctx context.Context, w connectors.Write) *connectors.Err
 	return nil
 }
 
+// pauses counts how often a connection was let rest.
+type pauses struct {
+	unwatched
+	n *atomic.Int64
+}
+
+func (p pauses) Paused(string, string) { p.n.Add(1) }
+
 func silentBench(t *testing.T, status int) (*bench, *account) {
 	t.Helper()
-	b := setup(t, func(c *Config) { c.CallTimeout = time.Hour }) // a rest lasts until the test ends it
+	return silentBenchOf(t, status, &atomic.Int64{})
+}
+
+func silentBenchOf(t *testing.T, status int, rests *atomic.Int64) (*bench, *account) {
+	t.Helper()
+	b := setup(t, func(c *Config) { c.CallTimeout, c.Observer = time.Hour, pauses{n: rests} }) // a rest lasts until the test ends it
 	a := newAccount(t, status)
 	b.crm.reach, b.crm.batch = a.reach, 100
 	return b, a
@@ -96,7 +110,8 @@ func (b *bench) untilRest(silent int) store.Connection {
 
 func TestAnAccountThatHangsIsCalledOnceAndThenRests(t *testing.T) {
 	t.Parallel()
-	b, a := silentBench(t, 0)
+	var rests atomic.Int64
+	b, a := silentBenchOf(t, 0, &rests)
 	var writes []store.Write
 	for i := range 5 {
 		writes = append(writes, b.append(fmt.Sprint("w", i), "task")...)
@@ -104,6 +119,9 @@ func TestAnAccountThatHangsIsCalledOnceAndThenRests(t *testing.T) {
 	b.start(b.engine)
 	if c := b.untilRest(SilentCalls); a.calls() != 1 || c.LastErrorCode != "crm_silent" {
 		t.Errorf("called %d times, error %q; want one call, and a rest that says why", a.calls(), c.LastErrorCode)
+	}
+	if rests.Load() != 1 {
+		t.Errorf("its rest was noted %d times", rests.Load())
 	}
 	queued := 0
 	for _, w := range writes {

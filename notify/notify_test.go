@@ -316,6 +316,15 @@ func TestAnEndpointThatIsGoneOrFailedForFiveDaysIsToldNothingMore(t *testing.T) 
 			w.ahead = tc.since
 			w.due()
 			w.look()
+			waits := 0
+			for _, n := range w.messages() {
+				if n.Status == store.NotificationWaiting {
+					waits++
+				}
+			}
+			if (waits == 0) != (tc.want != "") {
+				t.Errorf("%d messages wait", waits)
+			}
 			if now := w.endpoint(e.ID); now.DisabledBecause != tc.want {
 				t.Errorf("disabled because %q, want %q", now.DisabledBecause, tc.want)
 			}

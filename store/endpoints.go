@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"net/url"
 	"time"
 
 	"github.com/google/uuid"
@@ -151,6 +152,11 @@ func (s *Store) changeEndpoint(ctx context.Context, id uuid.UUID, actor, action,
 			append([]any{id}, args...)...)); err != nil {
 			return err
 		}
+		if e.DisabledAt != nil {
+			if err := abandon(ctx, tx, id); err != nil {
+				return err
+			}
+		}
 		return e.audit(ctx, tx, actor, action)
 	})
 	if err != nil {
@@ -171,8 +177,24 @@ func (s *Store) DeleteEndpoint(ctx context.Context, id uuid.UUID, actor string) 
 	return e, err
 }
 
+// abandon ends what waits for an endpoint that is told nothing more: years later nobody wants to be told of it. Messages can be sent again by hand.
+func abandon(ctx context.Context, tx pgx.Tx, id uuid.UUID) error {
+	for _, sql := range []string{`delete from crm_notification_events where endpoint_id = $1`,
+		`update crm_notifications set status = 'failed', ended_at = now() where endpoint_id = $1 and status = 'waiting'`} {
+		if _, err := tx.Exec(ctx, sql, id); err != nil {
+			return fmt.Errorf("abandon messages: %w", err)
+		}
+	}
+	return nil
+}
+
+// audit records an act. Of the address only the host is kept: the rest may be as good as a password.
 func (e Endpoint) audit(ctx context.Context, tx pgx.Tx, actor, action string) error {
-	a := Act{Actor: actor, Action: action, Subject: e.ID.String(), Detail: map[string]any{"url": e.URL, "events": e.Events, "enabled": e.DisabledAt == nil}}
+	host := ""
+	if at, err := url.Parse(e.URL); err == nil {
+		host = at.Host
+	}
+	a := Act{Actor: actor, Action: action, Subject: e.ID.String(), Detail: map[string]any{"host": host, "events": e.Events, "enabled": e.DisabledAt == nil}}
 	if e.WorkspaceID != nil {
 		a.WorkspaceID = *e.WorkspaceID
 	}

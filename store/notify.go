@@ -165,6 +165,9 @@ func (s *Store) EndNotification(ctx context.Context, n Notification, end Notific
 			paused_until = now() + make_interval(secs => $2), updated_at = now(),
 			disabled_at = case when $3 <> '' then coalesce(disabled_at, now()) else disabled_at end,
 			disabled_because = case when $3 <> '' and disabled_at is null then $3 else disabled_because end where id = $1`, n.EndpointID, end.Pause.Seconds(), end.Disable)
+		if err == nil && end.Disable != "" {
+			err = abandon(ctx, tx, n.EndpointID)
+		}
 		return err
 	})
 	if err != nil {

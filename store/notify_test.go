@@ -104,6 +104,37 @@ func TestWhereNobodyAskedNothingIsNoted(t *testing.T) {
 	}
 }
 
+func TestWhatWaitsForAnEndpointThatIsSwitchedOffIsNotToldLaterAndTheRecordHasItsHostAlone(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	c := b.connect("hubspot", "1")
+	e, _, err := b.AddEndpoint(t.Context(), store.NewEndpoint{URL: "https://hooks.example.com/services/T0/hidden?token=hidden", Events: everyEvent, Actor: "test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	waiting, err := b.Notify(t.Context(), e.ID, store.EventTest, []byte(`{}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.fail(c)
+	no, yes := false, true
+	for _, enabled := range []*bool{&no, &yes} {
+		if _, err := b.ChangeEndpoint(t.Context(), e.ID, store.EndpointPatch{Enabled: enabled, Actor: "test"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if told := b.gathered(); len(told) != 0 {
+		t.Errorf("it is told of %q from when it was off", told)
+	}
+	if n, err := b.Notification(t.Context(), waiting.ID); err != nil || n.Status != store.NotificationFailed || n.EndedAt == nil {
+		t.Errorf("what waited is %s, %v", n.Status, err)
+	}
+	acts, err := b.Acts(t.Context(), e.ID.String())
+	if err != nil || len(acts) != 3 || strings.Contains(string(acts[0].Detail), "hidden") || !strings.Contains(string(acts[0].Detail), "hooks.example.com") {
+		t.Errorf("%+v, %v", acts, err)
+	}
+}
+
 func TestATransactionThatIsUndoneTellsNothing(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

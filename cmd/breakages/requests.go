@@ -19,7 +19,7 @@ func bodies() []breakage {
 				"\tif object, ok := value.(map[string]any); ok {\n\t\tfor name := range object {\n\t\t\tif !b.webhook && b.schema.Properties[name] == nil {\n\t\t\t\treturn nil, invalid(name, \"is not a known field\")\n\t\t\t}\n\t\t}\n\t}\n"+
 					"\tif e := b.v.visit(b.schema, value); e != nil {\n\t\treturn nil, e\n\t}\n\treturn newCheckedBody")},
 		{item: "18", broken: "broken JSON is a fault of ours",
-			edits: in("api/errors.go", "CodeInvalidJSON:         {http.StatusBadRequest,", "CodeInvalidJSON:         {http.StatusInternalServerError,")},
+			edits: in("api/errors.go", "CodeInvalidJSON:           {http.StatusBadRequest,", "CodeInvalidJSON:           {http.StatusInternalServerError,")},
 		{item: "18", broken: "a body may be of any size",
 			edits: []edit{{In: "api/body.go", Old: "if r.ContentLength > limit {", New: "if false {"},
 				{In: "api/body.go", Old: "http.MaxBytesReader(w, r.Body, limit)", New: "http.MaxBytesReader(w, r.Body, limit<<10)"}}},

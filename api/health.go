@@ -27,9 +27,7 @@ func health(p *responder, ready func(context.Context) error) func(http.Handler) 
 			}
 			x := exchangeFrom(r.Context())
 			x.operation, x.route = healthOperation, r.URL.Path
-			if r.Method != http.MethodGet && r.Method != http.MethodHead {
-				w.Header().Set("Allow", "GET, HEAD, OPTIONS")
-				p.fail(w, r, &Error{Code: CodeMethodNotAllowed})
+			if !p.onlyReads(w, r) {
 				return
 			}
 			if r.URL.Path == "/readyz" && ready != nil {
@@ -48,4 +46,14 @@ func health(p *responder, ready func(context.Context) error) func(http.Handler) 
 			p.json(w, r, http.StatusOK, body)
 		})
 	}
+}
+
+// onlyReads says whether a request reads; any other has been refused.
+func (p *responder) onlyReads(w http.ResponseWriter, r *http.Request) bool {
+	if r.Method == http.MethodGet || r.Method == http.MethodHead {
+		return true
+	}
+	w.Header().Set("Allow", "GET, HEAD, OPTIONS")
+	p.fail(w, r, &Error{Code: CodeMethodNotAllowed})
+	return false
 }

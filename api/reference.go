@@ -47,12 +47,9 @@ func reference(p *responder) func(http.Handler) http.Handler {
 			}
 			x := exchangeFrom(r.Context())
 			x.operation, x.route = referenceOperation, r.URL.Path
-			if r.Method != http.MethodGet && r.Method != http.MethodHead {
-				w.Header().Set("Allow", "GET, HEAD, OPTIONS")
-				p.fail(w, r, &Error{Code: CodeMethodNotAllowed})
-				return
+			if p.onlyReads(w, r) {
+				page().write(w, r)
 			}
-			page().write(w, r)
 		})
 	}
 }

@@ -92,20 +92,20 @@ func (o Outbound) allows(u *url.URL) bool {
 	return false
 }
 
-// Check says before a call, in words for whoever gave the address, why it would be refused; nil: it may be called, if its name leads to a
+// Refuses says before a call, in words for whoever gave the address, why it would be refused; empty: it may be called, if its name leads to a
 // public address by then.
-func (o Outbound) Check(u *url.URL) error {
+func (o Outbound) Refuses(u *url.URL) (why string) {
 	switch {
 	case u.User != nil:
-		return fmt.Errorf("%w: an address may not hold a name and a password", ErrHostNotAllowed)
+		return "an address may not hold a name and a password"
 	case o.allows(u):
-		return nil
+		return ""
 	case u.Scheme != "https":
-		return fmt.Errorf("%w: the address must begin with https://", ErrHostNotAllowed)
+		return "the address must begin with https://"
 	case u.Port() != "" && u.Port() != "443":
-		return fmt.Errorf("%w: the port must be 443", ErrHostNotAllowed)
+		return "the port must be 443"
 	}
-	return fmt.Errorf("%w: it must be a name of the public internet, such as hooks.example.com", ErrHostNotAllowed)
+	return "it must be a name of the public internet, such as hooks.example.com"
 }
 
 // publicName says whether host is a name of several labels, none of them all digits at the end as in an address, and of no domain that is local.

@@ -17,10 +17,10 @@ func (c *Console) notificationsRoutes(r chi.Router) {
 	r.Post(notificationsBase, c.addEndpoint)
 	r.Route(notificationsBase+"/endpoints/{id}", func(r chi.Router) {
 		r.Post("/test", c.testEndpoint)
-		r.Post("/enable", c.tellEndpoint(true))
-		r.Post("/disable", c.tellEndpoint(false))
-		r.Post("/secret", c.renewSecret)
-		r.Post("/delete", c.forgetEndpoint)
+		r.Post("/enable", c.enableEndpoint(true))
+		r.Post("/disable", c.enableEndpoint(false))
+		r.Post("/secret", c.rotateSecret)
+		r.Post("/delete", c.deleteEndpoint)
 	})
 	r.Get(notificationsBase+"/{id}", c.message)
 	r.Get(notificationsBase+"/{id}/live", c.messageLive)
@@ -83,8 +83,8 @@ func (c *Console) addEndpoint(w http.ResponseWriter, r *http.Request) {
 	c.withSecret(w, r, form, func(ctx context.Context) (string, error) { return c.handlers.AddEndpoint(ctx, form) })
 }
 
-func (c *Console) renewSecret(w http.ResponseWriter, r *http.Request) {
-	c.withSecret(w, r, handlers.EndpointForm{}, func(ctx context.Context) (string, error) { return c.handlers.RenewEndpointSecret(ctx, idOf(r)) })
+func (c *Console) rotateSecret(w http.ResponseWriter, r *http.Request) {
+	c.withSecret(w, r, handlers.EndpointForm{}, func(ctx context.Context) (string, error) { return c.handlers.RotateEndpointSecret(ctx, idOf(r)) })
 }
 
 // withSecret does what makes a secret and shows it on the answer itself: no address leads to it again.
@@ -108,7 +108,7 @@ func (c *Console) withSecret(w http.ResponseWriter, r *http.Request, form handle
 }
 
 func (c *Console) testEndpoint(w http.ResponseWriter, r *http.Request) {
-	id, err := c.handlers.TryEndpoint(r.Context(), idOf(r))
+	id, err := c.handlers.TestEndpoint(r.Context(), idOf(r))
 	if err != nil {
 		c.unavailable(w, r, err)
 		return
@@ -116,16 +116,16 @@ func (c *Console) testEndpoint(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, notificationsBase+"/"+id.String()+"?done=told", http.StatusSeeOther) //nolint:gosec // likewise a page of ours
 }
 
-func (c *Console) tellEndpoint(tell bool) http.HandlerFunc {
-	done := map[bool]string{true: "enabled", false: "disabled"}[tell]
+func (c *Console) enableEndpoint(enabled bool) http.HandlerFunc {
+	done := map[bool]string{true: "enabled", false: "disabled"}[enabled]
 	return func(w http.ResponseWriter, r *http.Request) {
-		c.actOnEndpoint(w, r, done, func(ctx context.Context) error { return c.handlers.TellEndpoint(ctx, idOf(r), tell) })
+		c.actOnEndpoint(w, r, done, func(ctx context.Context) error { return c.handlers.EnableEndpoint(ctx, idOf(r), enabled) })
 	}
 }
 
-func (c *Console) forgetEndpoint(w http.ResponseWriter, r *http.Request) {
-	c.actOnEndpoint(w, r, "forgotten", func(ctx context.Context) error {
-		return c.handlers.ForgetEndpoint(ctx, idOf(r), r.PostFormValue("sure") == "yes")
+func (c *Console) deleteEndpoint(w http.ResponseWriter, r *http.Request) {
+	c.actOnEndpoint(w, r, "deleted", func(ctx context.Context) error {
+		return c.handlers.DeleteEndpoint(ctx, idOf(r), r.PostFormValue("sure") == "yes")
 	})
 }
 

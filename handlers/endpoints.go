@@ -8,7 +8,6 @@ import (
 	"unicode"
 
 	"crm-connectors/api"
-	"crm-connectors/connectors"
 	"crm-connectors/store"
 
 	"github.com/google/uuid"
@@ -99,8 +98,7 @@ func (h *Handlers) endpointURL(raw string) (string, error) {
 		return "", refused("it is not an address such as https://hooks.example.com/crm")
 	}
 	u.Fragment, u.RawFragment = "", "" // is never sent
-	if err := h.cfg.Notifications.Check(u); err != nil {
-		_, why, _ := strings.Cut(err.Error(), connectors.ErrHostNotAllowed.Error()+": ")
+	if why := h.cfg.Notifications.Refuses(u); why != "" {
 		return "", refused(why)
 	}
 	return u.String(), nil

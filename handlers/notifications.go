@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 
 	"crm-connectors/api"
 	"crm-connectors/notify"
@@ -28,11 +27,7 @@ func (h *Handlers) ListNotifications(ctx context.Context, r api.ListNotification
 	}
 	out := api.ListNotifications200JSONResponse{Notifications: []api.Notification{}}
 	for _, n := range all {
-		one, err := renderNotification(n)
-		if err != nil {
-			return nil, err
-		}
-		out.Notifications = append(out.Notifications, one)
+		out.Notifications = append(out.Notifications, renderNotification(n))
 	}
 	if len(all) == f.Limit {
 		out.Next = filled(cursor(all[len(all)-1].Seq))
@@ -46,19 +41,17 @@ func (h *Handlers) GetNotification(ctx context.Context, r api.GetNotificationReq
 	if err != nil {
 		return nil, messageMissing(err)
 	}
-	out, err := renderNotification(n)
-	return api.GetNotification200JSONResponse(out), err
+	return api.GetNotification200JSONResponse(renderNotification(n)), nil
 }
 
 // ResendNotification has a message sent again as it was.
 func (h *Handlers) ResendNotification(ctx context.Context, r api.ResendNotificationRequestObject) (api.ResendNotificationResponseObject, error) {
-	n, err := h.store.SendAgain(ctx, r.Id, actor(ctx))
+	n, err := h.store.ResendNotification(ctx, r.Id, actor(ctx))
 	if err != nil {
 		return nil, messageMissing(err)
 	}
 	h.log.Info().Str("event", "notification_resent").Stringer("notification_id", n.ID).Stringer("endpoint_id", n.EndpointID).Str("by", actor(ctx)).Msg("a message is sent again by hand")
-	out, err := renderNotification(n)
-	return api.ResendNotification202JSONResponse(out), err
+	return api.ResendNotification202JSONResponse(renderNotification(n)), nil
 }
 
 // TestNotificationEndpoint has a message made that says nothing.
@@ -67,12 +60,11 @@ func (h *Handlers) TestNotificationEndpoint(ctx context.Context, r api.TestNotif
 	if err != nil {
 		return nil, err
 	}
-	n, err := h.store.Notify(ctx, r.Id, store.EventTest, body)
+	n, err := h.store.AddNotification(ctx, r.Id, store.EventTest, body)
 	if err != nil {
 		return nil, notificationFailure(err)
 	}
-	out, err := renderNotification(n)
-	return api.TestNotificationEndpoint202JSONResponse(out), err
+	return api.TestNotificationEndpoint202JSONResponse(renderNotification(n)), nil
 }
 
 func messageMissing(err error) error {
@@ -82,22 +74,18 @@ func messageMissing(err error) error {
 	return err
 }
 
-func renderNotification(n store.Notification) (api.Notification, error) {
+func renderNotification(n store.Notification) api.Notification {
 	out := api.Notification{Id: n.ID, EndpointId: n.EndpointID, Event: api.NotificationType(n.Event), WorkspaceId: n.WorkspaceID, Status: api.NotificationStatus(n.Status),
 		Body: json.RawMessage(n.Payload), Attempts: []api.NotificationAttempt{}, CreatedAt: n.CreatedAt, EndedAt: n.EndedAt}
 	if n.Status == store.NotificationWaiting {
 		out.NextAttemptAt = &n.NextAttemptAt
 	}
-	var tries []store.NotificationAttempt
-	if err := json.Unmarshal(n.Attempts, &tries); err != nil {
-		return out, fmt.Errorf("tries of message %s: %w", n.ID, err)
-	}
-	for _, t := range tries {
+	for _, t := range n.Attempts {
 		one := api.NotificationAttempt{StartedAt: t.StartedAt, EndedAt: t.EndedAt, Error: filled(t.Error), Answer: filled(t.Answer)}
 		if t.HTTPStatus != 0 {
 			one.HttpStatus = &t.HTTPStatus
 		}
 		out.Attempts = append(out.Attempts, one)
 	}
-	return out, nil
+	return out
 }

@@ -97,7 +97,7 @@ func (h *Handlers) ReadMessage(ctx context.Context, id uuid.UUID) (MessageRow, e
 }
 
 func messageRow(m store.Notification) (MessageRow, error) {
-	row := MessageRow{ID: m.ID, EndpointID: m.EndpointID, Event: m.Event, Status: m.Status, CreatedAt: m.CreatedAt}
+	row := MessageRow{ID: m.ID, EndpointID: m.EndpointID, Event: m.Event, Status: m.Status, Tries: m.Attempts, CreatedAt: m.CreatedAt}
 	if m.Status == store.NotificationWaiting {
 		row.NextAt = &m.NextAttemptAt
 	}
@@ -106,9 +106,6 @@ func messageRow(m store.Notification) (MessageRow, error) {
 		return row, fmt.Errorf("body of message %s: %w", m.ID, err)
 	}
 	row.Body = body.String()
-	if err := json.Unmarshal(m.Attempts, &row.Tries); err != nil {
-		return row, fmt.Errorf("tries of message %s: %w", m.ID, err)
-	}
 	return row, nil
 }
 
@@ -145,14 +142,14 @@ func (h *Handlers) AddEndpoint(ctx context.Context, f EndpointForm) (secret stri
 	return made.(api.AddNotificationEndpoint201JSONResponse).Secret, nil
 }
 
-// TellEndpoint has an endpoint told of events again, or of none.
-func (h *Handlers) TellEndpoint(ctx context.Context, id uuid.UUID, tell bool) error {
-	_, err := h.ChangeNotificationEndpoint(ctx, api.ChangeNotificationEndpointRequestObject{Id: id, Body: &api.NotificationEndpointPatch{Enabled: &tell}})
+// EnableEndpoint has an endpoint told of events again; false: of none.
+func (h *Handlers) EnableEndpoint(ctx context.Context, id uuid.UUID, enabled bool) error {
+	_, err := h.ChangeNotificationEndpoint(ctx, api.ChangeNotificationEndpointRequestObject{Id: id, Body: &api.NotificationEndpointPatch{Enabled: &enabled}})
 	return err
 }
 
-// RenewEndpointSecret gives an endpoint a new secret, which is not shown again.
-func (h *Handlers) RenewEndpointSecret(ctx context.Context, id uuid.UUID) (secret string, err error) {
+// RotateEndpointSecret gives an endpoint a new secret, which is not shown again.
+func (h *Handlers) RotateEndpointSecret(ctx context.Context, id uuid.UUID) (secret string, err error) {
 	made, err := h.RotateNotificationSecret(ctx, api.RotateNotificationSecretRequestObject{Id: id})
 	if err != nil {
 		return "", err
@@ -160,8 +157,8 @@ func (h *Handlers) RenewEndpointSecret(ctx context.Context, id uuid.UUID) (secre
 	return made.(api.RotateNotificationSecret200JSONResponse).Secret, nil
 }
 
-// TryEndpoint sends an endpoint a message that says nothing, and gives the message's id.
-func (h *Handlers) TryEndpoint(ctx context.Context, id uuid.UUID) (uuid.UUID, error) {
+// TestEndpoint sends an endpoint a message that says nothing, and gives the message's id.
+func (h *Handlers) TestEndpoint(ctx context.Context, id uuid.UUID) (uuid.UUID, error) {
 	made, err := h.TestNotificationEndpoint(ctx, api.TestNotificationEndpointRequestObject{Id: id})
 	if err != nil {
 		return uuid.Nil, err
@@ -169,8 +166,8 @@ func (h *Handlers) TryEndpoint(ctx context.Context, id uuid.UUID) (uuid.UUID, er
 	return made.(api.TestNotificationEndpoint202JSONResponse).Id, nil
 }
 
-// ForgetEndpoint deletes an endpoint with the log of its messages, once somebody has said so twice.
-func (h *Handlers) ForgetEndpoint(ctx context.Context, id uuid.UUID, sure bool) error {
+// DeleteEndpoint deletes an endpoint with the log of its messages, once somebody has said so twice.
+func (h *Handlers) DeleteEndpoint(ctx context.Context, id uuid.UUID, sure bool) error {
 	if !sure {
 		return fail(api.CodeValidationFailed, "The box was not ticked, and nothing was done.", map[string]any{"field": "sure", "reason": "was not ticked"})
 	}

@@ -47,6 +47,10 @@ func (h *Handlers) CountFailed(ctx context.Context, q FailedQuery) (FailedWrites
 	if err != nil {
 		return FailedWrites{}, err
 	}
+	return h.countFailed(ctx, f)
+}
+
+func (h *Handlers) countFailed(ctx context.Context, f store.FailedFilter) (FailedWrites, error) {
 	counts, err := h.store.CountFailed(ctx, f, failedMost)
 	out := FailedWrites{Until: f.Until}
 	for _, c := range counts {
@@ -63,13 +67,17 @@ func (h *Handlers) CountFailed(ctx context.Context, q FailedQuery) (FailedWrites
 // RetryFailed makes failed writes due again for as long as within, and says how many. done: nothing is left that can be retried. It may be broken off
 // and called again: what was taken is not taken twice.
 func (h *Handlers) RetryFailed(ctx context.Context, q FailedQuery, within time.Duration) (taken int, done bool, err error) {
-	if !q.Narrow() {
-		return 0, false, fail(api.CodeValidationFailed, "This would retry what failed in every workspace, for whatever reason. Name a workspace, a connection or an error code.",
-			map[string]any{"field": "error_code", "reason": "is required where neither workspace_id nor connection_id is given"})
-	}
 	f, err := h.failedFilter(ctx, q)
 	if err != nil {
 		return 0, false, err
+	}
+	return h.retryFailed(ctx, f, within)
+}
+
+func (h *Handlers) retryFailed(ctx context.Context, f store.FailedFilter, within time.Duration) (taken int, done bool, err error) {
+	if f.WorkspaceID == uuid.Nil && f.ConnectionID == uuid.Nil && f.ErrorCode == "" {
+		return 0, false, fail(api.CodeValidationFailed, "This would retry what failed in every workspace, for whatever reason. Name a workspace, a connection or an error code.",
+			map[string]any{"field": "error_code", "reason": "is required where neither workspace_id nor connection_id is given"})
 	}
 	by := actor(ctx)
 	for end := h.cfg.Now().Add(within); ; {
@@ -79,7 +87,7 @@ func (h *Handlers) RetryFailed(ctx context.Context, q FailedQuery, within time.D
 		}
 		taken += n
 		if n == 0 || !h.cfg.Now().Before(end) {
-			h.log.Info().Str("event", "writes_retried").Int("writes", taken).Str("error_code", q.Code).Str("by", by).Msg("failed writes retried by hand")
+			h.log.Info().Str("event", "writes_retried").Int("writes", taken).Str("error_code", f.ErrorCode).Str("by", by).Msg("failed writes retried by hand")
 			return taken, n == 0, nil
 		}
 	}
@@ -93,7 +101,12 @@ func (h *Handlers) failedFilter(ctx context.Context, q FailedQuery) (f store.Fai
 	if f.ConnectionID, err = givenID("connection", q.Connection); err != nil {
 		return f, err
 	}
-	if q.Code == store.DependencyFailed {
+	return h.meantFailed(ctx, f)
+}
+
+// meantFailed is f with the moment by which its writes had failed.
+func (h *Handlers) meantFailed(ctx context.Context, f store.FailedFilter) (_ store.FailedFilter, err error) {
+	if f.ErrorCode == store.DependencyFailed {
 		return f, fail(api.CodeValidationFailed, "What failed because its contact did follows its contact: retry the contacts.", map[string]any{"field": "error_code", "reason": "follows the contact"})
 	}
 	if f.Until.IsZero() {
@@ -104,20 +117,21 @@ func (h *Handlers) failedFilter(ctx context.Context, q FailedQuery) (f store.Fai
 
 // RetryWrites counts or retries, over the API, what failed for one reason.
 func (h *Handlers) RetryWrites(ctx context.Context, r api.RetryWritesRequestObject) (api.RetryWritesResponseObject, error) {
-	q := FailedQuery{Workspace: idText(r.Body.WorkspaceId), Connection: idText(r.Body.ConnectionId), Code: text(r.Body.ErrorCode)}
-	var err error
+	f := store.FailedFilter{WorkspaceID: orNil(r.Body.WorkspaceId), ConnectionID: orNil(r.Body.ConnectionId), ErrorCode: text(r.Body.ErrorCode)}
 	if r.Body.Until != nil {
-		q.Until = *r.Body.Until
-	} else if q.Until, err = h.store.Clock(ctx); err != nil {
+		f.Until = *r.Body.Until
+	}
+	f, err := h.meantFailed(ctx, f)
+	if err != nil {
 		return nil, err
 	}
 	out := api.RetryWrites200JSONResponse{Connections: []api.FailedWrites{}}
 	if r.Body.DryRun == nil || !*r.Body.DryRun {
-		if out.Retried, out.Done, err = h.RetryFailed(ctx, q, retryWithin); err != nil {
+		if out.Retried, out.Done, err = h.retryFailed(ctx, f, retryWithin); err != nil {
 			return nil, err
 		}
 	}
-	left, err := h.CountFailed(ctx, q)
+	left, err := h.countFailed(ctx, f)
 	if err != nil {
 		return nil, err
 	}
@@ -127,11 +141,4 @@ func (h *Handlers) RetryWrites(ctx context.Context, r api.RetryWritesRequestObje
 			Count: g.Count.N, More: g.Count.More, Connected: !g.Waits})
 	}
 	return out, nil
-}
-
-func idText(id *uuid.UUID) string {
-	if id == nil {
-		return ""
-	}
-	return id.String()
 }

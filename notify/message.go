@@ -18,12 +18,12 @@ type message struct {
 
 // data is what happened alike, of one connection.
 type data struct {
-	WorkspaceID  uuid.UUID       `json:"workspace_id"`
-	CRM          string          `json:"crm"`
-	ConnectionID uuid.UUID       `json:"connection_id"`
-	Error        *trouble        `json:"error,omitempty"`
-	Count        int             `json:"count,omitempty"`  // of writes
-	Writes       json.RawMessage `json:"writes,omitempty"` // the first of them
+	WorkspaceID  uuid.UUID          `json:"workspace_id"`
+	CRM          string             `json:"crm"`
+	ConnectionID uuid.UUID          `json:"connection_id"`
+	Error        *trouble           `json:"error,omitempty"`
+	Count        int                `json:"count,omitempty"`  // of writes
+	Writes       []store.EventWrite `json:"writes,omitempty"` // the first of them
 }
 
 type trouble struct {
@@ -33,7 +33,7 @@ type trouble struct {
 }
 
 // payload is the message that tells of h: ids, codes and what to do, and nothing of what was or should have been written.
-func payload(h store.Happened) ([]byte, error) {
+func payload(h store.EventGroup) ([]byte, error) {
 	d := data{WorkspaceID: h.WorkspaceID, CRM: h.CRM, ConnectionID: h.ConnectionID}
 	if h.ErrorCode != "" {
 		d.Error = &trouble{Code: h.ErrorCode, Cause: h.Cause, Action: h.Action}

@@ -132,7 +132,7 @@ func (n *Notifier) Look(ctx context.Context) error {
 		if free == 0 {
 			return nil
 		}
-		due, err := n.cfg.Store.ClaimNotifications(ctx, lease, free, perEndpoint, n.underWay())
+		due, err := n.cfg.Store.ClaimNotifications(ctx, free, perEndpoint, n.underWay())
 		if err != nil || len(due) == 0 {
 			return err
 		}
@@ -174,7 +174,7 @@ func (n *Notifier) tell(ctx context.Context, due store.DueNotification) {
 	}
 	line.Str("event", "notification").Str("result", result).Stringer("notification_id", due.ID).Stringer("endpoint_id", due.EndpointID).Str("told", due.Event).
 		Int("attempt", due.Attempt).Int("http_status", end.Attempt.HTTPStatus).Int64("took_ms", took.Milliseconds()).Str("error", end.Attempt.Error).Msg("a message was sent to an endpoint")
-	mine, err := n.cfg.Store.EndNotification(context.WithoutCancel(ctx), due.Notification, end)
+	mine, err := n.cfg.Store.SettleNotification(context.WithoutCancel(ctx), due.Notification, end)
 	switch {
 	case err != nil:
 		n.cfg.Log.Error().Str("event", "notification_not_recorded").Err(err).Stringer("notification_id", due.ID).Msg("how a message ended was not recorded; it is sent again")

@@ -152,11 +152,7 @@ func (w *world) only() (store.Notification, []store.NotificationAttempt) {
 	if len(all) != 1 {
 		w.t.Fatalf("%d messages, want 1", len(all))
 	}
-	var tries []store.NotificationAttempt
-	if err := json.Unmarshal(all[0].Attempts, &tries); err != nil {
-		w.t.Fatal(err)
-	}
-	return all[0], tries
+	return all[0], all[0].Attempts
 }
 
 func (w *world) endpoint(id uuid.UUID) store.Endpoint {
@@ -236,7 +232,7 @@ func TestAMessageThatIsNotTakenIsTriedTenTimesWithTheSameIdAndThenGivenUp(t *tes
 		t.Errorf("the endpoint is %+v", now)
 	}
 	w.says(http.StatusNoContent)
-	if _, err := w.store.SendAgain(t.Context(), n.ID, "test"); err != nil {
+	if _, err := w.store.ResendNotification(t.Context(), n.ID, "test"); err != nil {
 		t.Fatal(err)
 	}
 	w.due()
@@ -357,7 +353,7 @@ func TestANameThatLeadsIntoTheNetworkIsRefusedWhenItIsCalled(t *testing.T) {
 		strings.Replace(w.at.URL, "127.0.0.1", "localhost", 1) + "/?token=hidden": "its host may not be called: it is not https, or not a public name",
 	} {
 		e, _ := w.listen(url)
-		if _, err := w.store.Notify(t.Context(), e.ID, store.EventTest, []byte(`{}`)); err != nil {
+		if _, err := w.store.AddNotification(t.Context(), e.ID, store.EventTest, []byte(`{}`)); err != nil {
 			t.Fatal(err)
 		}
 		w.look()
@@ -365,9 +361,8 @@ func TestANameThatLeadsIntoTheNetworkIsRefusedWhenItIsCalled(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var tries []store.NotificationAttempt
-		if err := json.Unmarshal(list[0].Attempts, &tries); err != nil || len(tries) != 1 || tries[0].Error != want {
-			t.Errorf("%s: %+v, %v; want %q", url, tries, err, want)
+		if tries := list[0].Attempts; len(tries) != 1 || tries[0].Error != want {
+			t.Errorf("%s: %+v, want %q", url, tries, want)
 		}
 	}
 	if len(w.got) != 0 || strings.Contains(w.log.String(), "hidden") {
@@ -468,7 +463,7 @@ func TestMessagesThatEndedAreKeptForThirtyDays(t *testing.T) {
 
 func TestAMessageOfWritesHasTheFieldsThatTheDocsName(t *testing.T) {
 	t.Parallel()
-	body, err := payload(store.Happened{Event: store.EventWriteFailed, ErrorCode: "contact_invalid", Action: "Mend the contact.", Count: 7, Writes: json.RawMessage(`[{"id":"1"}]`)})
+	body, err := payload(store.EventGroup{Event: store.EventWriteFailed, ErrorCode: "contact_invalid", Action: "Mend the contact.", Count: 7, Writes: []store.EventWrite{{ObjectType: "contact"}}})
 	if err != nil {
 		t.Fatal(err)
 	}

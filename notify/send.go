@@ -27,7 +27,6 @@ func retryAfter() []time.Duration {
 
 const (
 	sendTimeout = 15 * time.Second // from the first byte to the last of the answer
-	lease       = time.Minute      // of a claim; longer than a send and its record
 	answerKept  = 300              // bytes of a refusal, for whoever looks why
 	pauseLeast  = 5 * time.Second  // of an endpoint that failed
 	pauseMost   = 5 * time.Minute
@@ -39,7 +38,7 @@ const (
 
 // send makes one try and says how it ended. What it meets is the endpoint's or the network's affair and so no error of this program's, but for secrets
 // that cannot be opened.
-func (n *Notifier) send(ctx context.Context, due store.DueNotification) store.NotificationEnd {
+func (n *Notifier) send(ctx context.Context, due store.DueNotification) store.NotificationOutcome {
 	try := store.NotificationAttempt{StartedAt: n.cfg.Now().UTC()}
 	wait, err := n.post(ctx, due, &try)
 	try.EndedAt = n.cfg.Now().UTC()
@@ -57,7 +56,7 @@ func (n *Notifier) post(ctx context.Context, due store.DueNotification, try *sto
 	if err != nil {
 		return 0, errors.New("the address cannot be read")
 	}
-	signatures, err := n.sign(due)
+	signatures, err := n.sign(due, try.StartedAt)
 	if err != nil {
 		n.cfg.Log.Error().Str("event", "notification_not_signed").Err(err).Stringer("endpoint_id", due.EndpointID).Msg("a message cannot be signed")
 		return 0, errors.New("the endpoint's secret cannot be opened with the keyset of this service")
@@ -66,7 +65,7 @@ func (n *Notifier) post(ctx context.Context, due store.DueNotification, try *sto
 	r.Header.Set("User-Agent", "crm-connectors")
 	r.Header.Set(standardwebhooks.HeaderWebhookID, due.ID.String())
 	r.Header.Set(standardwebhooks.HeaderWebhookTimestamp, strconv.FormatInt(try.StartedAt.Unix(), 10))
-	r.Header.Set(standardwebhooks.HeaderWebhookSignature, signatures(try.StartedAt))
+	r.Header.Set(standardwebhooks.HeaderWebhookSignature, signatures)
 	answer, err := n.client.Do(r)
 	if err != nil {
 		return 0, err
@@ -87,34 +86,30 @@ func (n *Notifier) post(ctx context.Context, due store.DueNotification, try *sto
 	return wait, fmt.Errorf("it answered %d", answer.StatusCode)
 }
 
-// sign gives what writes the signatures of a message at a time, by each secret of its endpoint.
-func (n *Notifier) sign(due store.DueNotification) (func(time.Time) string, error) {
-	secrets, err := n.cfg.Store.EndpointSecrets(due.Endpoint, n.cfg.Now())
+// sign gives the signatures of a message at a time, by each secret of its endpoint, with spaces between.
+func (n *Notifier) sign(due store.DueNotification, at time.Time) (string, error) {
+	secrets, err := n.cfg.Store.EndpointSecrets(due.Endpoint, at)
 	if err != nil {
-		return nil, err
+		return "", err
 	}
-	var all []*standardwebhooks.Webhook
+	var signatures []string
 	for _, secret := range secrets {
 		signer, err := standardwebhooks.NewWebhook(secret)
 		if err != nil {
-			return nil, errors.New("it is not in the form of Standard Webhooks") // the error may quote it
+			return "", errors.New("it is not in the form of Standard Webhooks") // the error may quote it
 		}
-		all = append(all, signer)
+		signature, err := signer.Sign(due.ID.String(), at, []byte(due.Payload))
+		if err != nil {
+			return "", err
+		}
+		signatures = append(signatures, signature)
 	}
-	return func(at time.Time) string {
-		var signatures []string
-		for _, signer := range all {
-			if signature, err := signer.Sign(due.ID.String(), at, []byte(due.Payload)); err == nil {
-				signatures = append(signatures, signature)
-			}
-		}
-		return strings.Join(signatures, " ")
-	}, nil
+	return strings.Join(signatures, " "), nil
 }
 
 // follows says what follows from a try.
-func (n *Notifier) follows(due store.DueNotification, try store.NotificationAttempt, asked time.Duration) store.NotificationEnd {
-	end := store.NotificationEnd{Status: store.NotificationDelivered, Attempt: try}
+func (n *Notifier) follows(due store.DueNotification, try store.NotificationAttempt, asked time.Duration) store.NotificationOutcome {
+	end := store.NotificationOutcome{Status: store.NotificationDelivered, Attempt: try}
 	if try.Error == "" {
 		return end
 	}

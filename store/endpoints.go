@@ -129,11 +129,11 @@ func (s *Store) NewEndpointSecret(ctx context.Context, id uuid.UUID, actor strin
 	if err != nil {
 		return Endpoint{}, "", err
 	}
-	plain, err := s.keys.Open(now.SealedSecret, "crm_notification_endpoints", id.String(), "secret")
+	plain, err := s.openEndpointSecret(now.SealedSecret, id, "secret")
 	if err != nil && !errors.Is(err, ErrUnreadable) { // what does not open signs nothing; a new secret mends that
-		return Endpoint{}, "", fmt.Errorf("secret of endpoint %s: %w", id, err)
+		return Endpoint{}, "", err
 	}
-	former, err := s.keys.Seal(plain, "crm_notification_endpoints", id.String(), "former_secret")
+	former, err := s.keys.Seal(plain, endpointPlace(id, "former_secret")...)
 	if err != nil {
 		return Endpoint{}, "", err
 	}
@@ -205,22 +205,35 @@ func (s *Store) newEndpointSecret(id uuid.UUID) (secret, sealed string, err erro
 	var b [24]byte
 	_, _ = rand.Read(b[:]) // never fails
 	secret = "whsec_" + base64.StdEncoding.EncodeToString(b[:])
-	sealed, err = s.keys.Seal(secret, "crm_notification_endpoints", id.String(), "secret")
+	sealed, err = s.keys.Seal(secret, endpointPlace(id, "secret")...)
 	return secret, sealed, err
 }
 
 // EndpointSecrets opens what messages to e are signed with at now: its secret and, for a while, the former one.
-func (s *Store) EndpointSecrets(e Endpoint, now time.Time) (secrets []string, err error) {
-	sealed := []string{"secret", e.SealedSecret}
-	if e.SealedFormer != "" && e.FormerUntil != nil && now.Before(*e.FormerUntil) {
-		sealed = append(sealed, "former_secret", e.SealedFormer)
+func (s *Store) EndpointSecrets(e Endpoint, now time.Time) ([]string, error) {
+	secret, err := s.openEndpointSecret(e.SealedSecret, e.ID, "secret")
+	if err != nil {
+		return nil, err
 	}
-	for i := 0; i < len(sealed); i += 2 {
-		secret, err := s.keys.Open(sealed[i+1], "crm_notification_endpoints", e.ID.String(), sealed[i])
-		if err != nil {
-			return nil, fmt.Errorf("%s of endpoint %s: %w", sealed[i], e.ID, err)
-		}
-		secrets = append(secrets, secret)
+	if e.SealedFormer == "" || e.FormerUntil == nil || !now.Before(*e.FormerUntil) {
+		return []string{secret}, nil
 	}
-	return secrets, nil
+	former, err := s.openEndpointSecret(e.SealedFormer, e.ID, "former_secret")
+	if err != nil {
+		return nil, err
+	}
+	return []string{secret, former}, nil
+}
+
+func (s *Store) openEndpointSecret(sealed string, id uuid.UUID, which string) (string, error) {
+	secret, err := s.keys.Open(sealed, endpointPlace(id, which)...)
+	if err != nil {
+		return "", fmt.Errorf("%s of endpoint %s: %w", which, id, err)
+	}
+	return secret, nil
+}
+
+// endpointPlace is what a secret of an endpoint is sealed for; sealedColumns says the same in SQL.
+func endpointPlace(id uuid.UUID, which string) []string {
+	return []string{"crm_notification_endpoints", id.String(), which}
 }

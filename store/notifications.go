@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"time"
 
@@ -19,19 +18,19 @@ const (
 
 // Notification is a message to an endpoint, and what became of it.
 type Notification struct {
-	ID            uuid.UUID       `db:"id"` // the webhook-id
-	Seq           int64           `db:"seq"`
-	EndpointID    uuid.UUID       `db:"endpoint_id"`
-	Event         string          `db:"event"`
-	WorkspaceID   *uuid.UUID      `db:"workspace_id"` // nil: a test
-	Payload       string          `db:"payload"`
-	Status        string          `db:"status"`
-	Attempt       int             `db:"attempt"`
-	Failures      int             `db:"failures"`
-	NextAttemptAt time.Time       `db:"next_attempt_at"`
-	Attempts      json.RawMessage `db:"attempts_json"` // []NotificationAttempt
-	CreatedAt     time.Time       `db:"created_at"`
-	EndedAt       *time.Time      `db:"ended_at"`
+	ID            uuid.UUID             `db:"id"` // the webhook-id
+	Seq           int64                 `db:"seq"`
+	EndpointID    uuid.UUID             `db:"endpoint_id"`
+	Event         string                `db:"event"`
+	WorkspaceID   *uuid.UUID            `db:"workspace_id"` // nil: a test
+	Payload       string                `db:"payload"`
+	Status        string                `db:"status"`
+	Attempt       int                   `db:"attempt"`
+	Failures      int                   `db:"failures"`
+	NextAttemptAt time.Time             `db:"next_attempt_at"`
+	Attempts      []NotificationAttempt `db:"attempts_json"` // oldest first
+	CreatedAt     time.Time             `db:"created_at"`
+	EndedAt       *time.Time            `db:"ended_at"`
 }
 
 // NotificationAttempt is one try at a message.
@@ -44,7 +43,7 @@ type NotificationAttempt struct {
 }
 
 const notificationColumns = `n.id, n.seq, n.endpoint_id, n.event, n.workspace_id, n.payload, n.status, n.attempt, n.failures, n.next_attempt_at,
-	n.attempts_json::text, n.created_at, n.ended_at`
+	n.attempts_json, n.created_at, n.ended_at`
 
 // NotificationFilter narrows a list of messages. Empty fields do not narrow.
 type NotificationFilter struct {
@@ -82,14 +81,15 @@ func (s *Store) Notification(ctx context.Context, id uuid.UUID) (Notification, e
 	return one[Notification](s.everywhere().Query(ctx, `select `+notificationColumns+` from crm_notifications n where n.id = $1`, id))
 }
 
-// SendAgain has a message that ended sent once more, as it was, with all its tries; one that waits is due at once. Errors: ErrNotFound.
-func (s *Store) SendAgain(ctx context.Context, id uuid.UUID, actor string) (n Notification, err error) {
+// ResendNotification has a message that ended sent once more, as it was, with all its tries; one that waits is due at once. Errors: ErrNotFound.
+func (s *Store) ResendNotification(ctx context.Context, id uuid.UUID, actor string) (n Notification, err error) {
 	err = s.everywhere().tx(ctx, func(tx pgx.Tx) error {
-		// Of one that is being sent at this moment the claim stays: its end decides.
+		// One that may be being sent at this moment is left its claim, at most: how that ends decides.
 		if n, err = one[Notification](tx.Query(ctx, `update crm_notifications n set status = 'waiting', ended_at = null,
 			failures = case when status = 'waiting' then failures else 0 end,
-			next_attempt_at = case when status = 'waiting' and attempt > jsonb_array_length(attempts_json) then next_attempt_at else now() end
-			where id = $1 returning `+notificationColumns, id)); err != nil {
+			next_attempt_at = case when status = 'waiting' and attempt > jsonb_array_length(attempts_json)
+				then least(next_attempt_at, now() + make_interval(secs => $2)) else now() end
+			where id = $1 returning `+notificationColumns, id, notificationLease.Seconds())); err != nil {
 			return err
 		}
 		a := Act{Actor: actor, Action: "notification.resend", Subject: id.String(), Detail: map[string]any{"endpoint_id": n.EndpointID, "event": n.Event}}
@@ -104,8 +104,8 @@ func (s *Store) SendAgain(ctx context.Context, id uuid.UUID, actor string) (n No
 	return n, nil
 }
 
-// Notify makes a message of its own for an endpoint, as a test is. Errors: ErrNotFound.
-func (s *Store) Notify(ctx context.Context, endpointID uuid.UUID, event string, payload []byte) (Notification, error) {
+// AddNotification makes a message of its own for an endpoint, as a test is. Errors: ErrNotFound.
+func (s *Store) AddNotification(ctx context.Context, endpointID uuid.UUID, event string, payload []byte) (Notification, error) {
 	n, err := one[Notification](s.everywhere().Query(ctx, `insert into crm_notifications as n (endpoint_id, event, workspace_id, payload)
 		select id, $2, workspace_id, $3 from crm_notification_endpoints where id = $1 returning `+notificationColumns, endpointID, event, string(payload)))
 	if err != nil {

@@ -33,7 +33,7 @@ func (b *bench) listen(workspace uuid.UUID, events ...string) store.Endpoint {
 // gathered are the messages that are made of all that has happened, each as a line.
 func (b *bench) gathered() (lines []string) {
 	b.t.Helper()
-	_, err := b.Gather(b.t.Context(), 0, func(h store.Happened) ([]byte, error) {
+	_, err := b.Gather(b.t.Context(), 0, func(h store.EventGroup) ([]byte, error) {
 		lines = append(lines, fmt.Sprintf("%s %s %d", h.Event, h.ErrorCode, h.Count))
 		return json.Marshal(h)
 	})
@@ -112,7 +112,7 @@ func TestWhatWaitsForAnEndpointThatIsSwitchedOffIsNotToldLaterAndTheRecordHasIts
 	if err != nil {
 		t.Fatal(err)
 	}
-	waiting, err := b.Notify(t.Context(), e.ID, store.EventTest, []byte(`{}`))
+	waiting, err := b.AddNotification(t.Context(), e.ID, store.EventTest, []byte(`{}`))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -180,14 +180,14 @@ func TestOfReplicasThatClaimTogetherEachMessageGoesToOneAndADeadOnesComesBack(t 
 	b := setup(t)
 	e := b.listen(uuid.Nil, everyEvent...)
 	for range 10 {
-		if _, err := b.Notify(t.Context(), e.ID, store.EventTest, []byte(`{}`)); err != nil {
+		if _, err := b.AddNotification(t.Context(), e.ID, store.EventTest, []byte(`{}`)); err != nil {
 			t.Fatal(err)
 		}
 	}
 	claims := make(chan []store.DueNotification)
 	for range 4 {
 		go func() {
-			due, err := b.ClaimNotifications(t.Context(), time.Minute, 100, 100, nil)
+			due, err := b.ClaimNotifications(t.Context(), 100, 100, nil)
 			if err != nil {
 				t.Error(err)
 			}
@@ -208,18 +208,18 @@ func TestOfReplicasThatClaimTogetherEachMessageGoesToOneAndADeadOnesComesBack(t 
 		t.Errorf("%d of 10 were claimed", len(seen))
 	}
 	b.exec(`update crm_notifications set next_attempt_at = now() - interval '1 second' where id = $1`, one.ID)
-	again, err := b.ClaimNotifications(t.Context(), time.Minute, 100, 100, nil)
+	again, err := b.ClaimNotifications(t.Context(), 100, 100, nil)
 	if err != nil || len(again) != 1 || again[0].ID != one.ID {
 		t.Fatalf("%+v, %v; want the message whose claim ran out", again, err)
 	}
-	done := store.NotificationEnd{Status: store.NotificationDelivered}
-	if mine, err := b.EndNotification(t.Context(), one, done); err != nil || mine {
+	done := store.NotificationOutcome{Status: store.NotificationDelivered}
+	if mine, err := b.SettleNotification(t.Context(), one, done); err != nil || mine {
 		t.Errorf("who lost its turn recorded an end: %v, %v", mine, err)
 	}
-	if mine, err := b.EndNotification(t.Context(), again[0].Notification, done); err != nil || !mine {
+	if mine, err := b.SettleNotification(t.Context(), again[0].Notification, done); err != nil || !mine {
 		t.Errorf("who has the turn could not: %v, %v", mine, err)
 	}
-	if busy, err := b.ClaimNotifications(t.Context(), 0, 100, 100, []uuid.UUID{e.ID}); err != nil || len(busy) != 0 {
+	if busy, err := b.ClaimNotifications(t.Context(), 100, 100, []uuid.UUID{e.ID}); err != nil || len(busy) != 0 {
 		t.Errorf("%d of a busy endpoint, %v", len(busy), err)
 	}
 }
@@ -269,5 +269,28 @@ func TestASecretIsSealedAndTheFormerOneSignsForADay(t *testing.T) {
 	}
 	if _, _, err := b.NewEndpointSecret(t.Context(), uuid.New(), "test"); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("of an endpoint that is not: %v", err)
+	}
+}
+
+func TestAMessageThatWaitsForHoursIsSentAtOnceWhenSomebodyAsksAndOneBeingSentKeepsItsClaim(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	e := b.listen(uuid.Nil, everyEvent...)
+	n, err := b.AddNotification(t.Context(), e.ID, store.EventTest, []byte(`{}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tc := range []struct {
+		is   string
+		most time.Duration
+	}{
+		{`attempt = 1, attempts_json = '[{}]'`, 0},           // its first try is recorded
+		{`attempt = 2, attempts_json = '[{}]'`, time.Minute}, // its second may be under way, or was lost with its process
+	} {
+		b.exec(`update crm_notifications set next_attempt_at = now() + interval '5 hours', `+tc.is+` where id = $1`, n.ID)
+		again, err := b.ResendNotification(t.Context(), n.ID, "test")
+		if wait := time.Until(again.NextAttemptAt); err != nil || wait > tc.most || wait < tc.most-10*time.Second {
+			t.Errorf("with %s it is sent in %s, want %s: %v", tc.is, wait, tc.most, err)
+		}
 	}
 }

@@ -12,24 +12,25 @@ import (
 
 const barWidth = 32
 
-// bar shows a person at a terminal how far a file is. Where standard error is none, such as in a script, it shows nothing.
+// bar shows a person at a terminal how far it is. Where standard error is none, such as in a script, it shows nothing.
 type bar struct {
 	w           io.Writer // nil: nobody looks
-	total, came int64     // bytes; total 0: not known
-	done        int       // outcomes
+	total, came int64     // of what is gone through; total 0: not known
+	done        int       // of what is counted
+	unit        string    // its name, in the plural
 }
 
-func newBar(w io.Writer, total int64) *bar {
+func newBar(w io.Writer, total int64, unit string) *bar {
 	if file, ok := w.(*os.File); !ok || !isatty.IsTerminal(file.Fd()) {
 		w = nil
 	}
-	return &bar{w: w, total: total}
+	return &bar{w: w, total: total, unit: unit}
 }
 
-func (b *bar) read(bytes int) { b.came += int64(bytes) }
+func (b *bar) read(n int) { b.came += int64(n) }
 
-func (b *bar) taken(outcomes int) {
-	b.done += outcomes
+func (b *bar) taken(n int) {
+	b.done += n
 	b.draw("")
 }
 
@@ -46,7 +47,7 @@ func (b *bar) draw(note string) {
 		part := int(min(b.came, b.total) * barWidth / b.total)
 		full = "[" + strings.Repeat("#", part) + strings.Repeat(".", barWidth-part) + "] "
 	}
-	_, _ = fmt.Fprintf(b.w, "\r\x1b[K%s%d outcomes%s", full, b.done, note)
+	_, _ = fmt.Fprintf(b.w, "\r\x1b[K%s%d %s%s", full, b.done, b.unit, note)
 }
 
 func (b *bar) end() {

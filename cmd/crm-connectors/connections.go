@@ -39,10 +39,7 @@ func runConnections(ctx context.Context, c command, e env) error {
 	workspace := fs.String("workspace", "", "the workspace's `id`; required")
 	asJSON := fs.Bool("json", false, "print the API's answer")
 	yes := fs.Bool("yes", false, "with disconnect: do it")
-	task := ""
-	if len(e.args) > 0 && slices.Contains([]string{"list", "show", "test", "disconnect"}, e.args[0]) {
-		task, e.args = e.args[0], e.args[1:]
-	}
+	task, e := takeTask(e, "list", "show", "test", "disconnect")
 	var id uuid.UUID
 	if slices.Contains([]string{"show", "test", "disconnect"}, task) && !asksForHelp(e.args) {
 		var err error

@@ -32,7 +32,7 @@ func handed(t *testing.T, answer func(n int, outcomes []json.RawMessage, w http.
 	}))
 	t.Cleanup(srv.Close)
 	waits = &[]time.Duration{}
-	return &handing{remote: &remote{base: srv.URL, key: "key", http: srv.Client()}, path: "/sync/hubspot/batch", query: url.Values{}, size: 500, bar: newBar(io.Discard, 0),
+	return &handing{remote: &remote{base: srv.URL, key: "key", http: srv.Client()}, path: "/sync/hubspot/batch", query: url.Values{}, size: 500, bar: newBar(io.Discard, 0, "outcomes"),
 		pause: func(_ context.Context, d time.Duration) error { *waits = append(*waits, d); return nil }}, waits
 }
 

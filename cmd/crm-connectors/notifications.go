@@ -71,10 +71,8 @@ func runNotifications(ctx context.Context, c command, e env) error {
 	fs.IntVar(&f.limit, "limit", 50, "list: at most `N`, up to 200")
 	fs.BoolVar(&f.yes, "yes", false, "delete: do it")
 	fs.BoolVar(&f.asJSON, "json", false, "print the API's answer")
-	task, subject := "", ""
-	if len(e.args) > 0 && slices.Contains(slices.Concat(aboutNone, aboutEndpoint, aboutMessage, []string{"add"}), e.args[0]) {
-		task, e.args = e.args[0], e.args[1:]
-	}
+	subject := ""
+	task, e := takeTask(e, slices.Concat(aboutNone, aboutEndpoint, aboutMessage, []string{"add"})...)
 	if task != "" && !slices.Contains(aboutNone, task) && !asksForHelp(e.args) {
 		if len(e.args) == 0 || strings.HasPrefix(e.args[0], "-") {
 			return &usageError{fmt.Sprintf("notifications: %s what? It comes first.\nRun '%s help notifications' for more.", task, program)}

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -170,6 +171,16 @@ func writeJSON(w io.Writer, raw json.RawMessage) error {
 	b.WriteByte('\n')
 	_, err := w.Write(b.Bytes())
 	return err
+}
+
+// takeTask takes the word that says what to do; empty: there is none of those.
+func takeTask(e env, tasks ...string) (string, env) {
+	if len(e.args) == 0 || !slices.Contains(tasks, e.args[0]) {
+		return "", e
+	}
+	task := e.args[0]
+	e.args = e.args[1:]
+	return task, e
 }
 
 // takeID takes the id that follows the words of a task.

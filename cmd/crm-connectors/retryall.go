@@ -6,14 +6,11 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
-	"strings"
 	"text/tabwriter"
 
 	"crm-connectors/api"
 
 	"github.com/google/uuid"
-	"github.com/mattn/go-isatty"
 )
 
 // retryAll counts what failed and fits and, if that is meant, has it retried, request after request, until nothing is left. Broken off, it may be said
@@ -47,14 +44,16 @@ func (f writesFlags) retryAll(ctx context.Context, e env, r *remote) error {
 		}
 		return &usageError{fmt.Sprintf("writes: this retries %s; nothing was done. Add --yes to do it", countOf(said.Left, said.More))}
 	}
-	total, taken := said.Left, 0
+	taken, shown := 0, newBar(e.stderr, int64(said.Left), "writes")
+	defer shown.end()
 	body.DryRun, body.Until = nil, &said.Until
 	for !said.Done {
 		if said, _, err = askToRetry(ctx, r, body); err != nil {
 			return fmt.Errorf("after %d writes: %w", taken, err)
 		}
 		taken += said.Retried
-		drawRetried(e.stderr, taken, max(total, taken), said.Done)
+		shown.read(said.Retried)
+		shown.taken(said.Retried)
 	}
 	if f.asJSON {
 		said.Retried = taken
@@ -101,17 +100,4 @@ func writeFailed(w io.Writer, said api.RetriedWrites) {
 		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", c.ConnectionId, c.WorkspaceId, c.Crm, countOf(c.Count, c.More), then)
 	}
 	_ = table.Flush()
-}
-
-// drawRetried shows a person at a terminal how far it is.
-func drawRetried(w io.Writer, taken, total int, done bool) {
-	if file, ok := w.(*os.File); !ok || !isatty.IsTerminal(file.Fd()) || total == 0 {
-		return
-	}
-	part := taken * barWidth / total
-	end := ""
-	if done {
-		end = "\n"
-	}
-	_, _ = fmt.Fprintf(w, "\r\x1b[K[%s%s] %d of %d%s", strings.Repeat("#", part), strings.Repeat(".", barWidth-part), taken, total, end)
 }

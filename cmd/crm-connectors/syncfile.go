@@ -101,7 +101,7 @@ func runSync(ctx context.Context, c command, e env) error {
 		}
 		from = opened
 	}
-	h := &handing{remote: r, path: "/sync/" + *crm + "/batch", query: url.Values{}, size: *size, bar: newBar(e.stderr, total), report: syncReport{Refused: []refusedLine{}}, pause: pauseFor}
+	h := &handing{remote: r, path: "/sync/" + *crm + "/batch", query: url.Values{}, size: *size, bar: newBar(e.stderr, total, "outcomes"), report: syncReport{Refused: []refusedLine{}}, pause: pauseFor}
 	if *dryRun {
 		h.query.Set("dry_run", "true")
 	}

@@ -63,10 +63,7 @@ func runWrites(ctx context.Context, c command, e env) error {
 	fs.StringVar(&f.connection, "connection", "", "retry --all: only of the connection with this `id`")
 	fs.BoolVar(&f.yes, "yes", false, "cancel, retry --all: do it; without it only counted")
 	fs.BoolVar(&f.asJSON, "json", false, "print the API's answer")
-	task := ""
-	if len(e.args) > 0 && slices.Contains([]string{"list", "show", "retry", "resolve", "cancel"}, e.args[0]) {
-		task, e.args = e.args[0], e.args[1:]
-	}
+	task, e := takeTask(e, "list", "show", "retry", "resolve", "cancel")
 	var id uuid.UUID
 	f.all = task == "retry" && slices.Contains(e.args, "--all")
 	if task != "" && task != "list" && !f.all && !asksForHelp(e.args) {
